@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The contract between the kernel and a platform: how guest code runs and how
+ * its memory is changed. A platform knows nothing of tasks, files or signals.
+ *
+ *   addr_space  one guest address space. The kernel's mm decides what is mapped
+ *               where; the addr_space does it. All its operations may be called
+ *               from any Sentry thread, also while guest threads run in it, and
+ *               serialise themselves (LOCK_ADDR_SPACE inside the platform).
+ *   exec_ctx    one guest thread of execution in an address space. All its
+ *               operations but `interrupt` are called by the Sentry thread that
+ *               created it only (ptrace: only the tracer may ask).
+ *
+ * Usual sequence of a guest thread, on its own Sentry thread:
+ *
+ *	platform->ops->as_create(platform, &as);
+ *	platform->ops->ctx_create(platform, as, &ctx);	 (on the owning thread)
+ *	ctx_set_regs(ctx, &regs);
+ *	while (alive)
+ *		switch (ctx_switch_to(ctx, &info)) ...
+ *	ctx_release(ctx); as_put(as);
+ *
+ * Everything a guest can write is hostile: results that pass through guest
+ * memory are checked by the platform before they are returned.
+ *
+ * Errors: negative errno. -ESRCH means the guest's host process is gone (killed
+ * from outside, out of host memory): the kernel ends the task with SIGKILL.
+ */
+#pragma once
+
+#include "sentry/abi/regs.h"
+#include "sentry/base/refcount.h"
+#include "sentry/base/types.h"
+
+struct addr_space;
+struct exec_ctx;
+struct platform;
+struct host_rules;
+
+enum exit_reason {
+	EXIT_SYSCALL,	/* ctx->sc is filled; answer with ctx_set_ret() or set_regs */
+	EXIT_FAULT,	/* info->fault is filled; rip is at the faulting instruction (traps: after) */
+	EXIT_SIGNAL,	/* a host signal that is no fault and not ours reached the guest thread:
+			   info->signo. The kernel ignores it, it is reported for the log */
+	EXIT_INTERRUPT, /* ctx_interrupt() was called, or a single step ended (info->stepped) */
+	EXIT_GONE,	/* the host thread died: the ctx may only be released */
+};
+
+enum access_kind { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_EXEC = 4 };
+
+struct exit_info {
+	struct exit_fault {
+		int signo;	 /* LX_SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP */
+		int si_code;	 /* as Linux gives it (SEGV_MAPERR, FPE_INTDIV, TRAP_BRKPT ...) */
+		uaddr_t addr;	 /* si_addr */
+		unsigned access; /* enum access_kind; 0 if not a page fault */
+		uint32_t trapno; /* enum lx_trap */
+		uint32_t error_code;
+	} fault;
+	int signo;
+	bool stepped;
+};
+
+/* What a guest thread asked for when it made a system call. */
+struct ctx_syscall {
+	uint64_t nr; /* rax as the guest set it, all 64 bits */
+	uint64_t args[6];
+	uint64_t rip, rsp; /* rip is behind the syscall instruction */
+	bool compat;	   /* int 0x80: the kernel answers as one without IA32 emulation */
+};
+
+/* --- address spaces ------------------------------------------------------ */
+
+#define AS_PROT_READ  1
+#define AS_PROT_WRITE 2
+#define AS_PROT_EXEC  4
+
+#define AS_MAP_SHARED	 1 /* map_file: writes go to the file; else private copy-on-write */
+#define AS_MAP_NORESERVE 2 /* map_anon: as MAP_NORESERVE */
+
+struct as_usage {
+	uint64_t rss_anon, rss_file, rss_shmem, swap; /* bytes */
+	uint64_t min_flt, maj_flt;
+	int64_t cpu_ns; /* CPU time of all guest threads so far, exited ones included */
+};
+
+struct as_ops {
+	/*
+	 * map_anon - fresh zero-filled private memory at [@addr, @addr + @size),
+	 * replacing what is there. Page-aligned, inside [limits.min, limits.max).
+	 * -ENOMEM: host limit. On failure the old content of the range is undefined.
+	 */
+	int (*map_anon)(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot,
+			unsigned flags);
+	/*
+	 * map_file - map @size bytes of host descriptor @hfd at @off there. @hfd is
+	 * borrowed for the call. @key names the open file for the platform's cache of
+	 * descriptors donated to the guest process: the same non-zero key always means
+	 * the same host file opened with the same rights; 0: do not cache.
+	 * The kernel calls forget() when a key's descriptor is closed for good.
+	 */
+	int (*map_file)(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot,
+			unsigned flags, int hfd, uint64_t off, uint64_t key);
+	int (*unmap)(struct addr_space *as, uaddr_t addr, uint64_t size);
+	int (*protect)(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot);
+	/*
+	 * move - mremap with MREMAP_FIXED: pages of [@old, +@old_size) appear at @new with
+	 * @new_size; @old is unmapped (or, with @keep_old, left mapped and empty:
+	 * MREMAP_DONTUNMAP). @old == @new changes the size in place.
+	 */
+	int (*move)(struct addr_space *as, uaddr_t old, uint64_t old_size, uaddr_t new_addr,
+		    uint64_t new_size, bool keep_old);
+	/* advise - host madvise: DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE, WIPEONFORK, DONTFORK... */
+	int (*advise)(struct addr_space *as, uaddr_t addr, uint64_t size, int advice);
+	/* Unmap the whole guest range: exec in place. No ctx but the caller's may exist. */
+	int (*reset)(struct addr_space *as);
+	/*
+	 * fork - a copy-on-write copy without any ctx. Shared mappings stay shared.
+	 * *out holds one reference.
+	 */
+	int (*fork)(struct addr_space *as, struct addr_space **out);
+	/*
+	 * copy_in, copy_out - move bytes to or from guest memory, obeying the page
+	 * protections. Return the bytes moved, which is less than @n when a page in
+	 * between cannot be accessed, or -EFAULT when none was, -ESRCH.
+	 */
+	ssize_t (*copy_in)(struct addr_space *as, void *dst, uaddr_t src, size_t n);
+	ssize_t (*copy_out)(struct addr_space *as, uaddr_t dst, const void *src, size_t n);
+	/* Drop a cached descriptor (see map_file). Existing mappings stay. May be NULL. */
+	void (*forget)(struct addr_space *as, uint64_t key);
+	/*
+	 * mincore - one byte a page, bit 0: resident. NULL: the kernel says all resident.
+	 */
+	int (*mincore)(struct addr_space *as, uaddr_t addr, uint64_t size, uint8_t *vec);
+	/*
+	 * usage - resident bytes and host page-fault counts of this address space, from
+	 * the host's own accounting; -EOPNOTSUPP where none can be had.
+	 */
+	int (*usage)(struct addr_space *as, struct as_usage *out);
+	/* The last reference is gone and no ctx is left: ends the host process. */
+	void (*release)(struct addr_space *as);
+};
+
+
+struct addr_space {
+	const struct as_ops *ops;
+	struct platform *platform;
+	refcount_t ref;
+};
+
+static inline struct addr_space *as_get(struct addr_space *as)
+{
+	refcount_inc(&as->ref);
+	return as;
+}
+
+static inline void as_put(struct addr_space *as)
+{
+	if (refcount_dec(&as->ref))
+		as->ops->release(as);
+}
+
+/* --- contexts ------------------------------------------------------------ */
+
+struct ctx_ops {
+	/*
+	 * switch_to - run the guest thread until something happens. Blocks for as long
+	 * as the guest computes. An interrupt() that came before returns EXIT_INTERRUPT
+	 * at once. Returns enum exit_reason.
+	 */
+	int (*switch_to)(struct exec_ctx *ctx, struct exit_info *info);
+	/*
+	 * interrupt - any thread, any time between create and release, under any lock up
+	 * to LOCK_PARK: the current or the next switch_to() returns EXIT_INTERRUPT soon.
+	 */
+	void (*interrupt)(struct exec_ctx *ctx);
+	/* All registers. After EXIT_SYSCALL rax holds the number and rip is behind the call. */
+	int (*get_regs)(struct exec_ctx *ctx, struct lx_regs *regs);
+	/*
+	 * set_regs - the platform keeps cs, ss, eflags' system bits and the bases legal:
+	 * non-canonical values give -EPERM and change nothing.
+	 */
+	int (*set_regs)(struct exec_ctx *ctx, const struct lx_regs *regs);
+	/* Only rax; the cheap way to answer a system call. */
+	int (*set_ret)(struct exec_ctx *ctx, uint64_t value);
+	/*
+	 * get_fpu, set_fpu - the XSAVE image in standard format, platform->limits.xsave_size
+	 * bytes. set_fpu refuses an illegal image with -EINVAL.
+	 */
+	int (*get_fpu)(struct exec_ctx *ctx, void *xsave);
+	int (*set_fpu)(struct exec_ctx *ctx, const void *xsave);
+	/* fpu of a fresh program (exec); regs are set by set_regs. */
+	int (*reset_fpu)(struct exec_ctx *ctx);
+	/* FS and GS base alone: arch_prctl. */
+	int (*set_fs_gs)(struct exec_ctx *ctx, uint64_t fs_base, uint64_t gs_base);
+	/* One instruction per switch_to() while on (PTRACE_SINGLESTEP of a guest tracer, TF). */
+	int (*set_step)(struct exec_ctx *ctx, bool on);
+	/*
+	 * load32, cmpxchg32 - atomic on a 4-aligned guest word, run by stub code in the
+	 * guest's address space with a fault fix-up. -EFAULT; cmpxchg returns 0 and the
+	 * value found in *old (equal to @expected when it was exchanged).
+	 * store is the same with a plain atomic store.
+	 */
+	int (*load32)(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value);
+	int (*store32)(struct exec_ctx *ctx, uaddr_t addr, uint32_t value);
+	int (*cmpxchg32)(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected, uint32_t desired,
+			 uint32_t *old);
+	/*
+	 * move - go on in another address space, with the same registers (exec of a
+	 * vfork child, or of one thread among several). Drops the old reference.
+	 */
+	int (*move)(struct exec_ctx *ctx, struct addr_space *to);
+	/* CPUs this guest thread may use, as host CPU numbers (size in bytes). */
+	int (*set_affinity)(struct exec_ctx *ctx, const void *cpuset, size_t size);
+	/* CPU time of this guest thread, ns (user side); 0 where it cannot be had. */
+	int64_t (*cpu_time)(struct exec_ctx *ctx);
+	/*
+	 * Bytes that travelled with the hand-off (systrap). carried_in: borrowed bytes
+	 * that stand for [@addr, @addr + @n), or NULL. carry_out: true when taken.
+	 * Both may be NULL: nothing is carried.
+	 */
+	const void *(*carried_in)(struct exec_ctx *ctx, uaddr_t addr, size_t n);
+	bool (*carry_out)(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
+	/* Ends the guest thread and frees the ctx; drops its address space reference. */
+	void (*release)(struct exec_ctx *ctx);
+};
+
+struct exec_ctx {
+	const struct ctx_ops *ops;
+	struct addr_space *as;	/* a reference */
+	struct ctx_syscall sc;	/* valid after EXIT_SYSCALL until the next switch_to */
+};
+
+/* --- platforms ----------------------------------------------------------- */
+
+struct platform_limits {
+	uaddr_t min_addr, max_addr; /* the guest may map [min_addr, max_addr) */
+	size_t xsave_size;	    /* bytes of an XSAVE image here */
+	uint64_t xfeatures;	    /* XCR0 as the guest sees it */
+	uaddr_t host_vdso;	    /* where each guest process keeps the host's vdso; 0: none */
+	uint64_t host_vdso_size;
+	unsigned n_cpus;	    /* host CPUs this sandbox may use */
+};
+
+struct platform_config {
+	bool strict;	       /* refuse instead of warn when a wall is missing */
+	bool have_pid_ns;      /* this process is PID 1 of its own PID namespace */
+	int procfs;	       /* O_PATH descriptor of a procfs of that namespace, or -1; borrowed */
+};
+
+struct platform_ops {
+	const char *name;
+	/* Can this host do it at all? 0, or an errno with a reason in *why (static text). */
+	int (*probe)(const char **why);
+	/*
+	 * init - called once, before the Sentry's own filter is installed and after
+	 * uid, namespaces and capabilities are final (design D15): forks the stub
+	 * template. *out is owned by the caller.
+	 */
+	int (*init)(const struct platform_config *config, struct platform **out);
+	/* An empty address space with one reference in *out. Any thread. */
+	int (*as_create)(struct platform *p, struct addr_space **out);
+	/*
+	 * ctx_create - a stopped guest thread in @as (takes its own reference), owned by
+	 * the calling Sentry thread. Registers and FPU are those of a fresh program until
+	 * they are set. The pair shares a CPU.
+	 */
+	int (*ctx_create)(struct platform *p, struct addr_space *as, struct exec_ctx **out);
+	/*
+	 * Threads that create a ctx call thread_start first and thread_exit last: the
+	 * platform's per-thread state (signal masks, CPU choice).
+	 */
+	int (*thread_start)(struct platform *p);
+	void (*thread_exit)(struct platform *p);
+	void (*shutdown)(struct platform *p);
+	const struct host_rules *host_rules;
+};
+
+struct platform {
+	const struct platform_ops *ops;
+	struct platform_limits limits; /* immutable after init */
+};
+
+/*
+ * platform_lookup - by name ("ptrace"), or "auto": the fastest that probes well.
+ * NULL with the reason of the last refusal in *why.
+ */
+const struct platform_ops *platform_lookup(const char *name, const char **why);
+/* All platforms, for host-syscalls and tests; NULL-terminated. */
+const struct platform_ops *const *platform_all(void);
+
+/* Wrappers: the only callers of the slots above. */
+static inline int ctx_switch_to(struct exec_ctx *ctx, struct exit_info *info)
+{
+	return ctx->ops->switch_to(ctx, info);
+}
+
+static inline void ctx_interrupt(struct exec_ctx *ctx)
+{
+	ctx->ops->interrupt(ctx);
+}
+
+static inline int ctx_get_regs(struct exec_ctx *ctx, struct lx_regs *regs)
+{
+	return ctx->ops->get_regs(ctx, regs);
+}
+
+static inline int ctx_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs)
+{
+	return ctx->ops->set_regs(ctx, regs);
+}
+
+static inline int ctx_set_ret(struct exec_ctx *ctx, uint64_t value)
+{
+	return ctx->ops->set_ret(ctx, value);
+}
+
+static inline void ctx_release(struct exec_ctx *ctx)
+{
+	ctx->ops->release(ctx);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The order in which locks are taken, outer to inner. Debug builds stop when a
+ * lock is taken while one of the same or a later rank is held. Two of one rank
+ * only through mutex_lock_nested() in a named helper (parent before child,
+ * else by address).
+ */
+#pragma once
+
+enum lock_rank {
+	LOCK_CONTROL = 1,  /* control server: one command at a time */
+	LOCK_EPOLL,	   /* an epoll's interest set */
+	LOCK_FILE_POS,	   /* file position and readdir state */
+	LOCK_MOUNT,	   /* the mount tree of a namespace */
+	LOCK_RENAME,	   /* cross-directory renames of a super */
+	LOCK_INODE,	   /* an inode's namespace operations (overlay) */
+	LOCK_INODE_LAYER,  /* the same of a layer below an overlay */
+	LOCK_DENTRY,	   /* the dentry cache */
+	LOCK_GOFER,	   /* fid and tag tables */
+	LOCK_MM_META,	   /* an mm's areas */
+	LOCK_MM_MAP,	   /* changes of an address space */
+	LOCK_FILE_MAPS,	   /* the mappings of one mappable */
+	LOCK_RMAP,	   /* reverse map */
+	LOCK_TIMER,	   /* timer tree */
+	LOCK_TASKLIST,	   /* the process tree, pid tables, sessions */
+	LOCK_SIGHAND,	   /* a thread group's handlers and pending signals */
+	LOCK_TASK,	   /* a task's own small state */
+	LOCK_FDTABLE,
+	LOCK_FS_STRUCT,	   /* root, cwd, umask */
+	LOCK_IPC,
+	LOCK_TTY,
+	LOCK_FUTEX,
+	LOCK_FILE_DATA,	   /* pages of a file, a socket buffer's owner */
+	LOCK_ADDR_SPACE,   /* a platform's order channel */
+	LOCK_SOCKET,
+	LOCK_PIPE,
+	LOCK_NETSTACK,
+	LOCK_LINK,
+	LOCK_WAITQ,
+	LOCK_EPOLL_READY,  /* an epoll's ready list: taken from wake functions */
+	LOCK_PARK,
+	LOCK_LEAF,	   /* takes nothing inside: allocators, counters, logs */
+	LOCK_NR_RANKS,
+};
