@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * mm - what a guest address space holds: the areas (vmas), brk, limits, accounting.
+ * The kernel decides here; platform/platform.h's addr_space does it.
+ *
+ * Locks: mm->lock (LOCK_MM_META) protects the areas and is held across the platform
+ * calls that change them (mm->map_lock is not needed beside it). translate() of a
+ * mappable, which may talk to the gofer, is called with mm->lock dropped; the fault
+ * path checks the area and the mappable's generation again before it maps.
+ */
+#pragma once
+
+#include "platform/platform.h"
+#include "sentry/base/lock.h"
+#include "sentry/base/rbtree.h"
+#include "sentry/mm/mappable.h"
+#include "sentry/mm/umem.h"
+
+struct file;
+struct strbuf;
+
+enum vm_flags {
+	VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4, VM_SHARED = 8,
+	VM_MAYREAD = 0x10, VM_MAYWRITE = 0x20, VM_MAYEXEC = 0x40, VM_MAYSHARE = 0x80,
+	VM_GROWSDOWN = 0x100, VM_NORESERVE = 0x200, VM_LOCKED = 0x400, VM_DONTFORK = 0x800,
+	VM_DONTDUMP = 0x1000, VM_WIPEONFORK = 0x2000, VM_HUGEPAGE = 0x4000,
+	VM_NOHUGEPAGE = 0x8000, VM_SEQ_READ = 0x10000, VM_RAND_READ = 0x20000,
+	VM_STACK = 0x40000, VM_HEAP = 0x80000, VM_VDSO = 0x100000,
+	VM_SPECIAL = 0x200000, /* cannot be split, moved or remapped by the guest (vdso pages may) */
+};
+
+struct vma {
+	struct rb_node node;   /* in mm->vmas by start */
+	struct mm *mm;
+	uaddr_t start, end;    /* protected by mm->lock, and by m->lock while on its rmap */
+	unsigned flags;	       /* enum vm_flags */
+	struct mappable *m;    /* NULL: anonymous. A reference */
+	struct file *file;     /* what was mapped (for maps and coredumps), a reference or NULL */
+	uint64_t off;	       /* of start in m; for anonymous private: start >> nothing, 0 */
+	struct list rmap;      /* in m->vmas, protected by m->lock */
+	const char *name;      /* static text such as "[vdso]", or NULL */
+};
+
+struct mm_limits {	       /* the caller's rlimits, read once per call */
+	uint64_t as, data, stack, memlock;
+	bool can_lock;	       /* CAP_IPC_LOCK */
+};
+
+struct mm {
+	refcount_t users;      /* tasks; the areas go when it falls to 0 */
+	refcount_t ref;	       /* users count as one; holds the struct and addr_space */
+	struct addr_space *as;
+	struct mutex lock;     /* LOCK_MM_META; protects all below */
+	struct rb_tree vmas;
+	unsigned n_vmas;
+	uint64_t total, data, stack_size, exec_size, locked, shared, file_mapped; /* bytes */
+	uint64_t total_peak;
+	uaddr_t mmap_base;     /* areas are placed top-down from here */
+	uaddr_t start_brk, brk;
+	uaddr_t start_code, end_code, start_data, end_data, start_stack;
+	uaddr_t arg_start, arg_end, env_start, env_end;
+	uaddr_t vdso;
+	uint64_t auxv[64];     /* pairs, for /proc/PID/auxv */
+	unsigned auxv_len;     /* words used */
+	struct file *exe;      /* /proc/PID/exe, a reference; deny-write is held on it */
+	bool dumpable;	       /* PR_SET_DUMPABLE */
+	bool lock_future;      /* mlockall(MCL_FUTURE) */
+	uint64_t charged;      /* bytes charged to the sandbox's memory limit */
+};
+
+/* mm_create - an empty mm on a fresh address space. */
+int mm_create(struct platform *p, struct mm **out);
+/* mm_fork - a copy for a new process: areas, COW, DONTFORK and WIPEONFORK applied. */
+int mm_fork(struct mm *old, struct mm **out);
+struct mm *mm_get(struct mm *mm);	/* a user */
+void mm_put(struct mm *mm);		/* the last user unmaps everything */
+struct mm *mm_ref(struct mm *mm);	/* only the struct (proc files) */
+void mm_unref(struct mm *mm);
+/* For another task's mm found through a ref: false once the last user is gone. */
+bool mm_tryget(struct mm *mm);
+
+/*
+ * What mmap(2) maps. prot and flags are LX_*. For files the file layer has checked the
+ * open mode and passes m (its reference is taken by the vma) and may = VM_MAY* bits.
+ */
+struct mmap_args {
+	uaddr_t addr;
+	uint64_t size;
+	unsigned prot, flags;
+	struct mappable *m;    /* NULL: anonymous */
+	struct file *file;     /* borrowed; the vma takes its own reference */
+	uint64_t off;
+	unsigned may;	       /* VM_MAY* allowed for a file mapping; ignored for anonymous */
+	unsigned vm_flags;     /* extra enum vm_flags (VM_STACK, VM_HEAP, VM_VDSO) */
+	const char *name;
+	const struct mm_limits *limits;
+};
+
+/* Returns 0 and the address, or -EINVAL -ENOMEM -EEXIST -EAGAIN -EPERM ... as mmap(2). */
+int mm_mmap(struct mm *mm, const struct mmap_args *args, uaddr_t *out);
+int mm_munmap(struct mm *mm, uaddr_t addr, uint64_t size);
+int mm_mprotect(struct mm *mm, uaddr_t addr, uint64_t size, unsigned prot);
+int mm_mremap(struct mm *mm, uaddr_t old, uint64_t old_size, uint64_t new_size,
+	      unsigned flags, uaddr_t new_addr, const struct mm_limits *limits, uaddr_t *out);
+/* brk(2)'s odd convention: returns the break after the call. */
+uaddr_t mm_brk(struct mm *mm, uaddr_t brk, const struct mm_limits *limits);
+int mm_madvise(struct mm *mm, uaddr_t addr, uint64_t size, int advice);
+int mm_msync(struct mm *mm, uaddr_t addr, uint64_t size, int flags);
+int mm_mincore(struct mm *mm, uaddr_t addr, uint64_t size, const struct umem *u, uaddr_t vec);
+int mm_mlock(struct mm *mm, uaddr_t addr, uint64_t size, bool lock, bool on_fault,
+	     const struct mm_limits *limits);
+int mm_mlockall(struct mm *mm, unsigned flags, const struct mm_limits *limits);
+void mm_munlockall(struct mm *mm);
+
+/*
+ * mm_fault - the guest, or a copy on its behalf, could not access @addr. Returns 0 when
+ * the access can be tried again (lazy population, stack growth, copy-up), or the signal
+ * to send as a negative pair: -(signo << 8 | si_code), e.g. SIGSEGV/MAPERR, SIGBUS/ADRERR.
+ * May block on the gofer. @stack_limit: RLIMIT_STACK for growth; @sp unused on x86-64.
+ */
+int mm_fault(struct mm *mm, uaddr_t addr, unsigned access, uint64_t stack_limit);
+#define MM_FAULT_SIGNO(r) (-(r) >> 8)
+#define MM_FAULT_CODE(r)  (-(r)&0xff)
+
+/* Identity of a futex word: shared mappings by (mappable, offset), private by (mm, address). */
+struct futex_key {
+	void *object;	       /* struct mappable (referenced: see mm_futex_key_put) or struct mm */
+	uint64_t offset;
+	bool shared;
+};
+/* @shared_wanted: no FUTEX_PRIVATE_FLAG. -EFAULT: not mapped. */
+int mm_futex_key(struct mm *mm, uaddr_t addr, bool shared_wanted, struct futex_key *key);
+void mm_futex_key_put(struct futex_key *key);
+
+/*
+ * mm_exec_reset - empty the mm for exec in place (the caller is its only user and ctx).
+ */
+int mm_exec_reset(struct mm *mm);
+
+/* A snapshot for /proc: each vma in order; the callback must not sleep and returns 0 to go on. */
+struct vma_info {
+	uaddr_t start, end;
+	unsigned flags;
+	uint64_t off, dev, ino;
+	struct file *file;     /* borrowed during the callback */
+	const char *name;
+};
+int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma_info *, void *), void *arg);
+
+/* vma lookup by others (exec, ptrace, SysV shm detach): under mm->lock. */
+struct vma *mm_find_vma_locked(struct mm *mm, uaddr_t addr); /* first with end > addr */

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The sandbox's page pool: every tmpfs, overlay and shared memory page comes from one
+ * memfd, handed out in extents (design D9), so that neither descriptors nor host
+ * mappings grow with the number of files. Freed extents are zeroed (hole-punched)
+ * before reuse, and go back to the host.
+ */
+#pragma once
+
+#include "sentry/base/types.h"
+
+struct pool;
+
+/* @limit: most bytes handed out at a time (--memory's share); UINT64_MAX for none. */
+int pool_create(uint64_t limit, struct pool **out);
+void pool_free(struct pool *p);
+
+/*
+ * pool_alloc - @size bytes (page multiple) of zeroes, contiguous when possible: *got
+ * tells how many bytes at *off; at least one page. -ENOSPC at the limit, -ENOMEM.
+ */
+int pool_alloc(struct pool *p, uint64_t size, uint64_t *off, uint64_t *got);
+void pool_release(struct pool *p, uint64_t off, uint64_t size);
+
+/* The memfd (borrowed), and its key for as_ops.map_file. */
+int pool_hfd(struct pool *p);
+uint64_t pool_key(struct pool *p);
+
+/* Read and write without mapping: bytes all or negative errno. */
+int pool_read(struct pool *p, uint64_t off, void *dst, size_t n);
+int pool_write(struct pool *p, uint64_t off, const void *src, size_t n);
+int pool_zero(struct pool *p, uint64_t off, size_t n);
+
+/* Bytes handed out now, and the most so far. */
+uint64_t pool_used(struct pool *p);
+uint64_t pool_peak(struct pool *p);
+uint64_t pool_limit(struct pool *p);
