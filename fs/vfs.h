@@ -1,0 +1,611 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The VFS: what every file system implements and what the kernel calls.
+ *
+ *   super   one mounted file system instance         inode   one file of it
+ *   dentry  a name in the tree (cached, negative too) mount   a super seen at a place
+ *   file    an open file description
+ *
+ * There is one path walker (namei.c) for all of them. File systems fill ops tables;
+ * a NULL slot means what its comment says. Exactly one wrapper calls each slot and
+ * does the common checks (read-only mounts, permissions, name lengths, notify).
+ *
+ * File operations never sleep for a guest event: they return -EAGAIN and offer a
+ * waitq through poll; sentry/task/io_wait.c does the waiting.
+ *
+ * References: a dentry holds its inode, parent and super; a path holds mnt and dentry;
+ * a file holds its path and inode.
+ */
+#pragma once
+
+#include "sentry/abi/fcntl.h"
+#include "sentry/abi/stat.h"
+#include "sentry/base/htab.h"
+#include "sentry/base/list.h"
+#include "sentry/base/lock.h"
+#include "sentry/base/refcount.h"
+#include "sentry/mm/mappable.h"
+#include "sentry/mm/uio.h"
+#include "sentry/task/cred.h"
+#include "sentry/wait/waitq.h"
+
+struct kernel;
+struct task;
+struct super;
+struct inode;
+struct dentry;
+struct mount;
+struct mnt_ns;
+struct file;
+struct file_lock_list;
+struct strbuf;
+struct notify_marks;
+
+struct path {
+	struct mount *mnt;
+	struct dentry *dentry;
+};
+
+/*
+ * On whose behalf a call acts: filled from a task by task_vfs_ctx() (sentry/task/fs_struct.h).
+ * Everything in it is borrowed and stable for the duration of the call.
+ */
+struct vfs_ctx {
+	const struct cred *cred;
+	struct path root, cwd;
+	struct mnt_ns *mnt_ns;
+	uint32_t umask;
+	uint64_t fsize_limit; /* RLIMIT_FSIZE; exceeding it: -EFBIG (the caller sends SIGXFSZ) */
+	struct task *task;    /* opaque; NULL for the kernel itself */
+	struct kernel *k;
+};
+
+/* Attributes, as statx gives them. ids are sandbox-wide. */
+struct kstat {
+	uint32_t mask; /* LX_STATX_*: which are valid */
+	uint32_t mode, nlink, uid, gid, blksize;
+	uint64_t ino, size, blocks, dev, rdev, attributes, attributes_mask, mnt_id;
+	struct lx_timespec atime, mtime, ctime, btime;
+};
+
+/* What setattr changes. */
+enum {
+	ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_ATIME = 0x10,
+	ATTR_MTIME = 0x20, ATTR_CTIME = 0x40, ATTR_ATIME_SET = 0x80, ATTR_MTIME_SET = 0x100,
+	/* ATTR_ATIME without _SET: now */
+	ATTR_KILL_PRIV = 0x200, /* clear setuid, and setgid with group x: write, truncate, chown */
+	ATTR_FILE = 0x400,	/* through an open descriptor (file is set): ftruncate */
+};
+struct iattr {
+	unsigned valid;
+	uint32_t mode, uid, gid;
+	uint64_t size;
+	struct lx_timespec atime, mtime;
+	struct file *file;
+};
+
+/* --- supers --------------------------------------------------------------- */
+
+struct super_ops {
+	int (*statfs)(struct super *sb, struct lx_statfs *out);	   /* required */
+	int (*sync)(struct super *sb);				   /* NULL: nothing to do */
+	/* remount: new option string (borrowed). NULL: options are refused with -EINVAL */
+	int (*remount)(struct super *sb, const char *options);
+	/* options for /proc/mounts after rw/ro, e.g. ",size=1024k". NULL: none */
+	void (*show_options)(struct super *sb, struct strbuf *out);
+	/* the last reference to an inode is gone: free it (and its content when nlink is 0) */
+	void (*free_inode)(struct inode *inode);		   /* required */
+	void (*release)(struct super *sb);			   /* required: frees sb */
+};
+
+enum { SB_RDONLY = 1, SB_NOEXEC = 2, SB_NODEV = 4, SB_NOSUID = 8 };
+
+struct super {
+	refcount_t ref;
+	const struct super_ops *ops;
+	const struct fs_type *type;
+	uint64_t dev;		/* st_dev of its files: an anonymous device number */
+	uint64_t magic;		/* statfs f_type */
+	atomic_uint flags;	/* SB_* */
+	struct mutex rename_lock; /* LOCK_RENAME: directories change parents under it */
+	struct dentry *root;	/* a reference, dropped by super_kill */
+	struct kernel *k;
+	struct user_ns *user_ns; /* owner: who may act as root here; a reference */
+	const char *source;	/* owned; as given to mount(2), for /proc/mounts */
+	uint64_t next_ino;	/* for super_new_ino() (atomic) */
+	bool case_cached;	/* reserved */
+};
+
+enum { FS_USERNS_MOUNT = 1, FS_NODEV = 2 /* "nodev" in /proc/filesystems */, FS_INTERNAL = 4 };
+
+struct fs_type {
+	const char *name;
+	unsigned flags;
+	/*
+	 * get_super - a new (or shared) instance for mount(2). @source and @options are the
+	 * caller's strings (options may be NULL). *out holds a reference. -EINVAL unknown option.
+	 */
+	int (*get_super)(const struct vfs_ctx *c, const struct fs_type *type, const char *source,
+			 unsigned sb_flags, const char *options, struct super **out);
+};
+
+/* fs/register.c: the types that mount(2) knows; NULL when there is none. */
+const struct fs_type *fs_type_lookup(const char *name);
+const struct fs_type *const *fs_types(void); /* NULL-terminated */
+
+/* Fills the base of a freshly allocated super (ref 1, a new anonymous dev). */
+void super_init(struct super *sb, const struct fs_type *type, const struct super_ops *ops,
+		struct kernel *k, uint64_t magic);
+struct super *super_get(struct super *sb);
+void super_put(struct super *sb);
+uint64_t super_new_ino(struct super *sb);
+static inline bool super_rdonly(struct super *sb)
+{
+	return atomic_load_explicit(&sb->flags, memory_order_relaxed) & SB_RDONLY;
+}
+
+/* --- inodes --------------------------------------------------------------- */
+
+/* For create, mkdir, mknod, symlink, tmpfile: owner and mode after umask and setgid rules. */
+struct create_args {
+	uint32_t mode; /* with S_IFMT bits */
+	uint32_t uid, gid;
+	uint64_t rdev;
+	const char *target; /* symlink */
+	int open_flags;	    /* create on behalf of open(O_CREAT): LX_O_*; else 0 */
+};
+
+/* One step of a many-steps walk: see inode_ops.walk. */
+#define WALK_MAX 16
+struct walk_req {
+	struct dentry *start;	  /* a positive directory dentry; borrowed */
+	const char *name[WALK_MAX]; /* not NUL-terminated */
+	size_t len[WALK_MAX];
+	unsigned n;
+	int open_flags;		  /* the last one will be opened with these (a hint), or -1 */
+};
+
+/*
+ * Locks: "dir locked" means dir->lock (LOCK_INODE or LOCK_INODE_LAYER) is held by the
+ * VFS. New inodes come with one reference in *out, set to NULL first.
+ */
+struct inode_ops {
+	/*
+	 * lookup - find @name in @dir (locked). 0 with *out; 0 with *out == NULL: no such name
+	 * (a negative dentry is cached); other errors are passed on. The dentry is allocated
+	 * and unhashed: the file system may set d->fsdata, d->dops. NULL: not a directory.
+	 */
+	int (*lookup)(struct inode *dir, struct dentry *d, struct inode **out);
+	/*
+	 * walk - optional: resolve several names at once, instantiating dentries with
+	 * dcache_fill(). Called without locks; stops at symlinks, missing names or whatever
+	 * it likes: the walker then goes on name by name through the cache. NULL: none.
+	 */
+	int (*walk)(const struct vfs_ctx *c, struct walk_req *req);
+	/* The directory operations; @d is a negative dentry of @dir (locked). NULL: -EPERM. */
+	int (*create)(struct inode *dir, struct dentry *d, const struct create_args *a,
+		      struct inode **out); /* regular file */
+	int (*mkdir)(struct inode *dir, struct dentry *d, const struct create_args *a,
+		     struct inode **out);
+	int (*mknod)(struct inode *dir, struct dentry *d, const struct create_args *a,
+		     struct inode **out); /* FIFO, socket, device */
+	int (*symlink)(struct inode *dir, struct dentry *d, const struct create_args *a,
+		       struct inode **out);
+	int (*link)(struct inode *dir, struct dentry *d, struct inode *old);
+	/* @d is positive; victim's lock is held too (level + 1 by the named helper). */
+	int (*unlink)(struct inode *dir, struct dentry *d);
+	int (*rmdir)(struct inode *dir, struct dentry *d);
+	/*
+	 * rename - both directories locked, and the victims. Checks done by the VFS: types,
+	 * loops, permissions, NOREPLACE. @new may be negative. flags: LX_RENAME_EXCHANGE or
+	 * _NOREPLACE or _WHITEOUT. NULL: -EPERM.
+	 */
+	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+		      struct dentry *new, unsigned flags);
+	/* An unnamed file for O_TMPFILE; linked later through link(). NULL: -EOPNOTSUPP. */
+	int (*tmpfile)(struct inode *dir, const struct create_args *a, struct inode **out);
+	/*
+	 * readlink - the target, up to @size bytes without NUL. Returns its length. For magic
+	 * links (/proc/PID/fd/N, exe, cwd, root) see follow. NULL: -EINVAL.
+	 */
+	ssize_t (*readlink)(const struct vfs_ctx *c, struct inode *inode, char *buf, size_t size);
+	/* A magic link: jumps straight to *out (references). NULL: an ordinary symlink. */
+	int (*follow)(const struct vfs_ctx *c, struct inode *inode, struct path *out);
+	/* NULL: from the inode's generic fields. */
+	int (*getattr)(struct inode *inode, uint32_t mask, struct kstat *out);
+	/* @a is checked and complete; inode locked. Updates the generic fields. NULL: -EPERM. */
+	int (*setattr)(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a);
+	/* NULL: generic_permission (mode bits, CAP_DAC_*). want: LX_R_OK.. as MAY_*. */
+	int (*permission)(const struct vfs_ctx *c, struct inode *inode, unsigned want);
+	/*
+	 * open - f->path, flags and mode are set; the file system sets f->ops and f->priv.
+	 * NULL: f->ops = inode->fops. Not called for O_PATH.
+	 */
+	int (*open)(const struct vfs_ctx *c, struct inode *inode, struct file *f);
+	/* xattrs. get/list: @size 0 asks for the size; -ERANGE, -ENODATA. NULL: -EOPNOTSUPP. */
+	ssize_t (*getxattr)(struct inode *inode, const char *name, void *buf, size_t size);
+	int (*setxattr)(struct inode *inode, const char *name, const void *value, size_t size,
+			int flags); /* value NULL: remove */
+	ssize_t (*listxattr)(struct inode *inode, char *buf, size_t size);
+	/* What to map of a regular file; NULL or a NULL answer: -ENODEV. Borrowed. */
+	struct mappable *(*mappable)(struct inode *inode);
+};
+
+enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4, MAY_APPEND = 8 };
+
+struct inode {
+	refcount_t ref;
+	const struct inode_ops *ops;
+	const struct file_ops *fops; /* default for open; NULL: open gives -ENXIO */
+	struct super *sb;	     /* a reference */
+	uint64_t ino;		     /* immutable */
+	/*
+	 * Generic attributes. Readable without a lock (each is written whole); changed
+	 * under lock. File systems that keep theirs elsewhere keep mode, uid, gid true here.
+	 */
+	_Atomic uint32_t mode, uid, gid, nlink;
+	uint64_t rdev;		     /* immutable */
+	struct mutex lock;	     /* LOCK_INODE: names in a directory, attributes, truncation */
+	_Atomic uint64_t size;	     /* where the generic getattr is used */
+	struct lx_timespec atime, mtime, ctime, btime; /* protected by attr_lock */
+	struct mutex attr_lock;	     /* LOCK_LEAF */
+	atomic_int write_count;	     /* > 0 writers, < 0 executing (ETXTBSY) */
+	/* Made on first use, owned by the inode, each with a lock of its own: */
+	_Atomic(struct file_lock_list *) locks; /* fs/lock.c */
+	_Atomic(struct notify_marks *) marks;	/* fs/anon/inotify.c */
+	_Atomic(struct pipe *) pipe;		/* a FIFO's pipe, fs/pipe.c */
+	_Atomic(struct socket *) socket;	/* a bound unix socket, sentry/socket/unix.c */
+	void *priv;			     /* file systems that do not embed */
+};
+
+/* Fills the base of a fresh inode: ref 1, times now. */
+void inode_init(struct inode *inode, struct super *sb, const struct inode_ops *ops,
+		const struct file_ops *fops, uint32_t mode, uint32_t uid, uint32_t gid);
+struct inode *inode_get(struct inode *inode);
+void inode_put(struct inode *inode);
+DEFINE_AUTO_PUT(inode);
+/* Times: set atime/mtime/ctime (ATTR_*) to now. */
+void inode_touch(struct inode *inode, unsigned which);
+void inode_generic_stat(struct inode *inode, struct kstat *out);
+/* Apply a checked iattr to the generic fields (mode, ids, times; not size). */
+void inode_apply_attr(struct inode *inode, const struct iattr *a);
+int inode_generic_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want);
+/* Permission with the file system's slot, read-only super and immutable rules. */
+int inode_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want);
+/* Owner or CAP_FOWNER. */
+bool inode_owner_or_capable(const struct vfs_ctx *c, struct inode *inode);
+int inode_get_write(struct inode *inode); /* -ETXTBSY */
+void inode_put_write(struct inode *inode);
+int inode_deny_write(struct inode *inode); /* -ETXTBSY; for exec */
+void inode_allow_write(struct inode *inode);
+
+/* --- dentries ------------------------------------------------------------- */
+
+struct dentry_ops {
+	/*
+	 * revalidate - is this cached answer (positive or negative) still true? 1 yes, 0 no
+	 * (it is dropped and looked up again), negative errno. Called without locks. NULL: yes.
+	 */
+	int (*revalidate)(struct dentry *d);
+	/* The dentry goes: free d->fsdata. NULL: nothing. */
+	void (*release)(struct dentry *d);
+	/* For /proc links: text instead of a path ("pipe:[12]"). NULL: its path. */
+	void (*dname)(struct dentry *d, struct strbuf *out);
+};
+
+enum { DENTRY_MOUNTED = 1, DENTRY_UNHASHED = 2, DENTRY_KEEP = 4 /* not evicted: tmpfs */ };
+
+struct dentry {
+	refcount_t ref;		   /* cached dentries live at ref 0 on the LRU, unless KEEP */
+	atomic_uint flags;	   /* DENTRY_* */
+	struct super *sb;
+	/* protected by the cache's lock (LOCK_DENTRY); parent and name also by sb->rename_lock */
+	struct dentry *parent;	   /* a reference; itself for a root */
+	struct inode *inode;	   /* a reference; NULL: negative */
+	const char *name;	   /* NUL-terminated, owned */
+	size_t name_len;
+	struct hnode hash;
+	struct list children, sibling, lru;
+	const struct dentry_ops *dops;
+	void *fsdata;
+};
+
+/* dcache.c */
+struct dentry *dentry_get(struct dentry *d);
+void dentry_put(struct dentry *d);
+DEFINE_AUTO_PUT(dentry);
+/* The root of a super: takes the inode reference. NULL: -ENOMEM. */
+struct dentry *dentry_new_root(struct super *sb, struct inode *inode);
+/* An unattached dentry for pipes, sockets, memfds: a name only for /proc. Takes inode. */
+struct dentry *dentry_new_anon(struct super *sb, struct inode *inode, const char *name,
+			       const struct dentry_ops *dops);
+/* In the cache now, without asking the file system; a reference or NULL. */
+struct dentry *dcache_lookup(struct dentry *parent, const char *name, size_t len);
+/*
+ * dcache_fill - the file system tells what a name is (walk, readdirplus): instantiate or
+ * replace the cached dentry. Takes a reference of @inode (NULL: negative). Returns a
+ * reference in *out when @out is not NULL.
+ */
+int dcache_fill(struct dentry *parent, const char *name, size_t len, struct inode *inode,
+		const struct dentry_ops *dops, void *fsdata, struct dentry **out);
+/* Forget a cached name (a change notice); mounted-on and busy dentries are unhashed. */
+void dcache_drop(struct dentry *parent, const char *name, size_t len);
+/* Forget all unused children below. */
+void dcache_drop_children(struct dentry *parent);
+static inline bool dentry_negative(const struct dentry *d)
+{
+	return d->inode == NULL;
+}
+
+/* --- mounts --------------------------------------------------------------- */
+
+enum {
+	MNT_RDONLY = 1, MNT_NOSUID = 2, MNT_NODEV = 4, MNT_NOEXEC = 8, MNT_NOATIME = 0x10,
+	MNT_NODIRATIME = 0x20, MNT_RELATIME = 0x40, MNT_LOCKED = 0x80,
+};
+
+struct mount {
+	refcount_t ref;
+	int id;			 /* unique; mountinfo and statx */
+	struct super *sb;	 /* a reference */
+	struct dentry *root;	 /* a reference: what of the super is seen here */
+	atomic_uint flags;	 /* MNT_* */
+	/* protected by the namespace's lock (LOCK_MOUNT) */
+	struct mount *parent;	 /* NULL: root of its namespace or detached */
+	struct dentry *mountpoint; /* in parent; a reference */
+	struct list children, sibling;
+	struct hnode hash;	 /* by (parent, mountpoint) */
+	struct mnt_ns *ns;	 /* NULL: detached */
+	int peer_group, master_group; /* propagation: 0 none; shared:N, master:N */
+	struct list peers;
+	const char *devname;	 /* owned */
+};
+
+struct mount *mount_get(struct mount *m);
+void mount_put(struct mount *m);
+struct path path_get(struct path p);
+void path_put(struct path p);
+static inline void path_auto_put(struct path *p)
+{
+	if (p->dentry)
+		path_put(*p);
+}
+#define AUTO_PATH __attribute__((cleanup(path_auto_put)))
+static inline bool path_equal(struct path a, struct path b)
+{
+	return a.mnt == b.mnt && a.dentry == b.dentry;
+}
+
+struct mnt_ns *mnt_ns_get(struct mnt_ns *ns);
+void mnt_ns_put(struct mnt_ns *ns);
+/* A namespace whose root is @sb; takes no reference of the caller's. */
+int mnt_ns_create(struct kernel *k, struct super *sb, struct user_ns *owner, struct mnt_ns **out);
+/* unshare(CLONE_NEWNS): a copy; *root and *cwd are moved over to the copy's mounts. */
+int mnt_ns_copy(struct mnt_ns *old, struct user_ns *owner, struct path *root,
+		struct path *cwd, struct mnt_ns **out);
+struct path mnt_ns_root(struct mnt_ns *ns); /* a reference */
+
+/* Put a super at a place (boot and mount(2)); flags MNT_*. */
+int mount_attach(struct mnt_ns *ns, struct super *sb, struct dentry *root, struct path where,
+		 unsigned flags, const char *devname, struct mount **out);
+/* mount(2), umount2(2), pivot_root(2) with all their checks; strings are kernel copies. */
+int vfs_mount(const struct vfs_ctx *c, const char *source, const char *target,
+	      const char *type, unsigned long flags, const char *data);
+int vfs_umount(const struct vfs_ctx *c, const char *target, int flags);
+int vfs_pivot_root(const struct vfs_ctx *c, const char *new_root, const char *put_old);
+/* Text of /proc/PID/mountinfo, mounts, mountstats as seen from @root. */
+enum mounts_format { MOUNTS_MOUNTINFO, MOUNTS_MOUNTS, MOUNTS_MOUNTSTATS };
+int mnt_ns_show(struct mnt_ns *ns, struct path root, enum mounts_format how,
+		struct strbuf *out);
+/* Readable with POLLERR|POLLPRI when the tree changed (/proc/self/mounts). */
+struct waitq *mnt_ns_waitq(struct mnt_ns *ns);
+uint64_t mnt_ns_event(struct mnt_ns *ns);
+int mnt_want_write(struct mount *m); /* -EROFS */
+
+/* --- the walker (namei.c) --------------------------------------------------- */
+
+enum {
+	LOOKUP_FOLLOW = 1,	/* follow a symlink in the last place */
+	LOOKUP_DIRECTORY = 2,	/* -ENOTDIR unless it is one */
+	LOOKUP_EMPTY = 4,	/* AT_EMPTY_PATH: "" is the base itself */
+	LOOKUP_CREATE = 8,	/* internal */
+	LOOKUP_NO_XDEV = 0x10, LOOKUP_NO_MAGICLINKS = 0x20, LOOKUP_NO_SYMLINKS = 0x40,
+	LOOKUP_BENEATH = 0x80, LOOKUP_IN_ROOT = 0x100, LOOKUP_CACHED = 0x200,
+	LOOKUP_MOUNT = 0x400,	/* umount: do not cross into a mount at the last name */
+	LOOKUP_OPEN = 0x800,	/* hint: open_flags are given */
+};
+
+/*
+ * path_lookup - resolve @name from @base (NULL: the cwd). @name is a kernel copy, at most
+ * PATH_MAX - 1 bytes. *out holds references on success, zeroes otherwise. -ENOENT (also ""
+ * without LOOKUP_EMPTY), -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG, -EXDEV, -EAGAIN
+ * (LOOKUP_CACHED). May block on the gofer; holds no lock while it does for a guest event.
+ */
+int path_lookup(const struct vfs_ctx *c, const struct path *base, const char *name,
+		unsigned flags, struct path *out);
+/*
+ * vfs_open - open(2) and openat2(2) after argument checks. *out holds a reference.
+ * FIFOs: the open itself never sleeps; -EAGAIN with *out set means "wait until the other
+ * end is there" (io_wait.c: file_open_wait).
+ */
+struct open_how {
+	int flags;	 /* LX_O_*; sanitised by the caller */
+	uint32_t mode;	 /* S_IALLUGO */
+	unsigned lookup; /* LOOKUP_* from RESOLVE_* */
+};
+int vfs_open(const struct vfs_ctx *c, const struct path *base, const char *name,
+	     const struct open_how *how, struct file **out);
+/* Open what a path already names (exec, /proc/PID/fd/N, O_PATH re-open). */
+int vfs_open_path(const struct vfs_ctx *c, struct path p, int flags, struct file **out);
+
+/* One function per directory operation; names as path_lookup takes them. */
+int vfs_mkdir(const struct vfs_ctx *c, const struct path *base, const char *name, uint32_t mode);
+int vfs_mknod(const struct vfs_ctx *c, const struct path *base, const char *name,
+	      uint32_t mode, uint64_t rdev, struct path *out /* may be NULL */);
+int vfs_symlink(const struct vfs_ctx *c, const char *target, const struct path *base,
+		const char *name);
+int vfs_link(const struct vfs_ctx *c, struct path old, const struct path *base,
+	     const char *name);
+int vfs_unlink(const struct vfs_ctx *c, const struct path *base, const char *name);
+int vfs_rmdir(const struct vfs_ctx *c, const struct path *base, const char *name);
+int vfs_rename(const struct vfs_ctx *c, const struct path *old_base, const char *old_name,
+	       const struct path *new_base, const char *new_name, unsigned flags);
+ssize_t vfs_readlink(const struct vfs_ctx *c, struct path p, char *buf, size_t size);
+int vfs_getattr(struct path p, uint32_t mask, struct kstat *out);
+/* Checks permissions of chmod, chown, utimes, truncate for @a (a->file: through an fd). */
+int vfs_setattr(const struct vfs_ctx *c, struct path p, struct iattr *a);
+int vfs_access(const struct vfs_ctx *c, struct path p, unsigned want);
+int vfs_statfs(struct path p, struct lx_statfs *out);
+ssize_t vfs_getxattr(const struct vfs_ctx *c, struct path p, const char *name, void *buf,
+		     size_t size);
+int vfs_setxattr(const struct vfs_ctx *c, struct path p, const char *name,
+		 const void *value, size_t size, int flags);
+ssize_t vfs_listxattr(const struct vfs_ctx *c, struct path p, char *buf, size_t size);
+
+/*
+ * path_print - the name of @p as seen from @root: "/a/b", with " (deleted)" appended for
+ * unlinked ones; outside @root: "(unreachable)/...". For getcwd, /proc, strace.
+ * Returns 0, -ENAMETOOLONG, -ENOENT only with @strict (getcwd of a deleted directory).
+ */
+int path_print(struct path p, struct path root, bool strict, struct strbuf *out);
+
+/* --- files ---------------------------------------------------------------- */
+
+enum {
+	FMODE_READ = 1, FMODE_WRITE = 2, FMODE_EXEC = 4, FMODE_LSEEK = 8, FMODE_PREAD = 0x10,
+	FMODE_PWRITE = 0x20, FMODE_PATH = 0x40, FMODE_STREAM = 0x80, /* no position at all */
+	FMODE_NONOTIFY = 0x100, FMODE_WRITE_COUNTED = 0x200,
+};
+
+/*
+ * The shared entry of iterate: called once a name; false when the buffer is full. Cookies
+ * are what lseek may be given to continue behind this entry.
+ */
+struct dir_sink {
+	bool (*emit)(struct dir_sink *s, const char *name, size_t len, uint64_t ino,
+		     uint64_t next_cookie, unsigned type /* LX_DT_* */);
+};
+
+struct file_ops {
+	/*
+	 * read, write - move bytes at @pos (streams ignore it) through @u. @flags: LX_RWF_* and
+	 * the file's own O_*: never sleep, -EAGAIN when nothing can be moved now (regular files
+	 * never say so). Short counts as in read(2). f is open for it. NULL: -EINVAL.
+	 * write with O_APPEND: @pos is ignored, *pos returns where it went.
+	 */
+	ssize_t (*read)(struct file *f, struct uio *u, int64_t pos, unsigned flags);
+	ssize_t (*write)(struct file *f, struct uio *u, int64_t *pos, unsigned flags);
+	/* Directories: entries from cookie f->pos on (advances it). pos_lock held. NULL: -ENOTDIR */
+	int (*iterate)(struct file *f, struct dir_sink *sink);
+	/* Current LX_POLL* mask; registers with poll_wait(pt, q). NULL: always IN and OUT. */
+	uint32_t (*poll)(struct file *f, struct poll_table *pt);
+	/* New position or error. NULL: generic for seekable files (size from getattr). pos_lock held */
+	int64_t (*lseek)(struct file *f, int64_t off, int whence);
+	/* @t: the caller (opaque here), @u: its memory. NULL or -ENOIOCTLCMD: -ENOTTY. */
+	int64_t (*ioctl)(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
+			 uint64_t arg);
+	/*
+	 * mmap - NULL: inode_ops.mappable. Else returns the mappable to map (a reference) and may
+	 * refuse (devices). @vm_flags: what is asked, VM_*.
+	 */
+	int (*mmap)(struct file *f, unsigned vm_flags, uint64_t off, uint64_t size,
+		    struct mappable **out);
+	int (*fsync)(struct file *f, int64_t start, int64_t end, bool data_only); /* NULL: 0 */
+	int (*fallocate)(struct file *f, int mode, int64_t off, int64_t len); /* NULL: -EOPNOTSUPP */
+	/*
+	 * copy_range, splice: optional fast paths between two files of the same ops. NULL:
+	 * through a kernel buffer.
+	 */
+	ssize_t (*copy_range)(struct file *in, int64_t pos_in, struct file *out, int64_t pos_out,
+			      size_t len);
+	/* fcntl(F_SETFL) is about to change flags; may refuse. NULL: allowed. */
+	int (*setfl)(struct file *f, int flags);
+	/* close(2) of one descriptor by @t: returns what close reports. NULL: 0. */
+	int (*flush)(struct file *f, struct task *t);
+	/* The last reference is gone. NULL: nothing. */
+	void (*release)(struct file *f);
+	/* Extra lines of /proc/PID/fdinfo/N. NULL: none. */
+	void (*show_fdinfo)(struct file *f, struct strbuf *out);
+};
+
+/* F_SETOWN: who gets SIGIO. Opaque pid reference of sentry/task/sigsend.h. */
+struct file_owner {
+	struct pid *pid;
+	int type; /* F_OWNER_TID, PID, PGRP */
+	int signo;
+	uint32_t uid, euid;
+};
+
+struct file {
+	refcount_t ref;
+	const struct file_ops *ops;
+	struct path path;	  /* references */
+	struct inode *inode;	  /* borrowed from path.dentry (fixed at open); a reference */
+	atomic_uint flags;	  /* LX_O_* that F_GETFL shows */
+	unsigned mode;		  /* FMODE_*; immutable after open */
+	const struct cred *cred;  /* of the opener; a reference */
+	struct mutex pos_lock;	  /* LOCK_FILE_POS */
+	int64_t pos;		  /* protected by pos_lock */
+	struct mutex lock;	  /* LOCK_LEAF: owner */
+	struct file_owner owner;  /* protected by lock */
+	/* epoll items that watch this file: protected by epoll's own global lock */
+	struct list epoll_items;
+	uint64_t id;		  /* unique: kcmp, savable identity */
+	void *priv;		  /* of the file system */
+};
+
+/*
+ * file_alloc - a file on @path (takes path's references) with @flags and ops; ref 1.
+ * FMODE_* is derived from the access mode. -ENFILE at the sandbox's limit.
+ */
+int file_alloc(struct kernel *k, struct path path, int flags, const struct file_ops *ops,
+	       const struct cred *cred, struct file **out);
+struct file *file_get(struct file *f);
+void file_put(struct file *f);
+DEFINE_AUTO_PUT(file);
+
+/*
+ * file_read, file_write - at the file's own position (seekable), or as a stream.
+ * file_pread/pwrite - at @pos; -ESPIPE if it cannot seek.
+ * Return bytes, -EAGAIN would block, -EBADF not open for it, -EISDIR, -EFAULT, -EFBIG...
+ * @rwf: LX_RWF_*. They never sleep for a guest event.
+ */
+ssize_t file_read(struct file *f, struct uio *u, unsigned rwf);
+ssize_t file_write(const struct vfs_ctx *c, struct file *f, struct uio *u, unsigned rwf);
+ssize_t file_pread(struct file *f, struct uio *u, int64_t pos, unsigned rwf);
+ssize_t file_pwrite(const struct vfs_ctx *c, struct file *f, struct uio *u, int64_t pos,
+		    unsigned rwf);
+int64_t file_lseek(struct file *f, int64_t off, int whence);
+uint32_t file_poll(struct file *f, struct poll_table *pt);
+int file_iterate(const struct vfs_ctx *c, struct file *f, struct dir_sink *sink);
+int64_t file_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
+		   uint64_t arg);
+int file_fsync(struct file *f, int64_t start, int64_t end, bool data_only);
+int file_fallocate(const struct vfs_ctx *c, struct file *f, int mode, int64_t off, int64_t len);
+/* Kernel-internal whole reads (loader): all of @n bytes or -ENOEXEC/-EIO. */
+ssize_t file_kernel_read(struct file *f, void *buf, size_t n, int64_t pos);
+/*
+ * file_mappable - what mmap(2) of @f maps: a reference in *out. -EACCES by open mode,
+ * -EPERM (noexec), -ENODEV. *may gets VM_MAY*.
+ */
+int file_mappable(struct file *f, unsigned vm_flags, uint64_t off, uint64_t size,
+		  struct mappable **out, unsigned *may);
+
+/* A file that lives outside every tree: pipes, sockets, eventfd... (fs/anon/anon.c). */
+int anon_file_create(struct kernel *k, const char *name /* "[eventfd]" */,
+		     const struct file_ops *ops, void *priv, int flags, const struct cred *cred,
+		     struct file **out);
+
+/* --- notify (inotify): file systems' wrappers report here ------------------- */
+enum {
+	FS_NOTIFY_ACCESS = 1, FS_NOTIFY_MODIFY = 2, FS_NOTIFY_ATTRIB = 4,
+	FS_NOTIFY_CLOSE_WRITE = 8, FS_NOTIFY_CLOSE_NOWRITE = 0x10, FS_NOTIFY_OPEN = 0x20,
+	FS_NOTIFY_MOVED_FROM = 0x40, FS_NOTIFY_MOVED_TO = 0x80, FS_NOTIFY_CREATE = 0x100,
+	FS_NOTIFY_DELETE = 0x200, FS_NOTIFY_DELETE_SELF = 0x400, FS_NOTIFY_MOVE_SELF = 0x800,
+	FS_NOTIFY_UNMOUNT = 0x2000, FS_NOTIFY_IGNORED = 0x8000, FS_NOTIFY_ISDIR = 0x40000000,
+};
+/* An event on @inode itself and, by name, on the directory that holds @d (either may be NULL). */
+void fs_notify(struct inode *inode, struct dentry *d, uint32_t mask, uint32_t cookie);
+/* Frees marks and locks of a dying inode. */
+void inode_free_notify(struct inode *inode);
+void inode_free_locks(struct inode *inode);

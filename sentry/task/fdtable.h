@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Descriptor tables: numbers to open file descriptions. Shared by CLONE_FILES. */
+#pragma once
+
+#include "fs/vfs.h"
+#include "sentry/task/task.h"
+
+int fdtable_create(struct fdtable **out);
+int fdtable_copy(struct fdtable *old, struct fdtable **out);
+struct fdtable *fdtable_get(struct fdtable *ft);
+/* The last user closes everything (as @t, for flush). */
+void fdtable_put(struct fdtable *ft, struct task *t);
+
+/* fd_lookup - a reference in *out; -EBADF also for O_PATH ones unless @path_ok. */
+int fd_lookup(struct fdtable *ft, int fd, struct file **out);
+int fd_lookup_path(struct fdtable *ft, int fd, struct file **out);
+/*
+ * fd_install - lowest free number >= @min below the caller's RLIMIT_NOFILE. Takes @f on
+ * success. Returns the number, -EMFILE, -ENOMEM. @fd_flags: LX_FD_CLOEXEC.
+ */
+int fd_install(struct task *t, struct file *f, int min, int fd_flags);
+/* dup2/dup3: at exactly @fd, closing what is there. Takes @f on success. -EBADF, -EBUSY. */
+int fd_install_at(struct task *t, struct file *f, int fd, int fd_flags);
+int fd_close(struct task *t, int fd);
+int fd_get_flags(struct fdtable *ft, int fd);
+int fd_set_flags(struct fdtable *ft, int fd, int fd_flags);
+int fd_close_range(struct task *t, unsigned first, unsigned last, bool cloexec_only);
+void fd_close_on_exec(struct task *t);
+/* For /proc: calls @fn for each descriptor; a snapshot, @f borrowed during the call. */
+int fd_for_each(struct fdtable *ft, int (*fn)(int fd, int fd_flags, struct file *f, void *arg),
+		void *arg);
+unsigned fd_table_size(struct fdtable *ft);

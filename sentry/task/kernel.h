@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * struct kernel - the root object: everything guest-visible is reachable from here
+ * (design D12), and there are no other mutable globals.
+ */
+#pragma once
+
+#include "sentry/base/kernel.h"
+#include "sentry/base/list.h"
+#include "sentry/base/lock.h"
+#include "sentry/base/park.h"
+#include "sentry/mm/pool.h"
+#include "sentry/wait/timer.h"
+#include "sentry/wait/waitq.h"
+
+struct pid_ns;
+struct user_ns;
+struct nsproxy;
+struct user_account;
+struct stats;
+struct strace;
+struct ipc_state;
+struct unix_state;
+struct futex_table;
+
+/* What runsc-c asked for and may limit; immutable after boot. */
+struct kernel_config {
+	bool strict, strace, strace_time, stats;
+	uint64_t memory_limit; /* bytes; UINT64_MAX: none */
+	uint64_t pids_limit;   /* tasks; UINT64_MAX: none */
+	uint64_t files_limit;  /* open file descriptions, /proc/sys/fs/file-max */
+	unsigned n_cpus;       /* what the guest sees */
+	int strace_hfd;	       /* where strace lines go */
+};
+
+struct kernel {
+	struct kernel_config config;
+	struct platform *platform;
+	struct timers *timers;
+	struct pool *pool;
+	struct vfs *vfs;
+	int64_t boot_mono_ns, boot_real_ns;
+
+	struct mutex tasklist;	  /* LOCK_TASKLIST: parents, children, pids, groups, sessions */
+	struct pid_ns *init_pid_ns;
+	struct user_ns *init_user_ns;
+	struct nsproxy *init_ns;
+	unsigned n_tasks, n_forks; /* protected by tasklist */
+	unsigned n_threads_live;   /* Sentry threads of tasks; protected by tasklist */
+	struct waitq idle;	   /* woken when n_threads_live falls to 0 */
+	int exit_status;	   /* wait status of the sandbox's init, protected by tasklist */
+	bool dying;		   /* no new tasks; protected by tasklist */
+
+	struct mutex users_lock;   /* LOCK_LEAF */
+	struct user_account *users;
+
+	struct futex_table *futexes;
+	struct stats *stats;	   /* sentry/syscall/stats.h; NULL: not counted */
+	struct strace *strace;	   /* NULL: off */
+	struct ipc_state *ipc;
+	atomic_uint n_files;
+	atomic_ulong next_file_id;
+	atomic_ulong tick;	   /* reserved for load averages */
+};
+
+/* kernel_create - takes platform, timers and pool over. */
+int kernel_create(const struct kernel_config *config, struct platform *platform,
+		  struct timers *timers, struct pool *pool, struct kernel **out);
+void kernel_free(struct kernel *k);
+/*
+ * kernel_run_init - start the sandbox's first process: program, arguments, environment
+ * and working directory are set up by the caller's @setup on the new task before exec.
+ */
+struct task;
+struct init_args {
+	const char *const *argv, *const *envp;
+	const char *cwd;
+	uint32_t uid, gid;
+	const uint32_t *groups;
+	unsigned n_groups;
+	uint64_t caps;			/* permitted, effective, bounding */
+	struct file *std[3];		/* taken; NULL: closed */
+	struct file *ctty;		/* controlling terminal (borrowed), or NULL */
+	struct mnt_ns *mnt_ns;		/* taken */
+	const char *hostname;
+};
+/*
+ * Returns 0 when the program runs, else the negative errno of finding or loading it
+ * (-ENOENT, -EACCES, -ENOEXEC ...) with *why set to static text or NULL.
+ */
+int kernel_start_init(struct kernel *k, const struct init_args *args, const char **why);
+/* Blocks until every task has ended; returns init's wait status. */
+int kernel_wait(struct kernel *k);
+/* SIGKILL to everything. Any thread. */
+void kernel_kill_all(struct kernel *k);
+/* A signal from outside for the sandbox's foreground: to init, or to the terminal's group. */
+void kernel_signal_init(struct kernel *k, int signo);
