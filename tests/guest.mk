@@ -9,12 +9,13 @@ GUEST_SRC := $(wildcard tests/guest/*.c)
 GUEST_BIN := $(patsubst tests/guest/%.c,$(GUEST_O)/%,$(GUEST_SRC))
 GUEST_WANT := $(if $(T),$(addprefix $(GUEST_O)/,$(T)),$(GUEST_BIN))
 HARNESS_OBJ := $(patsubst tests/harness/%.c,$(GUEST_O)/harness/%.o,$(wildcard tests/harness/*.c))
-# Tests pass null pointers and odd sizes on purpose; fortify and nonnull would object.
-GUEST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread \
-	-Wno-array-bounds -Wno-unused-result \
-	-U_FORTIFY_SOURCE -fno-strict-aliasing -D_GNU_SOURCE -Itests/harness -pthread
+# Checks nest, and tests pass null pointers and odd sizes on purpose.
+GUEST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -U_FORTIFY_SOURCE -fno-strict-aliasing \
+	-Wno-shadow -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread \
+	-Wno-array-bounds -Wno-restrict -Wno-unused-result -D_GNU_SOURCE -Itests/harness -pthread
 guest_line = $(shell sed -n 's,^// $(1): ,,p' $(2))
 
+.SECONDARY: $(HARNESS_OBJ)
 .PHONY: guest-programs
 guest-programs: $(GUEST_WANT)
 
