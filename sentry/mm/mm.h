@@ -65,6 +65,8 @@ struct mm {
 	struct file *exe;      /* /proc/PID/exe, a reference; deny-write is held on it */
 	bool dumpable;	       /* PR_SET_DUMPABLE */
 	bool lock_future;      /* mlockall(MCL_FUTURE) */
+	struct mm_limits limits; /* as last read: for calls that bring none (mprotect, a
+				    stack that grows under a copy) */
 	uint64_t charged;      /* bytes charged to the sandbox's memory limit */
 };
 

@@ -53,6 +53,7 @@ void uio_advance(struct uio *u, size_t n);
  */
 ssize_t uio_copy_to_nofault(struct uio *u, const void *src, size_t n);
 ssize_t uio_copy_from_nofault(struct uio *u, void *dst, size_t n);
+ssize_t uio_zero_nofault(struct uio *u, size_t n);
 /*
  * uio_fault_in - make the next @n bytes accessible (@write: they will be written to
  * guest memory). Returns 0 when at least one byte now is, or -EFAULT.
