@@ -40,6 +40,18 @@ struct file;
 struct file_lock_list;
 struct strbuf;
 struct notify_marks;
+struct vfs;
+
+/*
+ * The VFS core's state, k->vfs: caches, mount ids, the count of open files. @files_limit:
+ * most open file descriptions (-ENFILE beyond). vfs_free() expects everything closed.
+ */
+int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out);
+void vfs_free(struct vfs *v);
+/* Open file descriptions now and at most; for /proc/sys/fs/file-nr. */
+void vfs_file_counts(struct vfs *v, uint64_t *n_open, uint64_t *limit);
+/* Flush every file system: sync(2). */
+void vfs_sync(struct kernel *k);
 
 struct path {
 	struct mount *mnt;
@@ -100,8 +112,13 @@ struct super_ops {
 
 enum { SB_RDONLY = 1, SB_NOEXEC = 2, SB_NODEV = 4, SB_NOSUID = 8 };
 
+/*
+ * Two counts: ref are users (mounts, whoever called get_super), objects are its inodes,
+ * plus one for all users. The last user's put drops the cached tree; the last object
+ * releases the struct.
+ */
 struct super {
-	refcount_t ref;
+	refcount_t ref, objects;
 	const struct super_ops *ops;
 	const struct fs_type *type;
 	uint64_t dev;		/* st_dev of its files: an anonymous device number */
@@ -114,6 +131,7 @@ struct super {
 	const char *source;	/* owned; as given to mount(2), for /proc/mounts */
 	uint64_t next_ino;	/* for super_new_ino() (atomic) */
 	bool case_cached;	/* reserved */
+	struct list all;	/* in the VFS's list of supers, for sync(2) */
 };
 
 enum { FS_USERNS_MOUNT = 1, FS_NODEV = 2 /* "nodev" in /proc/filesystems */, FS_INTERNAL = 4 };
@@ -250,6 +268,7 @@ struct inode {
 	struct lx_timespec atime, mtime, ctime, btime; /* protected by attr_lock */
 	struct mutex attr_lock;	     /* LOCK_LEAF */
 	atomic_int write_count;	     /* > 0 writers, < 0 executing (ETXTBSY) */
+	atomic_bool dead;	     /* a removed directory: no names in it; set under lock */
 	/* Made on first use, owned by the inode, each with a lock of its own: */
 	_Atomic(struct file_lock_list *) locks; /* fs/lock.c */
 	_Atomic(struct notify_marks *) marks;	/* fs/anon/inotify.c */
@@ -264,6 +283,9 @@ void inode_init(struct inode *inode, struct super *sb, const struct inode_ops *o
 struct inode *inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
 DEFINE_AUTO_PUT(inode);
+/* Changed under lock by create, link, unlink, rename slots. */
+void inode_inc_nlink(struct inode *inode);
+void inode_drop_nlink(struct inode *inode);
 /* Times: set atime/mtime/ctime (ATTR_*) to now. */
 void inode_touch(struct inode *inode, unsigned which);
 void inode_generic_stat(struct inode *inode, struct kstat *out);
@@ -332,16 +354,53 @@ int dcache_fill(struct dentry *parent, const char *name, size_t len, struct inod
 void dcache_drop(struct dentry *parent, const char *name, size_t len);
 /* Forget all unused children below. */
 void dcache_drop_children(struct dentry *parent);
+/*
+ * A negative dentry may become positive at any time unless its directory is locked; a
+ * positive one that is referenced stays so (unlinking only unhashes it).
+ */
+static inline struct inode *dentry_inode(const struct dentry *d)
+{
+	return __atomic_load_n(&d->inode, __ATOMIC_ACQUIRE);
+}
 static inline bool dentry_negative(const struct dentry *d)
 {
-	return d->inode == NULL;
+	return dentry_inode(d) == NULL;
 }
+
+/*
+ * One name at a time, below the walker: for file systems stacked on others and for the
+ * kernel's own trees. No permission checks, no mounts, no notify. *out may be negative.
+ * dentry_lookup takes the directory's lock when it must ask the file system.
+ */
+int dentry_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **out);
+int dentry_lookup_locked(struct dentry *dir, const char *name, size_t len,
+			 struct dentry **out);
+/*
+ * The slots of inode_ops with the dentry cache kept true; @dir's inode is locked by the
+ * caller, victims are locked here. a->mode chooses create, mkdir, mknod or symlink.
+ */
+int dentry_create(struct dentry *dir, struct dentry *d, const struct create_args *a);
+int dentry_link(struct dentry *dir, struct dentry *d, struct inode *old);
+int dentry_unlink(struct dentry *dir, struct dentry *d);
+int dentry_rmdir(struct dentry *dir, struct dentry *d);
+int dentry_rename(struct dentry *old_dir, struct dentry *old, struct dentry *new_dir,
+		  struct dentry *new, unsigned flags);
+/*
+ * Lock the two directories of a rename (they may be one): rename_lock first when they
+ * differ, ancestors before descendants. Returns the ancestor's child on the way to the
+ * other one (borrowed; the trap of "into its own subtree"), or NULL.
+ */
+struct dentry *rename_lock_dirs(struct dentry *a, struct dentry *b);
+void rename_unlock_dirs(struct dentry *a, struct dentry *b);
 
 /* --- mounts --------------------------------------------------------------- */
 
 enum {
 	MNT_RDONLY = 1, MNT_NOSUID = 2, MNT_NODEV = 4, MNT_NOEXEC = 8, MNT_NOATIME = 0x10,
 	MNT_NODIRATIME = 0x20, MNT_RELATIME = 0x40, MNT_LOCKED = 0x80,
+	MNT_NOSYMFOLLOW = 0x100, MNT_UNBINDABLE = 0x200,
+	/* a flag that a less privileged namespace may not take away again */
+	MNT_LOCK_FLAGS = 0x400,
 };
 
 struct mount {
@@ -357,8 +416,9 @@ struct mount {
 	struct hnode hash;	 /* by (parent, mountpoint) */
 	struct mnt_ns *ns;	 /* NULL: detached */
 	int peer_group, master_group; /* propagation: 0 none; shared:N, master:N */
-	struct list peers;
+	struct list peers;	 /* all mounts of the sandbox that propagate: v->peers */
 	const char *devname;	 /* owned */
+	bool expire_mark;	 /* MNT_EXPIRE was asked once and nobody came since */
 };
 
 struct mount *mount_get(struct mount *m);
@@ -384,6 +444,8 @@ int mnt_ns_create(struct kernel *k, struct super *sb, struct user_ns *owner, str
 int mnt_ns_copy(struct mnt_ns *old, struct user_ns *owner, struct path *root,
 		struct path *cwd, struct mnt_ns **out);
 struct path mnt_ns_root(struct mnt_ns *ns); /* a reference */
+struct user_ns *mnt_ns_owner(struct mnt_ns *ns); /* borrowed */
+uint64_t mnt_ns_ino(struct mnt_ns *ns); /* /proc/PID/ns/mnt */
 
 /* Put a super at a place (boot and mount(2)); flags MNT_*. */
 int mount_attach(struct mnt_ns *ns, struct super *sb, struct dentry *root, struct path where,
@@ -437,6 +499,20 @@ int vfs_open(const struct vfs_ctx *c, const struct path *base, const char *name,
 	     const struct open_how *how, struct file **out);
 /* Open what a path already names (exec, /proc/PID/fd/N, O_PATH re-open). */
 int vfs_open_path(const struct vfs_ctx *c, struct path p, int flags, struct file **out);
+
+/*
+ * vfs_open_exec - open a program for execve(2): a regular file with execute permission,
+ * not on a noexec mount (-EACCES). Reading it needs no read permission. The caller
+ * holds off writers with inode_deny_write().
+ */
+int vfs_open_exec(const struct vfs_ctx *c, const struct path *base, const char *name,
+		  unsigned lookup, struct file **out);
+/*
+ * Openers of special files, called by vfs_open() when the file system has no open slot
+ * and no default ops for them: by device number (fs/register.c: fs/dev), FIFOs (fs/pipe.c).
+ */
+int device_open(const struct vfs_ctx *c, struct inode *inode, struct file *f);
+int fifo_open(const struct vfs_ctx *c, struct inode *inode, struct file *f);
 
 /* One function per directory operation; names as path_lookup takes them. */
 int vfs_mkdir(const struct vfs_ctx *c, const struct path *base, const char *name, uint32_t mode);
@@ -560,6 +636,8 @@ struct file {
  */
 int file_alloc(struct kernel *k, struct path path, int flags, const struct file_ops *ops,
 	       const struct cred *cred, struct file **out);
+/* A read happened: atime by O_NOATIME, mount flags and the relatime rule. */
+void file_accessed(struct file *f);
 struct file *file_get(struct file *f);
 void file_put(struct file *f);
 DEFINE_AUTO_PUT(file);
