@@ -126,6 +126,11 @@ struct sigpending {
 
 struct sighand {
 	refcount_t ref;		 /* CLONE_SIGHAND shares it */
+	/*
+	 * What exec left for this one when it was shared: kept (a reference) so that who has
+	 * just loaded tg->sighand may still lock it; tg_sighand_lock() then looks again.
+	 */
+	struct sighand *replaced;
 	struct mutex lock;	 /* LOCK_SIGHAND; protects all below and every group's signal state */
 	struct lx_sigaction action[LX_NSIG];
 };
@@ -215,12 +220,14 @@ struct task {
 	refcount_t ref;
 	struct kernel *k;
 	struct thread_group *tg;	/* a reference */
-	struct pid *pid;		/* its tid; a reference, immutable */
+	struct pid *pid;		/* its tid; a reference. Immutable but for exec of a thread
+					   that is not the leader: it takes the leader's number */
+	struct pid *pid_before_exec;	/* the number it gave up then; a reference or NULL */
 	pthread_t thread;
 
 	/* own, read by others under `lock` or through accessors */
 	struct umem mem;		/* mm and ctx: what usercopy wants */
-	struct exec_ctx *ctx;		/* == mem.ctx */
+	struct exec_ctx *ctx;		/* == mem.ctx; set and cleared under kick_lock */
 	struct mm *mm;			/* == mem.mm; changed by own thread under lock */
 	struct fdtable *files;		/* changed by own thread under lock */
 	struct fs_struct *fs;
@@ -253,6 +260,8 @@ struct task {
 	atomic_bool killed;		/* a fatal signal was seen: no wait but exit's own goes on */
 
 	/* blocking */
+	struct mutex kick_lock;		/* LOCK_PARK: a kick finds ctx alive */
+	atomic_bool in_guest;		/* a kick has to interrupt the ctx */
 	struct park park;
 	const char *wait_what;		/* static text for debug: "futex", "pipe read"; atomic */
 	uint64_t wait_arg;
@@ -316,6 +325,13 @@ bool task_capable(struct task *t, enum lx_cap cap);	    /* in its user namespace
  * guest mode. Any thread, under any lock before LOCK_PARK.
  */
 void task_kick(struct task *t, unsigned work);
+
+/*
+ * tg_sighand_lock - lock the handlers of a group that may be exec'ing now; returns what
+ * was locked. The caller keeps the group alive. Own thread and holders of tasklist may
+ * lock tg->sighand->lock themselves: exec replaces it under both.
+ */
+struct sighand *tg_sighand_lock(struct thread_group *tg);
 
 /* may @t inspect or control @target as ptrace(2) describes (/proc, process_vm_readv)? */
 int task_may_ptrace(struct task *t, struct task *target, bool attach);
