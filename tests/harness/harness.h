@@ -103,9 +103,9 @@ long check_ok(const char *file, int line, const char *expr, long got, int err);
 #define CHECK_OK(call)                                                                   \
 	((__typeof__(call))({                                                            \
 		errno = 0;                                                               \
-		__typeof__(call) r_ = (call);                                            \
-		check_ok(__FILE__, __LINE__, #call, (long)r_, errno);                    \
-		r_;                                                                      \
+		__typeof__(call) v_ = (call);                                            \
+		check_ok(__FILE__, __LINE__, #call, (long)v_, errno);                    \
+		v_;                                                                      \
 	}))
 
 /* EXXX as text; a number if unknown. */
