@@ -21,6 +21,7 @@ enum lock_rank {
 	LOCK_MM_MAP,	   /* changes of an address space */
 	LOCK_FILE_MAPS,	   /* the mappings of one mappable */
 	LOCK_RMAP,	   /* reverse map */
+	LOCK_ITIMER,	   /* an interval or POSIX timer of a process */
 	LOCK_TIMER,	   /* timer tree */
 	LOCK_TASKLIST,	   /* the process tree, pid tables, sessions */
 	LOCK_SIGHAND,	   /* a thread group's handlers and pending signals */

@@ -21,6 +21,7 @@ struct stats;
 struct strace;
 struct ipc_state;
 struct unix_state;
+struct vdso;
 struct futex_table;
 
 /* What runsc-c asked for and may limit; immutable after boot. */
@@ -55,6 +56,7 @@ struct kernel {
 	struct user_account *users;
 
 	struct futex_table *futexes;
+	struct vdso *vdso;	   /* arch/x86_64/vdso.c: made at the first exec; or NULL */
 	struct stats *stats;	   /* sentry/syscall/stats.h; NULL: not counted */
 	struct strace *strace;	   /* NULL: off */
 	struct ipc_state *ipc;

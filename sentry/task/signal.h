@@ -37,8 +37,34 @@ lx_sigset_t signal_pending_set(struct task *t);
 void signal_set_blocked(struct task *t, lx_sigset_t mask);
 /* sigsuspend, ppoll...: this mask until the call ends, the old one after the handler. */
 void signal_set_temp_mask(struct task *t, lx_sigset_t mask);
+/*
+ * signal_end_temp_mask - the call that set it returns. @interrupted (-EINTR, -ERESTART*):
+ * delivery comes first and then restores; else the old mask is back at once.
+ */
+void signal_end_temp_mask(struct task *t, bool interrupted);
 /* Re-evaluates TASK_WORK_SIGNAL; sighand->lock held. */
 void signal_recalc_locked(struct task *t);
+/*
+ * signal_dequeue - takes a pending signal out of @set, as sigtimedwait and signalfd's read
+ * do (blocked ones are what they want). 0 when there is none. Takes sighand->lock.
+ */
+int signal_dequeue(struct task *t, lx_sigset_t set, struct lx_siginfo *info);
+/*
+ * signal_thread_exit - first thing of a thread's exit: others take over what it would have
+ * taken of the group's signals, and it counts as stopped where a group stop waits for it.
+ * Own thread, no lock held.
+ */
+void signal_thread_exit(struct task *t);
+/*
+ * signal_clone_check_locked - sighand->lock held, before a new thread or process is made
+ * visible: -ERESTARTNOINTR when a signal, stop or exit comes first, else 0.
+ */
+int signal_clone_check_locked(struct task *t);
+/*
+ * pgrp_is_orphaned_locked - no member but @ignored has a parent in the same session outside
+ * the group (POSIX 3.264). tasklist held.
+ */
+bool pgrp_is_orphaned_locked(struct pid *pgrp, const struct thread_group *ignored);
 
 int sighand_create(struct sighand **out);
 int sighand_copy(struct sighand *old, struct sighand **out);
@@ -49,8 +75,9 @@ void sigpending_init(struct sigpending *p);
 void sigpending_flush(struct sigpending *p);
 
 /*
- * signal_deliver - called by run.c before going back to the guest: stops, default
- * actions, one frame per handled signal. @ret: what the interrupted call returned
+ * signal_deliver - called by run.c before going back to the guest when there is work
+ * (TASK_WORK_SIGNAL, STOP), t->restore_mask is set or @ret is one of -ERESTART*: stops,
+ * default actions, one frame per handled signal. It writes rax or restarts the call. @ret: what the interrupted call returned
  * (-ERESTART* included); @in_syscall says whether there is one. May not return to the
  * guest afterwards: look at t->work for exit.
  */

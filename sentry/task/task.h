@@ -161,7 +161,8 @@ struct thread_group {
 	refcount_t ref;
 	struct kernel *k;
 	/* protected by k->tasklist */
-	struct list threads;	 /* struct task.group_node */
+	struct list threads;	 /* struct task.group_node: changed under tasklist and
+				    sighand->lock together, read under either */
 	struct task *leader;	 /* stays until reaped */
 	struct thread_group *parent; /* its process; NULL: none (init) */
 	struct task *parent_task; /* the thread that forked it: __WNOTHREAD, PDEATHSIG */
@@ -186,6 +187,13 @@ struct thread_group {
 	enum group_stop stop;
 	int stop_signo;
 	unsigned stop_pending;	 /* threads that have yet to stop */
+	unsigned n_continues;	 /* counts SIGCONTs: a stop that began before one is off */
+	int cld_notify;		 /* LX_CLD_* the next thread that runs tells the parent; 0 */
+	/*
+	 * init of a pid namespace: signals without a handler do nothing, but SIGKILL and
+	 * SIGSTOP from outside. Set by who makes it; a fault of its own clears it.
+	 */
+	bool unkillable;
 	/* what waitid reports, cleared by wait without WNOWAIT */
 	bool report_stopped, report_continued;
 	struct waitq signalfd_wait;
@@ -243,6 +251,7 @@ struct task {
 	uint64_t robust_len;
 	uaddr_t rseq; uint32_t rseq_len, rseq_sig;
 	uint64_t fs_base, gs_base;
+	struct exit_fault fault;	/* the last one (run.c): err, trapno, cr2 of signal frames */
 	struct lx_stack altstack;
 	lx_sigset_t saved_mask;		/* to restore when no handler ran */
 	bool restore_mask;
@@ -253,6 +262,7 @@ struct task {
 	struct sigpending pending;
 	bool stop_me;			/* group stop asks this thread */
 	bool jobctl_stopped;
+	bool sig_exiting;		/* past signal_thread_exit(): takes no more signals */
 
 	/* atomic */
 	atomic_uint work;		/* TASK_WORK_*: look before going back to the guest */
@@ -268,7 +278,7 @@ struct task {
 
 	/* protected by k->tasklist */
 	struct list group_node;		/* in tg->threads */
-	bool exited;
+	bool exited;			/* see sig_exiting for the signals' view */
 	int exit_code;
 	int pdeath_signal;		/* own writes, parent's exit reads: tasklist */
 	struct vfork_done *vfork;	/* tells the waiting parent; own */
