@@ -18,3 +18,6 @@ struct pool *kernel_pool(struct kernel *k);
 struct timers *kernel_timers(struct kernel *k);
 /* The VFS core's own state (fs/internal.h): dentry cache, mount ids. */
 struct vfs *kernel_vfs(struct kernel *k);
+
+/* The inode number of a new namespace, as /proc/PID/ns shows it. */
+uint64_t kernel_new_ns_ino(struct kernel *k);

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The rules by which capability sets change. */
+#include "sentry/task/caps.h"
+
+#include "sentry/abi/errno.h"
+#include "fs/vfs.h"
+#include "sentry/task/task.h"
+#include "sentry/task/user_ns.h"
+
+/* The id that is root in the cred's namespace; none: an id nobody has. */
+static uint32_t root_uid(const struct cred *c)
+{
+	uint32_t kuid;
+
+	return user_ns_map_uid(c->user_ns, 0, &kuid) ? kuid : UINT32_MAX;
+}
+
+void cap_fix_setuid(struct cred *c, const struct cred *old)
+{
+	uint32_t root = root_uid(old);
+
+	if (c->securebits & LX_SECBIT_NO_SETUID_FIXUP)
+		return;
+	if ((old->uid == root || old->euid == root || old->suid == root) &&
+	    c->uid != root && c->euid != root && c->suid != root) {
+		if (!(c->securebits & LX_SECBIT_KEEP_CAPS))
+			c->cap_permitted = c->cap_effective = 0;
+		/* Ambient ones never outlive root, whatever is kept. */
+		c->cap_ambient = 0;
+	}
+	if (old->euid == root && c->euid != root)
+		c->cap_effective = 0;
+	if (old->euid != root && c->euid == root)
+		c->cap_effective = c->cap_permitted;
+}
+
+void cap_fix_setfsuid(struct cred *c, const struct cred *old)
+{
+	uint32_t root = root_uid(old);
+
+	if (c->securebits & LX_SECBIT_NO_SETUID_FIXUP)
+		return;
+	if (old->fsuid == root && c->fsuid != root)
+		c->cap_effective &= ~CAP_FS_MASK;
+	if (old->fsuid != root && c->fsuid == root)
+		c->cap_effective |= CAP_FS_MASK & c->cap_permitted;
+}
+
+int cap_apply_set(struct cred *c, uint64_t effective, uint64_t permitted,
+		  uint64_t inheritable)
+{
+	/* Without CAP_SETPCAP only what is permitted may become inheritable. */
+	if (!cred_ns_capable(c, LX_CAP_SETPCAP) &&
+	    (inheritable & ~(c->cap_inheritable | c->cap_permitted)))
+		return -EPERM;
+	if (inheritable & ~(c->cap_inheritable | c->cap_bset))
+		return -EPERM;
+	if ((permitted & ~c->cap_permitted) || (effective & ~permitted))
+		return -EPERM;
+	c->cap_effective = effective;
+	c->cap_permitted = permitted;
+	c->cap_inheritable = inheritable;
+	c->cap_ambient &= permitted & inheritable;
+	return 0;
+}
+
+/* The ids of a set-id program, when they exist in the caller's namespace. */
+static void apply_setid_bits(struct cred *c, const struct kstat *st)
+{
+	if (!user_ns_has_uid(c->user_ns, st->uid) || !user_ns_has_gid(c->user_ns, st->gid))
+		return;
+	if (st->mode & LX_S_ISUID)
+		c->euid = st->uid;
+	/* Without group execution the bit means mandatory locking. */
+	if ((st->mode & (LX_S_ISGID | LX_S_IXGRP)) == (LX_S_ISGID | LX_S_IXGRP))
+		c->egid = st->gid;
+}
+
+int cred_for_exec(struct task *t, const struct kstat *st, bool nosuid, struct cred **out,
+		  bool *secure)
+{
+	const struct cred *old = t->cred;
+	struct cred *c = cred_dup(old);
+	uint32_t root;
+	bool effective = false, is_setid;
+
+	*out = NULL;
+	*secure = false;
+	if (!c)
+		return -ENOMEM;
+	root = root_uid(c);
+	if (st && !nosuid && !t->no_new_privs)
+		apply_setid_bits(c, st);
+
+	c->cap_permitted = 0;
+	if (!(c->securebits & LX_SECBIT_NOROOT) && (c->euid == root || c->uid == root)) {
+		c->cap_permitted = c->cap_bset | c->cap_inheritable;
+		effective = c->euid == root;
+	}
+	/* no_new_privs: root's rule gives back nothing that was given up. */
+	if (t->no_new_privs)
+		c->cap_permitted &= old->cap_permitted;
+	c->suid = c->fsuid = c->euid;
+	c->sgid = c->fsgid = c->egid;
+
+	is_setid = c->euid != old->uid || c->egid != old->gid;
+	if (is_setid)
+		c->cap_ambient = 0;
+	c->cap_permitted |= c->cap_ambient;
+	c->cap_effective = effective ? c->cap_permitted : c->cap_ambient;
+	c->securebits &= ~LX_SECBIT_KEEP_CAPS;
+	*secure = is_setid || (c->uid != root && (effective || (c->cap_permitted &
+								~c->cap_ambient)));
+	*out = c;
+	return 0;
+}
