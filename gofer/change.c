@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Everything that changes an export: make, create, link, rename, unlink, attributes.
+ * Each checks that the export may be written and that no hidden name is meant, does
+ * one host call on one name, and then brings the nodes up to date.
+ */
+#include "gofer/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "sentry/base/alloc.h"
+#include "sentry/base/clock.h"
+#include "sentry/base/host.h"
+
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
+/* 0: nothing of the hidden tree is at @name or below it. */
+static int check_hidden(struct session *s, struct node *dir, const char *name)
+{
+	const struct hide *h;
+
+	mutex_lock(&s->lock);
+	h = hide_find(dir->hide, name);
+	mutex_unlock(&s->lock);
+	if (!h)
+		return 0;
+	/* The way to a hidden name stays where it is, as a mount point would. */
+	return h->hidden ? -EACCES : -EBUSY;
+}
+
+static int check_dir(struct session *s, struct node *dir, const char *name)
+{
+	int r;
+
+	if (!node_is_dir(dir))
+		return -ENOTDIR;
+	r = node_writable(dir);
+	return r < 0 ? r : check_hidden(s, dir, name);
+}
+
+/* --- making -------------------------------------------------------------- */
+
+/* Of an O_PATH descriptor since Linux 6.6; -ENOSYS before, unless it is a real one. */
+static int chmod_path(int hfd, unsigned mode)
+{
+	int r = (int)host_ret(syscall(SYS_fchmodat2, hfd, "", mode, AT_EMPTY_PATH));
+
+	if (r != -ENOSYS)
+		return r;
+	r = (int)host_ret(fchmod(hfd, mode));
+	return r == -EBADF ? -ENOSYS : r;
+}
+
+/* Owner, group and set-id bits (which a change of owner clears) of an O_PATH @hfd. */
+static int give_away(int hfd, const struct make *m, struct statx *st)
+{
+	unsigned special = m->mode & (S_ISUID | S_ISGID);
+	int r;
+
+	if ((m->uid != P9_NOUID && m->uid != st->stx_uid) ||
+	    (m->gid != P9_NOUID && m->gid != st->stx_gid)) {
+		r = (int)host_ret(fchownat(hfd, "", m->uid, m->gid, AT_EMPTY_PATH));
+		if (r == 0)
+			r = path_stat(hfd, "", st);
+		if (r < 0)
+			return r;
+	}
+	if (S_ISLNK(m->mode) || (st->stx_mode & special) == special)
+		return 0;
+	r = chmod_path(hfd, (st->stx_mode & 07777) | special);
+	return r < 0 ? r : path_stat(hfd, "", st);
+}
+
+/*
+ * What stands at @name must be what we made a moment ago: of our type, our own and
+ * with no other name. Whoever else may write to the directory could have put an inode
+ * there that we must not give away.
+ */
+static int give_away_made(int dir_hfd, const struct make *m)
+{
+	AUTO_CLOSE int hfd = path_open(dir_hfd, m->name.s, O_PATH, 0);
+	struct statx st;
+	int r;
+
+	if (hfd < 0)
+		return hfd;
+	r = path_stat(hfd, "", &st);
+	if (r < 0)
+		return r;
+	if (((st.stx_mode ^ m->mode) & S_IFMT) || st.stx_uid != geteuid() ||
+	    (!S_ISDIR(m->mode) && st.stx_nlink != 1))
+		return -ESTALE;
+	return give_away(hfd, m, &st);
+}
+
+static int make_one(int dir_hfd, const struct make *m)
+{
+	unsigned perm = m->mode & 07777;
+	int r;
+
+	switch (m->mode & S_IFMT) {
+	case S_IFDIR:
+		return (int)host_ret(mkdirat(dir_hfd, m->name.s, perm));
+	case S_IFLNK:
+		return (int)host_ret(symlinkat(m->target, dir_hfd, m->name.s));
+	case S_IFREG:
+		r = path_open(dir_hfd, m->name.s, O_CREAT | O_EXCL | O_WRONLY, perm);
+		if (r >= 0)
+			close(r);
+		return min_t(int, r, 0);
+	case S_IFCHR:
+		/* A device node on the host would be open to all the host. 0:0 is a
+		 * whiteout. */
+		if (m->rdev_major || m->rdev_minor)
+			return -EPERM;
+		/* fallthrough */
+	case S_IFIFO:
+	case S_IFSOCK:
+		return (int)host_ret(mknodat(dir_hfd, m->name.s, m->mode, 0));
+	case S_IFBLK:
+		return -EPERM;
+	}
+	return -EINVAL;
+}
+
+int change_make(struct session *s, struct node *dir, const struct make *m,
+		struct node **out, struct statx *st)
+{
+	int dir_hfd, r;
+
+	*out = NULL;
+	r = check_dir(s, dir, m->name.s);
+	/* Only a directory may appear on the way to a hidden name. */
+	if (r == -EBUSY && S_ISDIR(m->mode))
+		r = 0;
+	if (r == 0)
+		r = node_pin(s, dir, &dir_hfd);
+	if (r < 0)
+		return r;
+	r = make_one(dir_hfd, m);
+	if (r == 0) {
+		if (m->uid != P9_NOUID || m->gid != P9_NOUID ||
+		    m->mode & (S_ISUID | S_ISGID))
+			r = give_away_made(dir_hfd, m);
+		if (r < 0)
+			unlinkat(dir_hfd, m->name.s, S_ISDIR(m->mode) ? AT_REMOVEDIR : 0);
+	}
+	node_unpin(s, dir);
+	return r < 0 ? r : node_step(s, dir, m->name.s, false, out, st);
+}
+
+/* A new file, open; owner set through the descriptor, so on nothing else. */
+static int create_new(int dir_hfd, const struct make *m, int flags, struct statx *st)
+{
+	int hfd, r;
+
+	hfd = path_open(dir_hfd, m->name.s, flags | O_CREAT | O_EXCL, m->mode & 07777);
+	if (hfd < 0)
+		return hfd;
+	r = path_stat(hfd, "", st);
+	if (r == 0)
+		r = give_away(hfd, m, st);
+	if (r < 0) {
+		unlinkat(dir_hfd, m->name.s, 0);
+		close(hfd);
+		return r;
+	}
+	return hfd;
+}
+
+int change_create(struct session *s, struct node *dir, const struct make *m, int flags,
+		  struct node **out, struct statx *st, bool *created)
+{
+	int keep = flags & ~(O_CREAT | O_EXCL), dir_hfd, hfd, r;
+	bool may_create;
+
+	*out = NULL;
+	*created = false;
+	r = check_dir(s, dir, m->name.s);
+	may_create = r == 0;
+	/* open(2): without O_EXCL an existing file may be read though nothing can be
+	 * made. */
+	if (r < 0 && (r != -EROFS || flags & O_EXCL))
+		return r;
+	/* Somebody else may make and remove the name all the time: try a few times. */
+	for (int tries = 0; tries < 8; tries++) {
+		if (may_create) {
+			r = node_pin(s, dir, &dir_hfd);
+			if (r < 0)
+				return r;
+			hfd = create_new(dir_hfd, m, keep & ~O_TRUNC, st);
+			node_unpin(s, dir);
+			*created = hfd >= 0;
+			if (hfd != -EEXIST || flags & O_EXCL)
+				break;
+		}
+		hfd = node_step(s, dir, m->name.s, false, out, st);
+		if (hfd == 0)
+			hfd = node_open(s, *out, keep, st);
+		if (hfd != -ENOENT && hfd != -ESTALE)
+			break;
+		if (!may_create)
+			return hfd == -ENOENT ? -EROFS : hfd;
+		node_put(s, TAKE_PTR(*out));
+	}
+	r = hfd;
+	if (*created) {
+		struct statx again;
+
+		r = node_step(s, dir, m->name.s, false, out, &again);
+		if (r < 0)
+			close(hfd);
+		else
+			r = hfd;
+	}
+	if (r < 0)
+		node_put(s, TAKE_PTR(*out));
+	return r;
+}
+
+/* --- names --------------------------------------------------------------- */
+
+/*
+ * linkat by name: by descriptor it would need a capability. The new name is looked at
+ * afterwards, because the old one may have been exchanged just before.
+ */
+static int link_same(struct node *n, int from_hfd, const char *from, int dir_hfd,
+		     const char *name)
+{
+	struct statx st;
+	struct ident id;
+	int r;
+
+	r = path_stat(from_hfd, from, &st);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	ident_set(&id, &st);
+	if (!ident_eq(&id, &n->id))
+		return -ESTALE;
+	r = (int)host_ret(linkat(from_hfd, from, dir_hfd, name, 0));
+	if (r < 0)
+		return r;
+	r = path_stat(dir_hfd, name, &st);
+	if (r < 0)
+		return r;
+	ident_set(&id, &st);
+	if (ident_eq(&id, &n->id))
+		return 0;
+	unlinkat(dir_hfd, name, 0);
+	return -ESTALE;
+}
+
+int change_link(struct session *s, struct node *n, struct node *dir, const char *name)
+{
+	struct node *from;
+	struct name from_name;
+	int from_hfd, dir_hfd, r;
+
+	r = check_dir(s, dir, name);
+	if (r == 0 && n->export != dir->export)
+		r = -EXDEV;
+	if (r == 0 && node_is_dir(n))
+		r = -EPERM;
+	if (r == 0)
+		r = node_parent(s, n, &from, &from_name);
+	if (r < 0)
+		return r;
+	r = node_pin(s, from, &from_hfd);
+	if (r == 0) {
+		r = node_pin(s, dir, &dir_hfd);
+		if (r == 0) {
+			r = link_same(n, from_hfd, from_name.s, dir_hfd, name);
+			node_unpin(s, dir);
+		}
+		node_unpin(s, from);
+	}
+	node_put(s, from);
+	return r;
+}
+
+int change_rename(struct session *s, struct node *olddir, const char *oldname,
+		  struct node *newdir, const char *newname, unsigned flags)
+{
+	int old_hfd, new_hfd, r;
+
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return -EINVAL;
+	r = check_dir(s, olddir, oldname);
+	if (r == -EACCES)
+		r = -ENOENT; /* a hidden name is not there */
+	if (r == 0)
+		r = check_dir(s, newdir, newname);
+	if (r == 0 && olddir->export != newdir->export)
+		r = -EXDEV;
+	if (r == 0)
+		r = node_pin(s, olddir, &old_hfd);
+	if (r < 0)
+		return r;
+	r = node_pin(s, newdir, &new_hfd);
+	if (r == 0) {
+		r = (int)host_ret(renameat2(old_hfd, oldname, new_hfd, newname, flags));
+		node_unpin(s, newdir);
+	}
+	node_unpin(s, olddir);
+	if (r == 0)
+		node_renamed(s, olddir, oldname, newdir, newname,
+			     flags & RENAME_EXCHANGE);
+	return r;
+}
+
+int change_unlink(struct session *s, struct node *dir, const char *name, bool is_dir)
+{
+	struct node *n = NULL;
+	struct statx st;
+	int dir_hfd, hfd = -1, r;
+
+	r = check_dir(s, dir, name);
+	if (r == -EACCES)
+		r = -ENOENT;
+	if (r == 0)
+		r = node_pin(s, dir, &dir_hfd);
+	if (r < 0)
+		return r;
+	/* A removed directory can still be somebody's working directory: keep a hold. */
+	if (is_dir && node_step(s, dir, name, false, &n, &st) == 0)
+		if (node_pin(s, n, &hfd) < 0)
+			hfd = -1;
+	r = (int)host_ret(unlinkat(dir_hfd, name, is_dir ? AT_REMOVEDIR : 0));
+	if (r == 0)
+		node_unlinked(s, dir, name);
+	if (hfd >= 0)
+		node_unpin(s, n);
+	node_put(s, n);
+	node_unpin(s, dir);
+	return r;
+}
+
+/* --- attributes ---------------------------------------------------------- */
+
+/*
+ * Where chmod takes no O_PATH descriptor the inode is opened for real, which a file
+ * without any permission does not allow to its unprivileged owner.
+ */
+static int change_mode(struct session *s, struct node *n, int hfd, unsigned mode)
+{
+	int r = chmod_path(hfd, mode & 07777), real;
+
+	if (r != -ENOSYS)
+		return r;
+	if (S_ISDIR(n->id.type))
+		real = node_open(s, n, O_RDONLY | O_DIRECTORY, NULL);
+	else if (S_ISREG(n->id.type)) {
+		struct statx st;
+
+		real = node_open(s, n, O_RDONLY, &st);
+		if (real == -EACCES)
+			real = node_open(s, n, O_WRONLY, &st);
+	} else {
+		return -EOPNOTSUPP;
+	}
+	if (real < 0)
+		return real;
+	r = (int)host_ret(fchmod(real, mode & 07777));
+	close(real);
+	return r;
+}
+
+static int change_size(struct session *s, struct node *n, int hfd, uint64_t size)
+{
+	struct statx st;
+	int r;
+
+	if (size > INT64_MAX)
+		return -EFBIG;
+	if (hfd >= 0)
+		return host_ftruncate(hfd, (int64_t)size);
+	hfd = node_open(s, n, O_WRONLY, &st);
+	if (hfd < 0)
+		return hfd == -ENXIO || hfd == -ELOOP ? -EINVAL : hfd;
+	r = host_ftruncate(hfd, (int64_t)size);
+	close(hfd);
+	return r;
+}
+
+static int change_times(int hfd, const struct setattr *a)
+{
+	struct timespec ts[2] = {a->atime, a->mtime};
+
+	if (!(a->valid & P9_SET_ATIME))
+		ts[0].tv_nsec = UTIME_OMIT;
+	else if (!(a->valid & P9_SET_ATIME_SET))
+		ts[0].tv_nsec = UTIME_NOW;
+	if (!(a->valid & P9_SET_MTIME))
+		ts[1].tv_nsec = UTIME_OMIT;
+	else if (!(a->valid & P9_SET_MTIME_SET))
+		ts[1].tv_nsec = UTIME_NOW;
+	return (int)host_ret(utimensat(hfd, "", ts, AT_EMPTY_PATH));
+}
+
+int change_attr(struct session *s, struct node *n, int write_hfd, const struct setattr *a)
+{
+	int hfd, r;
+
+	r = node_writable(n);
+	if (r < 0)
+		return r;
+	if (a->valid & ~(uint32_t)P9_SET_ALL || a->atime.tv_nsec >= NSEC_PER_SEC ||
+	    a->mtime.tv_nsec >= NSEC_PER_SEC)
+		return -EINVAL;
+	if (a->valid & P9_SET_SIZE) {
+		r = change_size(s, n, write_hfd, a->size);
+		if (r < 0)
+			return r;
+	}
+	if (!(a->valid &
+	      (P9_SET_MODE | P9_SET_UID | P9_SET_GID | P9_SET_ATIME | P9_SET_MTIME)))
+		return 0;
+	r = node_pin(s, n, &hfd);
+	if (r < 0)
+		return r;
+	if (a->valid & (P9_SET_UID | P9_SET_GID))
+		r = (int)host_ret(fchownat(
+			hfd, "", a->valid & P9_SET_UID ? a->uid : P9_NOUID,
+			a->valid & P9_SET_GID ? a->gid : P9_NOUID, AT_EMPTY_PATH));
+	/* After the owner, whose change clears set-id bits. */
+	if (r == 0 && a->valid & P9_SET_MODE)
+		r = change_mode(s, n, hfd, a->mode);
+	if (r == 0 && a->valid & (P9_SET_ATIME | P9_SET_MTIME))
+		r = change_times(hfd, a);
+	node_unpin(s, n);
+	return r;
+}

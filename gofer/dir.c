@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Listing directories. An offset is the host's own cookie (d_off), so a client may
+ * go on from any entry it has seen, and a stream that was closed can be opened again.
+ */
+#include "gofer/internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sentry/base/host.h"
+
+/* struct linux_dirent64: ino[8] off[8] reclen[2] type[1] name... */
+#define DIRENT_NAME 19u
+
+struct entry {
+	uint64_t ino, off;
+	uint8_t type;
+	const char *name;
+};
+
+struct listing {
+	struct session *s;
+	struct node *dir;
+	struct writer *w;
+	struct statx st; /* the directory's: its device for qids */
+	int hfd;
+	bool dialect, attr;
+};
+
+static bool is_dots(const char *name)
+{
+	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
+static void emit_x(struct listing *l, const struct entry *e)
+{
+	struct p9_xdirent d = {
+		.ino = e->ino,
+		.offset = e->off,
+		.type = e->type,
+		.name = p9_str(e->name),
+	};
+	struct statx st;
+
+	if (l->attr && path_stat(l->hfd, e->name, &st) == 0)
+		d.has_attr = attr_fill(l->s, &st, &d.attr) == 0;
+	p9_xdirent_write(l->w, &d);
+}
+
+static void emit_plain(struct listing *l, const struct entry *e)
+{
+	struct p9_dirent d = {.offset = e->off, .type = e->type, .name = p9_str(e->name)};
+	struct statx st = l->st;
+
+	st.stx_ino = e->ino;
+	st.stx_mode = (uint16_t)DTTOIF(e->type);
+	/* The export's root has no parent that the client may know of. */
+	if (!strcmp(e->name, "..") && !l->dir->parent)
+		st.stx_ino = l->st.stx_ino;
+	if (attr_qid(l->s, &st, &d.qid) == 0)
+		p9_dirent_write(l->w, &d);
+}
+
+static bool hidden(struct listing *l, const char *name)
+{
+	const struct hide *h;
+
+	mutex_lock(&l->s->lock);
+	h = hide_find(l->dir->hide, name);
+	mutex_unlock(&l->s->lock);
+	return h && h->hidden;
+}
+
+/* One getdents. Returns how many entries were seen, 0 at the end. */
+static int list_some(struct listing *l, struct dir_stream *ds)
+{
+	_Alignas(8) uint8_t buf[16384];
+	size_t room = (size_t)(l->w->end - l->w->p);
+	int64_t n;
+	int seen = 0;
+
+	/* Our entries are no smaller than the host's: do not read many in vain. */
+	room = min_t(size_t, max_t(size_t, room, 512), sizeof(buf));
+	n = host_ret(syscall(SYS_getdents64, l->hfd, buf, room));
+	if (n < 0)
+		return (int)n;
+	for (int64_t at = 0; at < n;) {
+		struct entry e = {
+			.ino = get_le64(buf + at),
+			.off = get_le64(buf + at + 8),
+			.type = buf[at + 18],
+			.name = (const char *)buf + at + DIRENT_NAME,
+		};
+
+		at += get_le16(buf + at + 16);
+		seen++;
+		if (!(l->dialect && is_dots(e.name)) && !hidden(l, e.name)) {
+			if (l->dialect)
+				emit_x(l, &e);
+			else
+				emit_plain(l, &e);
+		}
+		if (l->w->failed) {
+			ds->pos = -1; /* the host is further than the client */
+			return seen;
+		}
+		ds->pos = (int64_t)e.off;
+	}
+	return seen;
+}
+
+static int list_from(struct listing *l, struct dir_stream *ds, uint64_t offset)
+{
+	int n;
+
+	if (offset > INT64_MAX)
+		return -EINVAL;
+	if (ds->pos != (int64_t)offset) {
+		int64_t r = host_ret(lseek(l->hfd, (int64_t)offset, SEEK_SET));
+
+		if (r < 0)
+			return (int)r;
+		ds->pos = (int64_t)offset;
+	}
+	/* Entries that are not shown must not look like the end. */
+	do {
+		n = list_some(l, ds);
+	} while (n > 0 && l->w->p == l->w->start && !l->w->failed);
+	if (n < 0)
+		return n;
+	/* Not even one entry fits: the client must ask for more. */
+	if (l->w->failed && l->w->p == l->w->start)
+		return -EINVAL;
+	l->w->failed = false;
+	return n;
+}
+
+/* What an excluded mount shows. */
+static int list_nothing(struct listing *l, uint64_t offset)
+{
+	static const char *const dots[] = {".", ".."};
+
+	for (uint64_t i = offset; i < 2 && !l->dialect; i++) {
+		struct entry e = {l->st.stx_ino, i + 1, DT_DIR, dots[i]};
+
+		emit_plain(l, &e);
+	}
+	return 0;
+}
+
+/* Opens the stream for good if the session may hold one more, else for this call. */
+static int stream_open(struct session *s, struct fid *f, struct dir_stream *ds,
+		       bool *keep)
+{
+	int hfd = node_open(s, f->node, O_RDONLY | O_DIRECTORY, NULL);
+
+	if (hfd < 0)
+		return hfd;
+	ds->hfd = hfd;
+	ds->pos = 0;
+	mutex_lock(&s->lock);
+	*keep = s->n_open < s->g->max_hfds / 2;
+	s->n_open += *keep;
+	mutex_unlock(&s->lock);
+	return 0;
+}
+
+static void stream_close(struct session *s, struct dir_stream *ds, bool counted)
+{
+	close(ds->hfd);
+	ds->hfd = -1;
+	if (!counted)
+		return;
+	mutex_lock(&s->lock);
+	s->n_open--;
+	mutex_unlock(&s->lock);
+}
+
+static int read_dir(struct fid *f, uint64_t offset, struct listing *l)
+{
+	struct dir_stream *ds = &f->dir;
+	bool keep = true;
+	int r;
+
+	if (!node_is_dir(l->dir))
+		return -ENOTDIR;
+	if (l->dir->excluded) {
+		r = node_stat(l->s, l->dir, &l->st);
+		return r < 0 ? r : list_nothing(l, offset);
+	}
+	mutex_lock(&ds->lock);
+	r = ds->hfd >= 0 ? 0 : stream_open(l->s, f, ds, &keep);
+	if (r == 0) {
+		l->hfd = ds->hfd;
+		r = path_stat(ds->hfd, "", &l->st);
+		if (r == 0)
+			r = list_from(l, ds, offset);
+		/* A fid that Tlopen opened keeps its stream until it is clunked. */
+		if (!keep || (r <= 0 && !f->dir_open))
+			stream_close(l->s, ds, keep);
+	}
+	mutex_unlock(&ds->lock);
+	return r < 0 ? r : 0;
+}
+
+int dir_read(struct session *s, struct fid *f, uint64_t offset, struct writer *w)
+{
+	struct listing l = {.s = s, .dir = f->node, .w = w};
+
+	return read_dir(f, offset, &l);
+}
+
+int dir_read_x(struct session *s, struct fid *f, uint64_t offset, bool attr,
+	       struct writer *w)
+{
+	struct listing l = {
+		.s = s, .dir = f->node, .w = w, .dialect = true, .attr = attr};
+
+	return read_dir(f, offset, &l);
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The handlers of requests, one an op, and what they share. Private to gofer/. */
+#pragma once
+
+#include "gofer/internal.h"
+
+/* A name that must be one component, and the fid it stands below: -EINVAL, -EBADF. */
+int op_fid_name(struct request *rq, uint32_t fid, const struct p9_str *s, struct fid **f,
+		struct name *name);
+int op_reply_qid(struct request *rq, const struct statx *st);
+/* The target of a symlink into @buf of @size bytes; -EINVAL for anything else. */
+ssize_t op_target(struct session *s, struct node *n, char *buf, size_t size);
+int op_target_set(char *buf, size_t size, const struct p9_str *t);
+int op_xattr_name(struct name *n, const struct p9_str *s);
+int op_setattr_args(struct request *rq, struct setattr *a);
+
+/* session.c */
+int op_flush(struct request *rq);
+
+/* ops_name.c: names and attributes of plain 9P2000.L */
+int op_remove(struct request *rq);
+int op_unlinkat(struct request *rq);
+int op_mkdir(struct request *rq);
+int op_mknod(struct request *rq);
+int op_symlink(struct request *rq);
+int op_readlink(struct request *rq);
+int op_link(struct request *rq);
+int op_rename(struct request *rq);
+int op_renameat(struct request *rq);
+int op_getattr(struct request *rq);
+int op_setattr(struct request *rq);
+int op_statfs(struct request *rq);
+int op_xattrwalk(struct request *rq);
+int op_xattrcreate(struct request *rq);
+
+/* ops_x.c: the dialect */
+int op_xwalk(struct request *rq);
+int op_xopen(struct request *rq);
+int op_xcreate(struct request *rq);
+int op_xgetattr(struct request *rq);
+int op_xsetattr(struct request *rq);
+int op_xmake(struct request *rq);
+int op_xlink(struct request *rq);
+int op_xrename(struct request *rq);
+int op_xreaddir(struct request *rq);
+int op_xgetxattr(struct request *rq);
+int op_xsetxattr(struct request *rq);
+int op_xremovexattr(struct request *rq);
+int op_xnotify(struct request *rq);
+int op_xwatch(struct request *rq);
+int op_xunwatch(struct request *rq);
+int op_xclunk(struct request *rq);
+int op_xchannel(struct request *rq);

@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The dialect that our own Sentry speaks (proto.h). */
+#include "gofer/ops.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "sentry/base/alloc.h"
+#include "sentry/base/host.h"
+
+#define OPEN_FLAGS                                                                       \
+	(O_ACCMODE | O_TRUNC | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME)
+
+/* --- walk + getattr + open ------------------------------------------------ */
+
+struct xwalk {
+	struct session *s;
+	uint32_t flags;
+	int open_flags;
+	struct node *node[P9_XWALK_MAX]; /* references, one a step */
+	struct p9_step step[P9_XWALK_MAX];
+	unsigned n;
+	int hfd; /* opened, or -1 */
+};
+
+/*
+ * Watches @n if that was asked for. A watch must be there before what it covers is
+ * looked at, so a fresh one makes us look again.
+ */
+static int walk_watch(struct xwalk *w, struct node *n, bool leaf, struct statx *st,
+		      int32_t *wd)
+{
+	bool fresh = false;
+	uint32_t want = node_is_dir(n) ? P9_XWALK_WATCH : P9_XWALK_WATCH_LEAF;
+
+	*wd = P9_NO_WD;
+	if (!(w->flags & want) || (!node_is_dir(n) && !leaf))
+		return 0;
+	if (watch_add(w->s, n, wd, &fresh) < 0)
+		return 0;
+	return fresh && st ? node_stat(w->s, n, st) : 0;
+}
+
+/* Appends a step to @n (takes the reference). */
+static int walk_push(struct xwalk *w, struct node *n, bool leaf, struct statx *st)
+{
+	struct p9_step *step = &w->step[w->n];
+	int r;
+
+	w->node[w->n++] = n;
+	r = walk_watch(w, n, leaf, st, &step->wd);
+	if (r == 0)
+		r = attr_fill(w->s, st, &step->attr);
+	if (r < 0) {
+		w->n--;
+		node_put(w->s, n);
+	}
+	return r;
+}
+
+/* Returns 0 when all names were walked, else the errno of why not. */
+static int walk_names(struct xwalk *w, struct node *at, const struct p9_names *names)
+{
+	struct statx st;
+	struct node *n;
+	int r;
+
+	if (!names->n) {
+		r = node_stat(w->s, at, &st);
+		if (r == 0) {
+			node_get(w->s, at);
+			r = walk_push(w, at, true, &st);
+		}
+		return r;
+	}
+	for (unsigned i = 0; i < names->n; i++) {
+		bool last = i + 1 == names->n;
+		struct name name;
+
+		if (S_ISLNK(at->id.type))
+			return -ELOOP;
+		r = name_set(&name, &names->name[i]);
+		if (r == 0)
+			r = node_step(w->s, at, name.s, !last, &n, &st);
+		if (r == 0)
+			r = walk_push(w, n, last, &st);
+		if (r < 0)
+			return r;
+		at = n;
+	}
+	return 0;
+}
+
+/* Opens the last step; its attributes are then those of the open file. */
+static int walk_open(struct xwalk *w)
+{
+	struct p9_step *last = &w->step[w->n - 1];
+	struct statx st;
+	int r;
+
+	w->hfd = node_open(w->s, w->node[w->n - 1], w->open_flags, &st);
+	if (w->hfd < 0)
+		return TAKE_FD(w->hfd);
+	r = attr_fill(w->s, &st, &last->attr);
+	if (r < 0)
+		close(TAKE_FD(w->hfd));
+	return r;
+}
+
+static int walk_reply(struct xwalk *w, struct request *rq, int status, int open_status)
+{
+	struct p9_msg *r = &rq->r;
+	struct writer wr;
+	ssize_t len;
+
+	writer_init(&wr, rq->data, rq->data_size);
+	r->rxwalk.target = (struct p9_str){0};
+	if (w->n && S_ISLNK(w->node[w->n - 1]->id.type) && rq->data_size > P9_PATH_MAX) {
+		char *buf = (char *)rq->data + rq->data_size - P9_PATH_MAX;
+
+		len = op_target(w->s, w->node[w->n - 1], buf, P9_PATH_MAX);
+		if (len < 0)
+			return (int)len;
+		r->rxwalk.target = (struct p9_str){(uint16_t)len, buf};
+		wr.end -= P9_PATH_MAX;
+	}
+	for (unsigned i = 0; i < w->n; i++)
+		p9_step_write(&wr, &w->step[i]);
+	if (wr.failed)
+		return -EMSGSIZE;
+	r->rxwalk.n = (uint16_t)w->n;
+	r->rxwalk.status = (uint32_t)-status;
+	r->rxwalk.open_status = (uint32_t)-open_status;
+	r->rxwalk.n_fds = w->hfd >= 0;
+	r->rxwalk.steps = (struct p9_data){(uint32_t)writer_len(&wr), rq->data};
+	return 0;
+}
+
+int op_xwalk(struct request *rq)
+{
+	const struct p9_names *names = &rq->t.txwalk.names;
+	uint32_t newfid = rq->t.txwalk.newfid;
+	int status, open_status = -ECANCELED, r;
+	struct xwalk w = {.s = rq->s, .flags = rq->t.txwalk.flags, .hfd = -1};
+	struct fid *f;
+
+	if (w.flags & ~(uint32_t)P9_XWALK_ALL ||
+	    rq->t.txwalk.open_flags & ~(uint32_t)OPEN_FLAGS)
+		return -EINVAL;
+	w.open_flags = (int)rq->t.txwalk.open_flags;
+	r = fid_lookup(rq->s, rq->t.txwalk.fid, &f);
+	if (r < 0)
+		return r;
+	/* Before anything is opened or truncated. */
+	if (!(w.flags & P9_XWALK_NO_FID) &&
+	    !fid_range_free(rq->s, newfid, max_t(unsigned, names->n, 1))) {
+		fid_put(rq->s, f);
+		return -EBADF;
+	}
+	if (names->n)
+		walk_watch(&w, f->node, false, NULL, &rq->r.rxwalk.start_wd);
+	else
+		rq->r.rxwalk.start_wd = P9_NO_WD;
+	status = walk_names(&w, f->node, names);
+	if (status == 0 && w.flags & P9_XWALK_OPEN)
+		open_status = walk_open(&w);
+	r = walk_reply(&w, rq, status, open_status);
+	if (r == 0 && !(w.flags & P9_XWALK_NO_FID))
+		r = fid_bind_many(rq->s, newfid, w.node, w.n);
+	if (r == 0)
+		rq->hfd = w.hfd;
+	else if (w.hfd >= 0)
+		close(w.hfd);
+	for (unsigned i = 0; i < w.n; i++)
+		node_put(rq->s, w.node[i]);
+	fid_put(rq->s, f);
+	return r;
+}
+
+/* --- open, create ---------------------------------------------------------- */
+
+int op_xopen(struct request *rq)
+{
+	struct statx st;
+	struct fid *f;
+	int hfd, r;
+
+	if (rq->t.txopen.flags & ~(uint32_t)OPEN_FLAGS)
+		return -EINVAL;
+	r = fid_lookup(rq->s, rq->t.txopen.fid, &f);
+	if (r < 0)
+		return r;
+	hfd = node_open(rq->s, f->node, (int)rq->t.txopen.flags, &st);
+	fid_put(rq->s, f);
+	if (hfd < 0)
+		return hfd;
+	r = attr_fill(rq->s, &st, &rq->r.rxopen.attr);
+	if (r < 0) {
+		close(hfd);
+		return r;
+	}
+	rq->r.rxopen.n_fds = 1;
+	rq->hfd = hfd;
+	return 0;
+}
+
+int op_xcreate(struct request *rq)
+{
+	struct make m = {
+		.mode = (rq->t.txcreate.mode & 07777) | S_IFREG,
+		.uid = rq->t.txcreate.uid,
+		.gid = rq->t.txcreate.gid,
+	};
+	struct node *n;
+	struct statx st;
+	struct fid *f;
+	bool created;
+	int hfd, r;
+
+	if (rq->t.txcreate.flags & ~(uint32_t)(OPEN_FLAGS | O_EXCL))
+		return -EINVAL;
+	r = op_fid_name(rq, rq->t.txcreate.fid, &rq->t.txcreate.name, &f, &m.name);
+	if (r < 0)
+		return r;
+	hfd = -EBADF;
+	if (fid_range_free(rq->s, rq->t.txcreate.newfid, 1))
+		hfd = change_create(rq->s, f->node, &m, (int)rq->t.txcreate.flags, &n,
+				    &st, &created);
+	fid_put(rq->s, f);
+	if (hfd < 0)
+		return hfd;
+	r = attr_fill(rq->s, &st, &rq->r.rxcreate.attr);
+	if (r == 0)
+		r = fid_bind(rq->s, rq->t.txcreate.newfid, n);
+	node_put(rq->s, n);
+	if (r < 0) {
+		close(hfd);
+		return r;
+	}
+	rq->r.rxcreate.n_fds = 1;
+	rq->r.rxcreate.created = created;
+	rq->hfd = hfd;
+	return 0;
+}
+
+/* --- attributes ------------------------------------------------------------ */
+
+static int reply_attr(struct request *rq, struct node *n)
+{
+	struct statx st;
+	int r = node_stat(rq->s, n, &st);
+
+	return r < 0 ? r : attr_fill(rq->s, &st, &rq->r.rattr.attr);
+}
+
+int op_xgetattr(struct request *rq)
+{
+	struct fid *f;
+	int r;
+
+	r = fid_lookup(rq->s, rq->t.txgetattr.fid, &f);
+	if (r < 0)
+		return r;
+	r = reply_attr(rq, f->node);
+	fid_put(rq->s, f);
+	return r;
+}
+
+int op_xsetattr(struct request *rq)
+{
+	struct setattr a;
+	struct fid *f;
+	int r;
+
+	r = op_setattr_args(rq, &a);
+	if (r == 0)
+		r = fid_lookup(rq->s, rq->t.tsetattr.fid, &f);
+	if (r < 0)
+		return r;
+	r = change_attr(rq->s, f->node, -1, &a);
+	if (r == 0)
+		r = reply_attr(rq, f->node);
+	fid_put(rq->s, f);
+	return r;
+}
+
+/* --- names ----------------------------------------------------------------- */
+
+int op_xmake(struct request *rq)
+{
+	struct make m = {
+		.mode = rq->t.txmake.mode,
+		.rdev_major = rq->t.txmake.rdev_major,
+		.rdev_minor = rq->t.txmake.rdev_minor,
+		.uid = rq->t.txmake.uid,
+		.gid = rq->t.txmake.gid,
+	};
+	uint32_t newfid = rq->t.txmake.newfid;
+	char target[P9_PATH_MAX];
+	struct node *n;
+	struct statx st;
+	struct fid *f;
+	int r;
+
+	if (S_ISLNK(m.mode)) {
+		r = op_target_set(target, sizeof(target), &rq->t.txmake.target);
+		if (r < 0)
+			return r;
+		m.target = target;
+	}
+	r = op_fid_name(rq, rq->t.txmake.fid, &rq->t.txmake.name, &f, &m.name);
+	if (r < 0)
+		return r;
+	if (newfid != P9_NOFID && !fid_range_free(rq->s, newfid, 1))
+		r = -EBADF;
+	if (r == 0)
+		r = change_make(rq->s, f->node, &m, &n, &st);
+	fid_put(rq->s, f);
+	if (r < 0)
+		return r;
+	r = attr_fill(rq->s, &st, &rq->r.rattr.attr);
+	if (r == 0 && newfid != P9_NOFID)
+		r = fid_bind(rq->s, newfid, n);
+	node_put(rq->s, n);
+	return r;
+}
+
+int op_xlink(struct request *rq)
+{
+	struct fid *dir, *f;
+	struct name name;
+	int r;
+
+	r = op_fid_name(rq, rq->t.txlink.dfid, &rq->t.txlink.name, &dir, &name);
+	if (r < 0)
+		return r;
+	r = fid_lookup(rq->s, rq->t.txlink.fid, &f);
+	if (r == 0)
+		r = change_link(rq->s, f->node, dir->node, name.s);
+	if (r == 0)
+		r = reply_attr(rq, f->node);
+	fid_put(rq->s, f);
+	fid_put(rq->s, dir);
+	return r;
+}
+
+int op_xrename(struct request *rq)
+{
+	struct name oldname, newname;
+	struct fid *from, *to;
+	int r;
+
+	r = op_fid_name(rq, rq->t.txrename.olddir, &rq->t.txrename.oldname, &from,
+			&oldname);
+	if (r < 0)
+		return r;
+	r = op_fid_name(rq, rq->t.txrename.newdir, &rq->t.txrename.newname, &to,
+			&newname);
+	if (r == 0)
+		r = change_rename(rq->s, from->node, oldname.s, to->node, newname.s,
+				  rq->t.txrename.flags);
+	fid_put(rq->s, to);
+	fid_put(rq->s, from);
+	return r;
+}
+
+int op_xreaddir(struct request *rq)
+{
+	struct writer w;
+	struct fid *f;
+	int r;
+
+	if (rq->t.txreaddir.flags & ~(uint32_t)P9_XREADDIR_ATTR)
+		return -EINVAL;
+	r = fid_lookup(rq->s, rq->t.txreaddir.fid, &f);
+	if (r < 0)
+		return r;
+	writer_init(&w, rq->data, min_t(size_t, rq->t.txreaddir.count, rq->data_size));
+	r = dir_read_x(rq->s, f, rq->t.txreaddir.offset,
+		       rq->t.txreaddir.flags & P9_XREADDIR_ATTR, &w);
+	fid_put(rq->s, f);
+	rq->r.rxreaddir.data = (struct p9_data){(uint32_t)writer_len(&w), rq->data};
+	return r;
+}
+
+/* --- extended attributes ---------------------------------------------------- */
+
+/* Also Txlistxattr, whose fields are the same but for the name. */
+int op_xgetxattr(struct request *rq)
+{
+	bool list = rq->t.type == P9_TXLISTXATTR;
+	size_t size = min_t(size_t, rq->t.txgetxattr.size, XATTR_MAX);
+	struct name name;
+	struct fid *f;
+	ssize_t n;
+
+	if (size > rq->data_size)
+		return -ERANGE;
+	n = list ? 0 : op_xattr_name(&name, &rq->t.txgetxattr.name);
+	if (n == 0)
+		n = fid_lookup(rq->s, rq->t.txgetxattr.fid, &f);
+	if (n < 0)
+		return (int)n;
+	n = xattr_get(rq->s, f->node, list ? NULL : name.s, rq->data, size);
+	fid_put(rq->s, f);
+	if (n < 0)
+		return (int)n;
+	rq->r.rxgetxattr.size = (uint32_t)n;
+	rq->r.rxgetxattr.value = (struct p9_data){size ? (uint32_t)n : 0, rq->data};
+	return 0;
+}
+
+int op_xsetxattr(struct request *rq)
+{
+	const struct p9_data *v = &rq->t.txsetxattr.value;
+	struct name name;
+	struct fid *f;
+	int r;
+
+	if (v->len > XATTR_MAX)
+		return -E2BIG;
+	r = op_xattr_name(&name, &rq->t.txsetxattr.name);
+	if (r == 0)
+		r = fid_lookup(rq->s, rq->t.txsetxattr.fid, &f);
+	if (r < 0)
+		return r;
+	r = xattr_set(rq->s, f->node, name.s, v->p, v->len, (int)rq->t.txsetxattr.flags);
+	fid_put(rq->s, f);
+	return r;
+}
+
+int op_xremovexattr(struct request *rq)
+{
+	struct name name;
+	struct fid *f;
+	int r;
+
+	r = op_xattr_name(&name, &rq->t.txremovexattr.name);
+	if (r == 0)
+		r = fid_lookup(rq->s, rq->t.txremovexattr.fid, &f);
+	if (r < 0)
+		return r;
+	r = xattr_remove(rq->s, f->node, name.s);
+	fid_put(rq->s, f);
+	return r;
+}
+
+/* --- watches, batches, channels --------------------------------------------- */
+
+int op_xnotify(struct request *rq)
+{
+	struct session *s = rq->s;
+	int hfd, r = 0;
+
+	hfd = (int)host_ret(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+	if (hfd < 0)
+		return hfd;
+	/* The reply closes what it donates: that is a copy. */
+	rq->hfd = (int)host_ret(fcntl(hfd, F_DUPFD_CLOEXEC, 3));
+	if (rq->hfd < 0) {
+		close(hfd);
+		return TAKE_FD(rq->hfd);
+	}
+	mutex_lock(&s->lock);
+	if (s->inotify_hfd >= 0)
+		r = -EBUSY;
+	else
+		s->inotify_hfd = hfd;
+	mutex_unlock(&s->lock);
+	if (r < 0) {
+		close(hfd);
+		close(TAKE_FD(rq->hfd));
+	}
+	rq->r.rfds.n_fds = 1;
+	return r;
+}
+
+int op_xwatch(struct request *rq)
+{
+	struct fid *f;
+	bool fresh;
+	int r;
+
+	r = fid_lookup(rq->s, rq->t.txwatch.fid, &f);
+	if (r < 0)
+		return r;
+	r = watch_add(rq->s, f->node, &rq->r.rxwatch.wd, &fresh);
+	fid_put(rq->s, f);
+	return r;
+}
+
+int op_xunwatch(struct request *rq)
+{
+	for (unsigned i = 0; i < rq->t.tbatch.ids.n; i++)
+		watch_remove(rq->s, (int)rq->t.tbatch.ids.v[i]);
+	return 0;
+}
+
+/* All that are there; EBADF if one was not. */
+int op_xclunk(struct request *rq)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < rq->t.tbatch.ids.n; i++)
+		if (fid_clunk(rq->s, rq->t.tbatch.ids.v[i]) < 0)
+			r = -EBADF;
+	return r;
+}
+
+int op_xchannel(struct request *rq)
+{
+	uint32_t cpu = rq->t.txchannel.cpu;
+	int peer, r;
+
+	r = channel_open(rq->s, cpu < 4096 ? (int)cpu : -1, &peer);
+	if (r < 0)
+		return r;
+	rq->r.rfds.n_fds = 1;
+	rq->hfd = peer;
+	return 0;
+}
