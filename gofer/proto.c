@@ -31,7 +31,7 @@ struct field {
 	uint16_t off;
 };
 
-#define MAX_FIELDS 20
+#define MAX_FIELDS 24 /* the longest row has 20: an end always follows */
 
 struct layout {
 	const char *name; /* NULL: no such message */
