@@ -273,7 +273,8 @@ struct platform_ops {
 	int (*thread_start)(struct platform *p);
 	void (*thread_exit)(struct platform *p);
 	void (*shutdown)(struct platform *p);
-	const struct host_rules *host_rules;
+	const struct host_rules *host_rules; /* what the Sentry needs for it after lock-down */
+	const struct host_rules *stub_rules; /* what its guest processes may call, for host-syscalls; or NULL */
 };
 
 struct platform {
