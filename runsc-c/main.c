@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/* runsc-c: finds the command and runs it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "runsc-c/commands.h"
+#include "sentry/base/log.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *what;
+} commands[] = {
+	{"do", cmd_do, "run a program in a sandbox"},
+	{"syscalls", cmd_syscalls, "the guest system calls and how far each is implemented"},
+	{"host-syscalls", cmd_host_syscalls, "every host call that our processes may make"},
+	{"debug", cmd_debug, "print what every task of a sandbox is doing"},
+};
+
+static void usage(FILE *to)
+{
+	fputs("usage: runsc-c COMMAND [options]\n\n", to);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  %-14s %s\n", commands[i].name, commands[i].what);
+	fputs("\nrunsc-c do --help lists the options of `do`.\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_STATUS_OURS;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "runsc-c: unknown command '%s' (see runsc-c --help)\n", argv[1]);
+	return EXIT_STATUS_OURS;
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Starting the two programs and telling them what to do. */
+#include "runsc-c/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runsc-c/control.h"
+#include "runsc-c/gofer_config.h"
+#include "sentry/base/alloc.h"
+#include "sentry/base/clock.h"
+#include "sentry/base/host.h"
+#include "sentry/base/log.h"
+
+static int start_gofer(const struct do_options *o, struct sandbox *s, int channel,
+		       struct error *e)
+{
+	struct spawn_args a = {.program = "runsc-gofer", .n_hfds = 1, .stdout_hfd = -1};
+	AUTO_CLOSE int theirs = -1;
+	int pair[2];
+
+	if (host_socketpair(SOCK_SEQPACKET, pair))
+		return error_set(e, "cannot make a socket pair: %s", error_name(errno));
+	s->gofer_control = pair[0];
+	theirs = pair[1];
+	a.hfds = &theirs;
+	if (spawn_program(&a, &s->gofer, e))
+		return -1;
+	return gofer_configure(o, s->gofer_control, channel, e);
+}
+
+static int start_sentry(struct sandbox *s, struct error *e)
+{
+	struct spawn_args a = {
+		.program = "runsc-sentry",
+		.want_ns = NS_USER | NS_PID | NS_NET | NS_IPC | NS_UTS | NS_MNT,
+		.nobody = geteuid() == 0,
+		.n_hfds = 1,
+		.stdout_hfd = -1,
+	};
+	AUTO_CLOSE int theirs = -1;
+	int pair[2];
+
+	if (host_socketpair(SOCK_SEQPACKET, pair))
+		return error_set(e, "cannot make a socket pair: %s", error_name(errno));
+	s->control = pair[0];
+	theirs = pair[1];
+	a.hfds = &theirs;
+	return spawn_program(&a, &s->sentry, e);
+}
+
+/*
+ * A standard stream that never blocks the Sentry: pipes and terminals are opened anew,
+ * non-blocking, so that the flag is not shared with the caller's other programs.
+ */
+static int std_stream(int i)
+{
+	char path[32];
+	struct stat st;
+	int hfd, flags = fcntl(i, F_GETFL);
+
+	if (flags < 0 || fstat(i, &st))
+		return -1;
+	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", i);
+		hfd = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (hfd >= 0)
+			return hfd;
+	}
+	return fcntl(i, F_DUPFD_CLOEXEC, 3);
+}
+
+/* The mounts of a `do` sandbox, in the order they are made. */
+struct mounts {
+	Runsc__Mount **v;
+	size_t n;
+};
+
+static Runsc__Mount *add_mount(struct mounts *m, Runsc__Mount__Kind kind, const char *target)
+{
+	Runsc__Mount *mnt = xalloc(sizeof(*mnt));
+
+	runsc__mount__init(mnt);
+	mnt->kind = kind;
+	mnt->target = xstrdup(target);
+	m->v = xrealloc(m->v, (m->n + 1) * sizeof(*m->v));
+	m->v[m->n++] = mnt;
+	return mnt;
+}
+
+static void make_mounts(const struct do_options *o, struct mounts *m)
+{
+	static const Runsc__Mount__Writes writes[] = {
+		[WRITES_PRIVATE] = RUNSC__MOUNT__WRITES__PRIVATE,
+		[WRITES_HOST] = RUNSC__MOUNT__WRITES__HOST,
+		[WRITES_NONE] = RUNSC__MOUNT__WRITES__NONE,
+	};
+	Runsc__Mount *root = add_mount(m, RUNSC__MOUNT__KIND__GOFER, "/");
+
+	root->export = xstrdup("root");
+	root->writes = writes[o->writes];
+	root->read_only = o->read_only;
+	root->shared = true;
+	add_mount(m, RUNSC__MOUNT__KIND__PROC, "/proc");
+	add_mount(m, RUNSC__MOUNT__KIND__SYS, "/sys");
+	add_mount(m, RUNSC__MOUNT__KIND__DEV, "/dev");
+	add_mount(m, RUNSC__MOUNT__KIND__DEVPTS, "/dev/pts");
+	add_mount(m, RUNSC__MOUNT__KIND__TMPFS, "/dev/shm");
+	for (size_t i = 0; i < o->n_volumes; i++) {
+		const struct volume *v = &o->volumes[i];
+		Runsc__Mount *mnt = add_mount(m, RUNSC__MOUNT__KIND__GOFER, v->dst);
+
+		mnt->export = xasprintf("volume%zu", i);
+		mnt->writes = v->mode == VOLUME_COW ? RUNSC__MOUNT__WRITES__PRIVATE
+						    : RUNSC__MOUNT__WRITES__HOST;
+		mnt->read_only = v->mode == VOLUME_RO;
+		mnt->shared = true;
+	}
+	for (size_t i = 0; i < o->n_tmpfs; i++)
+		add_mount(m, RUNSC__MOUNT__KIND__TMPFS, o->tmpfs[i].dst)->size =
+			o->tmpfs[i].size;
+}
+
+static void set_user(const struct do_options *o, Runsc__Config *c)
+{
+	int n;
+
+	c->uid = o->have_user ? o->uid : geteuid();
+	c->gid = o->have_user ? o->gid : getegid();
+	if (o->have_user)
+		return;
+	n = getgroups(0, NULL);
+	if (n <= 0)
+		return;
+	c->groups = xalloc((size_t)n * sizeof(*c->groups));
+	n = getgroups(n, (gid_t *)c->groups);
+	c->n_groups = n > 0 ? (size_t)n : 0;
+}
+
+/* The caller's directory if it can be named, else the root. */
+static char *guest_cwd(const struct do_options *o)
+{
+	char buf[4096];
+	size_t n = strlen(o->root);
+
+	if (o->cwd)
+		return xstrdup(o->cwd);
+	if (!getcwd(buf, sizeof(buf)) || buf[0] != '/')
+		return xstrdup("/");
+	if (n == 1)
+		return xstrdup(buf);
+	if (!strncmp(buf, o->root, n) && (buf[n] == '/' || !buf[n]))
+		return xstrdup(buf[n] ? buf + n : "/");
+	return xstrdup("/");
+}
+
+static int open_log(const struct do_options *o, struct error *e)
+{
+	int hfd;
+
+	if (!o->log_file)
+		return fcntl(2, F_DUPFD_CLOEXEC, 3);
+	hfd = open(o->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (hfd < 0)
+		return error_set(e, "--log-file %s: %s", o->log_file, error_name(errno));
+	return hfd;
+}
+
+#define MAX_CONFIG_FDS 6
+
+static int configure_sentry(const struct do_options *o, struct sandbox *s, int channel,
+			    int64_t start_ns, struct error *e)
+{
+	Runsc__ToSentry msg = RUNSC__TO_SENTRY__INIT;
+	Runsc__Config c = RUNSC__CONFIG__INIT;
+	Runsc__Winsize w = RUNSC__WINSIZE__INIT;
+	struct winsize ws = terminal_winsize(&s->tty);
+	struct mounts mounts = {0};
+	int hfds[MAX_CONFIG_FDS], n = 0, pair[2] = {-1, -1}, r;
+	char hostname[65] = "sandbox";
+
+	hfds[n++] = channel;
+	for (int i = 0; i < 3; i++) {
+		int hfd = s->tty_streams & 1u << i ? -1 : std_stream(i);
+
+		if (hfd < 0)
+			continue;
+		c.std_fds |= 1u << i;
+		hfds[n++] = hfd;
+	}
+	c.std_tty = s->tty_streams;
+	if (s->tty_streams) {
+		if (host_socketpair(SOCK_STREAM | SOCK_NONBLOCK, pair))
+			return error_set(e, "cannot make a socket pair: %s",
+					 error_name(errno));
+		s->tty.sock = pair[0];
+		hfds[n++] = pair[1];
+		c.has_console = true;
+		c.termios.data = (uint8_t *)&s->tty.saved;
+		c.termios.len = sizeof(s->tty.saved);
+	}
+	hfds[n] = open_log(o, e);
+	if (hfds[n] < 0)
+		return -1;
+	n++;
+
+	c.platform = (char *)o->platform;
+	c.strict = o->strict;
+	for (c.n_argv = 0; o->argv[c.n_argv]; c.n_argv++)
+		;
+	c.argv = o->argv;
+	c.n_env = o->env.n;
+	c.env = o->env.v;
+	c.cwd = guest_cwd(o);
+	set_user(o, &c);
+	if (!o->hostname && gethostname(hostname, sizeof(hostname) - 1))
+		strcpy(hostname, "sandbox");
+	c.hostname = o->hostname ? (char *)o->hostname : hostname;
+	make_mounts(o, &mounts);
+	c.mounts = mounts.v;
+	c.n_mounts = mounts.n;
+	c.memory_limit = o->memory;
+	c.pids_limit = o->pids;
+	c.strace = o->strace;
+	c.strace_time = o->strace_time;
+	c.stats = o->stats;
+	c.log_level = (uint32_t)o->log_level;
+	w.rows = ws.ws_row;
+	w.cols = ws.ws_col;
+	c.winsize = &w;
+	c.start_ns = (uint64_t)start_ns;
+	c.have_pid_ns = s->sentry.got_ns & NS_PID;
+	c.have_user_ns = s->sentry.got_ns & NS_USER;
+	c.have_net_ns = s->sentry.got_ns & NS_NET;
+	c.have_mnt_ns = s->sentry.got_ns & NS_MNT;
+	msg.what_case = RUNSC__TO_SENTRY__WHAT_CONFIG;
+	msg.config = &c;
+	r = control_send(s->control, &msg, hfds, (size_t)n);
+	for (int i = 1; i < n; i++)
+		close(hfds[i]);
+	if (r == -E2BIG || r == -EMSGSIZE)
+		return error_set(e, "arguments and environment are too long");
+	return r ? error_set(e, "cannot configure the Sentry: %s", error_name(r)) : 0;
+}
+
+int sandbox_start(const struct do_options *o, struct sandbox *s, struct error *e)
+{
+	int64_t start_ns = clock_mono_ns();
+	AUTO_CLOSE int ours = -1;
+	AUTO_CLOSE int theirs = -1;
+	int pair[2];
+
+	*s = (struct sandbox){.control = -1,
+			      .gofer_control = -1,
+			      .sentry.pidfd = -1,
+			      .gofer.pidfd = -1,
+			      .tty.sock = -1,
+			      .strict = o->strict};
+	s->tty_streams = terminal_streams(&s->tty.hfd);
+	if (s->tty.hfd >= 0)
+		tcgetattr(s->tty.hfd, &s->tty.saved);
+	/* The 9P channel between the two. */
+	if (host_socketpair(SOCK_SEQPACKET, pair))
+		return error_set(e, "cannot make a socket pair: %s", error_name(errno));
+	ours = pair[0];
+	theirs = pair[1];
+	/* The Sentry first: it needs longest before it talks to the Gofer. */
+	if (start_sentry(s, e) || configure_sentry(o, s, ours, start_ns, e) ||
+	    start_gofer(o, s, theirs, e))
+		return -1;
+	return 0;
+}
+
+static void end_child(struct child *c)
+{
+	if (c->hpid > 0)
+		kill(c->hpid, SIGKILL);
+	child_wait(c);
+}
+
+void sandbox_end(struct sandbox *s)
+{
+	terminal_restore(&s->tty);
+	end_child(&s->sentry);
+	end_child(&s->gofer);
+	if (s->control >= 0)
+		close(s->control);
+	if (s->gofer_control >= 0)
+		close(s->gofer_control);
+	if (s->tty.sock >= 0)
+		close(s->tty.sock);
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * While the sandbox runs: one poll loop over the control socket, signals, the
+ * terminal and the ends of both processes.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runsc-c/control.h"
+#include "runsc-c/gofer_config.h"
+#include "runsc-c/sandbox.h"
+#include "sentry/base/host.h"
+#include "sentry/base/log.h"
+
+struct wait_state {
+	struct sandbox *s;
+	bool ended;	/* the guest's init ended, or could not be started */
+	bool told;	/* the Sentry said how */
+	int status;	/* what we exit with */
+};
+
+static const int forwarded[] = {SIGINT,	 SIGTERM,  SIGQUIT, SIGHUP,  SIGUSR1,
+				SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		sigaddset(&set, forwarded[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Stop with the guest, as a shell's job does; go on when the shell says so. */
+static void suspend(struct wait_state *w)
+{
+	terminal_restore(&w->s->tty);
+	raise(SIGSTOP);
+	terminal_raw(&w->s->tty);
+	control_send_signal(w->s->control, SIGCONT);
+}
+
+static void on_signal(struct wait_state *w, int hfd)
+{
+	struct signalfd_siginfo si;
+
+	while (read(hfd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGWINCH && w->s->tty.hfd >= 0) {
+			struct winsize ws = terminal_winsize(&w->s->tty);
+
+			control_send_winsize(w->s->control, &ws);
+		} else {
+			control_send_signal(w->s->control, (int)si.ssi_signo);
+			if (si.ssi_signo == SIGTSTP)
+				suspend(w);
+		}
+	}
+}
+
+static void on_exit_message(struct wait_state *w, const Runsc__Exit *x)
+{
+	w->ended = w->told = true;
+	if (x->error) {
+		terminal_restore(&w->s->tty);
+		fprintf(stderr, "runsc-c: %s%s%s\n", x->reason ? x->reason : "",
+			x->reason && *x->reason ? ": " : "", error_name(x->error));
+		w->status = x->error == -ENOENT || x->error == ENOENT ? 127 : 126;
+		if (x->status)
+			w->status = (int)x->status;
+	} else if (WIFSIGNALED(x->status)) {
+		w->status = 128 + WTERMSIG(x->status);
+	} else {
+		w->status = WEXITSTATUS(x->status);
+	}
+}
+
+static void on_message(struct wait_state *w)
+{
+	Runsc__FromSentry *m = control_recv(w->s->control);
+
+	if (!m) {
+		w->ended = true; /* it died without a word: its pidfd tells how */
+		return;
+	}
+	switch (m->what_case) {
+	case RUNSC__FROM_SENTRY__WHAT_STARTED:
+		terminal_raw(&w->s->tty);
+		break;
+	case RUNSC__FROM_SENTRY__WHAT_EXIT:
+		on_exit_message(w, m->exit);
+		break;
+	case RUNSC__FROM_SENTRY__WHAT_MISSING_WALL:
+		fprintf(stderr, "runsc-c: %s: this sandbox runs without %s\n",
+			w->s->strict ? "error" : "warning", m->missing_wall);
+		break;
+	case RUNSC__FROM_SENTRY__WHAT_STOPPED:
+		suspend(w);
+		break;
+	default:
+		break;
+	}
+	runsc__from_sentry__free_unpacked(m, NULL);
+}
+
+/* The Sentry ended without saying how the guest did. */
+static void on_sentry_death(struct wait_state *w)
+{
+	int status = child_wait(&w->s->sentry);
+
+	w->status = EXIT_STATUS_OURS;
+	terminal_restore(&w->s->tty);
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "runsc-c: the Sentry was ended by signal %d (%s)%s\n",
+			WTERMSIG(status), strsignal(WTERMSIG(status)),
+			WTERMSIG(status) == SIGSYS
+				? ": a host call outside its list, please report it"
+				: "");
+	else if (WEXITSTATUS(status) != EXIT_STATUS_OURS)
+		fprintf(stderr, "runsc-c: the Sentry ended unexpectedly (status %d)\n",
+			WEXITSTATUS(status));
+}
+
+/* What the guest wrote last is still on its way to the screen. */
+static void flush_terminal(struct sandbox *s)
+{
+	while (s->tty.sock >= 0 && !terminal_drained(&s->tty)) {
+		struct pollfd p[] = {
+			{s->tty.hfd, s->tty.out_len ? POLLOUT : 0, 0},
+			{s->tty.sock, s->tty.out_eof ? 0 : POLLIN, 0},
+		};
+
+		if (poll(p, 2, 1000) <= 0)
+			return;
+		terminal_relay(&s->tty, p[0].revents & ~POLLIN, p[1].revents);
+	}
+}
+
+int sandbox_wait(struct sandbox *s)
+{
+	struct wait_state w = {.s = s, .status = EXIT_STATUS_OURS};
+	int signals = open_signals();
+
+	while (!w.ended) {
+		struct pollfd p[] = {
+			{s->control, POLLIN, 0},
+			{signals, POLLIN, 0},
+			{s->gofer_control, POLLIN, 0},
+			{s->tty.raw ? s->tty.hfd : -1, terminal_want(&s->tty), 0},
+			{s->tty.raw ? s->tty.sock : -1, terminal_sock_want(&s->tty), 0},
+		};
+
+		if (poll(p, ARRAY_SIZE(p), -1) < 0)
+			continue;
+		if (p[1].revents)
+			on_signal(&w, signals);
+		if (p[2].revents && !gofer_event(s)) {
+			close(s->gofer_control);
+			s->gofer_control = -1;
+		}
+		if (p[3].revents || p[4].revents)
+			terminal_relay(&s->tty, p[3].revents, p[4].revents);
+		if (p[0].revents)
+			on_message(&w);
+	}
+	flush_terminal(s);
+	terminal_restore(&s->tty);
+	if (!w.told)
+		on_sentry_death(&w);
+	close(signals);
+	return w.status;
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The guest's world: its mounts in order, its standard streams, its first program. */
+#include "sentry/boot/boot.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fs/gofer/gofer.h"
+#include "fs/overlay/overlay.h"
+#include "sentry/base/alloc.h"
+#include "sentry/base/log.h"
+#include "sentry/task/task.h"
+
+/* A super for one Gofer export, with the private layer on top when asked. */
+static int gofer_super(struct boot *b, const Runsc__Mount *m, struct super **out)
+{
+	struct super *lower = NULL;
+	int r;
+
+	*out = NULL;
+	r = gofer_super_create(b->kernel, b->gofer_hfd, m->export, m->shared, &lower);
+	if (r)
+		return r;
+	if (m->writes != RUNSC__MOUNT__WRITES__PRIVATE) {
+		if (m->writes == RUNSC__MOUNT__WRITES__NONE)
+			atomic_fetch_or(&lower->flags, SB_RDONLY);
+		*out = lower;
+		return 0;
+	}
+	r = overlay_super_create(b->kernel, lower, out);
+	super_put(lower);
+	return r;
+}
+
+static int typed_super(struct boot *b, const struct vfs_ctx *c, const Runsc__Mount *m,
+		       struct super **out)
+{
+	static const char *const names[] = {
+		[RUNSC__MOUNT__KIND__TMPFS] = "tmpfs", [RUNSC__MOUNT__KIND__PROC] = "proc",
+		[RUNSC__MOUNT__KIND__SYS] = "sysfs",   [RUNSC__MOUNT__KIND__DEV] = "devtmpfs",
+		[RUNSC__MOUNT__KIND__DEVPTS] = "devpts",
+	};
+	const struct fs_type *type = fs_type_lookup(names[m->kind]);
+	char options[64] = "mode=1777";
+
+	(void)b;
+	*out = NULL;
+	if (!type)
+		return -ENODEV;
+	if (m->kind != RUNSC__MOUNT__KIND__TMPFS)
+		return type->get_super(c, type, names[m->kind], 0, NULL, out);
+	if (m->size)
+		snprintf(options, sizeof(options), "mode=1777,size=%llu",
+			 (unsigned long long)m->size);
+	return type->get_super(c, type, "tmpfs", 0, options, out);
+}
+
+static unsigned mount_flags(const Runsc__Mount *m)
+{
+	unsigned flags = MNT_RELATIME;
+
+	switch (m->kind) {
+	case RUNSC__MOUNT__KIND__PROC:
+	case RUNSC__MOUNT__KIND__SYS:
+		flags |= MNT_NOSUID | MNT_NODEV | MNT_NOEXEC;
+		break;
+	case RUNSC__MOUNT__KIND__DEV:
+	case RUNSC__MOUNT__KIND__DEVPTS:
+		flags |= MNT_NOSUID | MNT_NOEXEC;
+		break;
+	case RUNSC__MOUNT__KIND__TMPFS:
+		flags |= MNT_NOSUID | MNT_NODEV;
+		break;
+	default:
+		break;
+	}
+	return m->read_only ? flags | MNT_RDONLY : flags;
+}
+
+/*
+ * A volume's place may be missing in the root: it is made there when the root takes
+ * writes into its private layer, never on the host.
+ */
+static int find_place(const struct vfs_ctx *c, const Runsc__Mount *m, struct path *out)
+{
+	char *copy, *p;
+	int r = path_lookup(c, NULL, m->target, LOOKUP_FOLLOW, out);
+
+	if (r != -ENOENT)
+		return r;
+	copy = str_dup(m->target);
+	if (!copy)
+		return -ENOMEM;
+	for (p = strchr(copy + 1, '/');; p = strchr(p + 1, '/')) {
+		if (p)
+			*p = '\0';
+		r = vfs_mkdir(c, NULL, copy, 0755);
+		if ((r && r != -EEXIST) || !p)
+			break;
+		*p = '/';
+	}
+	mem_free(copy);
+	return r && r != -EEXIST ? r : path_lookup(c, NULL, m->target, LOOKUP_FOLLOW, out);
+}
+
+static int mount_one(struct boot *b, const struct vfs_ctx *c, struct mnt_ns *ns,
+		     const Runsc__Mount *m)
+{
+	struct super *sb = NULL;
+	struct mount *mnt;
+	AUTO_PATH struct path where = {0};
+	int r;
+
+	r = find_place(c, m, &where);
+	/* The kernel's own trees are only offered; a root without /sys has none. */
+	if (r && m->kind != RUNSC__MOUNT__KIND__GOFER)
+		return 0;
+	if (r)
+		return r;
+	r = m->kind == RUNSC__MOUNT__KIND__GOFER ? gofer_super(b, m, &sb)
+						 : typed_super(b, c, m, &sb);
+	if (r == -ENODEV)
+		return 0;
+	if (r)
+		return r;
+	r = mount_attach(ns, sb, sb->root, where, mount_flags(m),
+			 m->kind == RUNSC__MOUNT__KIND__GOFER ? m->export : sb->type->name, &mnt);
+	super_put(sb);
+	if (!r)
+		mount_put(mnt);
+	return r;
+}
+
+static int make_mounts(struct boot *b, struct vfs_ctx *c, struct mnt_ns **out)
+{
+	const Runsc__Config *cfg = b->config;
+	struct super *root = NULL;
+	int r;
+
+	*out = NULL;
+	r = gofer_super(b, cfg->mounts[0], &root);
+	if (r) {
+		control_send_failure(r, "the root file system cannot be used",
+				     EXIT_STATUS_OURS);
+		return r;
+	}
+	r = mnt_ns_create(b->kernel, root, b->kernel->init_user_ns, out);
+	super_put(root);
+	if (r)
+		return r;
+	c->mnt_ns = *out;
+	c->root = c->cwd = mnt_ns_root(*out);
+	if (cfg->mounts[0]->read_only)
+		atomic_fetch_or(&c->root.mnt->flags, MNT_RDONLY);
+	for (size_t i = 1; i < cfg->n_mounts; i++) {
+		char text[256];
+
+		r = mount_one(b, c, *out, cfg->mounts[i]);
+		if (!r)
+			continue;
+		snprintf(text, sizeof(text), "cannot mount at %s", cfg->mounts[i]->target);
+		control_send_failure(r, text, EXIT_STATUS_OURS);
+		return r;
+	}
+	return 0;
+}
+
+static int make_streams(struct boot *b, const struct cred *cred, struct file *std[3])
+{
+	int r = host_super_create(b->kernel, b->hostpoll, &b->host_super);
+
+	for (int i = 0; !r && i < 3; i++) {
+		if (b->console && b->config->std_tty & 1u << i)
+			r = console_open(b->console, &std[i]);
+		else if (b->std_hfd[i] >= 0)
+			r = host_file_create(b->host_super, b->std_hfd[i], cred, &std[i]);
+	}
+	if (r)
+		control_send_failure(r, "cannot set up the standard streams",
+				     EXIT_STATUS_OURS);
+	return r;
+}
+
+/* The kernel acts for itself until the guest's init exists: as root. */
+static int kernel_ctx(struct boot *b, struct vfs_ctx *c)
+{
+	const struct cred *cred;
+	int r = cred_create_root(b->kernel, &cred);
+
+	*c = (struct vfs_ctx){.cred = cred, .fsize_limit = UINT64_MAX, .k = b->kernel};
+	return r;
+}
+
+static const char *init_name(const Runsc__Config *c)
+{
+	return c->n_argv ? c->argv[0] : "";
+}
+
+static int start_init(struct boot *b, struct mnt_ns *ns, struct file *std[3])
+{
+	const Runsc__Config *c = b->config;
+	const char **argv = mem_calloc(c->n_argv + 1, sizeof(*argv));
+	const char **envp = mem_calloc(c->n_env + 1, sizeof(*envp));
+	struct init_args a = {
+		.argv = argv,
+		.envp = envp,
+		.cwd = c->cwd,
+		.uid = c->uid,
+		.gid = c->gid,
+		.groups = c->groups,
+		.n_groups = (unsigned)c->n_groups,
+		.caps = c->uid == 0 ? LX_CAP_ALL : 0,
+		.std = {std[0], std[1], std[2]},
+		.mnt_ns = ns,
+		.hostname = c->hostname,
+	};
+	const char *why = NULL;
+	char text[512];
+	int r = -ENOMEM;
+
+	if (argv && envp) {
+		memcpy(argv, c->argv, c->n_argv * sizeof(*argv));
+		memcpy(envp, c->env, c->n_env * sizeof(*envp));
+		for (int i = 0; i < 3 && !a.ctty; i++)
+			if (b->console && c->std_tty & 1u << i)
+				a.ctty = std[i];
+		r = kernel_start_init(b->kernel, &a, &why);
+	}
+	mem_free(argv);
+	mem_free(envp);
+	if (!r)
+		return 0;
+	snprintf(text, sizeof(text), "%s%s%s", init_name(c), why ? ": " : "", why ? why : "");
+	control_send_failure(r, text, 0);
+	return r;
+}
+
+int boot_guest(struct boot *b)
+{
+	struct file *std[3] = {NULL, NULL, NULL};
+	struct mnt_ns *ns;
+	struct vfs_ctx c;
+	int r = kernel_ctx(b, &c);
+
+	if (!r)
+		r = make_mounts(b, &c, &ns);
+	boot_phase_done(b, PHASE_MOUNTS);
+	if (!r && b->console_hfd >= 0)
+		r = console_create(b, &b->console);
+	if (!r)
+		r = make_streams(b, c.cred, std);
+	if (!r)
+		r = start_init(b, ns, std);
+	boot_phase_done(b, PHASE_GUEST);
+	if (!r)
+		control_send_started();
+	path_put(c.root);
+	cred_put(c.cred);
+	return r;
+}

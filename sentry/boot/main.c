@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/* runsc-sentry: from an inherited control socket to a running guest. See boot.h. */
+#include "sentry/boot/boot.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "sentry/base/clock.h"
+#include "sentry/base/host.h"
+#include "sentry/base/log.h"
+
+void boot_phase_done(struct boot *b, enum boot_phase phase)
+{
+	b->phase_ns[phase] = clock_mono_ns();
+}
+
+void boot_missing_wall(struct boot *b, const char *what)
+{
+	if (b->n_walls < ARRAY_SIZE(b->walls))
+		b->walls[b->n_walls++] = what;
+}
+
+/* Descriptors are our scarcest resource: all that the host lets us have. */
+static void raise_nofile(void)
+{
+	struct rlimit rl;
+
+	if (!getrlimit(RLIMIT_NOFILE, &rl)) {
+		rl.rlim_cur = rl.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &rl);
+	}
+}
+
+static int make_platform(struct boot *b)
+{
+	const struct platform_ops *ops;
+	struct platform_config pc = {
+		.strict = b->config->strict,
+		.have_pid_ns = b->config->have_pid_ns,
+		.procfs = b->procfs,
+	};
+	const char *why = NULL;
+	int r;
+
+	ops = platform_lookup(b->config->platform, &why);
+	if (!ops) {
+		control_send_failure(-EOPNOTSUPP, why ? why : "no such platform",
+				     EXIT_STATUS_OURS);
+		return -EOPNOTSUPP;
+	}
+	r = ops->init(&pc, &b->platform);
+	if (r)
+		control_send_failure(r, "the platform cannot start", EXIT_STATUS_OURS);
+	return r;
+}
+
+static int make_kernel(struct boot *b)
+{
+	const Runsc__Config *c = b->config;
+	struct kernel_config kc = {
+		.strict = c->strict,
+		.strace = c->strace,
+		.strace_time = c->strace_time,
+		.stats = c->stats,
+		.memory_limit = c->memory_limit ? c->memory_limit : UINT64_MAX,
+		.pids_limit = c->pids_limit ? c->pids_limit : UINT64_MAX,
+		.files_limit = 1u << 20,
+		.n_cpus = b->platform->limits.n_cpus,
+		.strace_hfd = b->log_hfd,
+	};
+	struct timers *timers;
+	struct pool *pool;
+	int r;
+
+	r = timers_create(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), &timers);
+	if (!r)
+		r = pool_create(kc.memory_limit, &pool);
+	if (!r)
+		r = loop_init(b, timers);
+	if (!r)
+		r = kernel_create(&kc, b->platform, timers, pool, &b->kernel);
+	if (r)
+		control_send_failure(r, "the kernel cannot start", EXIT_STATUS_OURS);
+	return r;
+}
+
+/* Every missing wall is named; only --strict makes it an error. */
+static int tell_walls(struct boot *b)
+{
+	for (unsigned i = 0; i < b->n_walls; i++)
+		control_send_wall(b->walls[i]);
+	if (!b->n_walls || !b->config->strict)
+		return 0;
+	control_send_failure(-EPERM, "--strict: a wall of the sandbox is missing",
+			     EXIT_STATUS_OURS);
+	return -EPERM;
+}
+
+int main(int argc, char **argv)
+{
+	static struct boot b;
+
+	log_init("runsc-sentry", LOG_WARN, 2);
+	if (argc > 1)
+		return print_tables(argv[1]);
+	boot_phase_done(&b, PHASE_EXEC);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "runsc-sentry");
+	if (boot_config_recv(&b)) {
+		fputs("runsc-sentry is started by runsc-c; see runsc-c --help\n", stderr);
+		return EXIT_STATUS_OURS;
+	}
+	boot_phase_done(&b, PHASE_CONFIG);
+	raise_nofile();
+	if (jail_enter(&b))
+		return EXIT_STATUS_OURS;
+	boot_phase_done(&b, PHASE_JAIL);
+	if (make_platform(&b))
+		return EXIT_STATUS_OURS;
+	boot_phase_done(&b, PHASE_PLATFORM);
+	if (make_kernel(&b) || jail_seal(&b) || tell_walls(&b))
+		return EXIT_STATUS_OURS;
+	boot_phase_done(&b, PHASE_SEAL);
+	if (boot_guest(&b))
+		return EXIT_STATUS_OURS;
+	loop_run(&b);
+	return 0;
+}

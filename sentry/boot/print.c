@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The tables behind `runsc-c syscalls` and `runsc-c host-syscalls`. */
+#include <stdio.h>
+#include <string.h>
+
+#include "platform/platform.h"
+#include "sentry/base/host_rules.h"
+#include "sentry/base/log.h"
+#include "sentry/boot/boot.h"
+#include "sentry/syscall/table.h"
+
+/* Notes are ours and hold neither quotes nor backslashes; a lint test says so. */
+static const char *const level_names[] = {"NONE", "PARTIAL", "FULL"};
+
+static void print_syscalls(bool json)
+{
+	unsigned count[3] = {0};
+	bool first = true;
+
+	if (json)
+		printf("[");
+	for (unsigned nr = 0; nr < SYSCALL_MAX; nr++) {
+		const struct syscall_entry *e = &syscall_table[nr];
+
+		if (!e->name)
+			continue;
+		count[e->level]++;
+		if (json)
+			printf("%s{\"number\":%u,\"name\":\"%s\",\"level\":\"%s\",\"note\":\"%s\"}",
+			       first ? "" : ",\n", nr, e->name, level_names[e->level], e->note);
+		else
+			printf("%3u %-24s %-8s %s\n", nr, e->name, level_names[e->level],
+			       e->note);
+		first = false;
+	}
+	if (json)
+		printf("]\n");
+	else
+		printf("%u full, %u partial, %u not implemented\n", count[SYSCALL_FULL],
+		       count[SYSCALL_PARTIAL], count[SYSCALL_NONE]);
+}
+
+static void print_rules(const struct host_rules *m, bool json, bool *first)
+{
+	for (const struct host_rule *r = m->rule; r->nr >= 0; r++) {
+		if (json)
+			printf("%s{\"name\":\"%s\",\"args\":\"%s\",\"module\":\"%s\",\"why\":\"%s\"}",
+			       *first ? "" : ",\n", r->name, r->args, m->module, r->why);
+		else
+			printf("  %-24s %-40s %-18s %s\n", r->name, *r->args ? r->args : "any",
+			       m->module, r->why);
+		*first = false;
+	}
+}
+
+/* Different calls, however many rows each has. */
+static unsigned count_calls(const struct host_rules *const *all)
+{
+	bool seen[1024] = {false};
+	unsigned n = 0;
+
+	for (; *all; all++)
+		for (const struct host_rule *r = (*all)->rule; r->nr >= 0; r++) {
+			n += !seen[r->nr & 1023];
+			seen[r->nr & 1023] = true;
+		}
+	return n;
+}
+
+static void print_list(const char *name, const struct host_rules *const *all, bool json)
+{
+	bool first = true;
+
+	if (json)
+		printf("\"%s\":[", name);
+	else
+		printf("%s: %u host calls\n", name, count_calls(all));
+	for (; *all; all++)
+		print_rules(*all, json, &first);
+	if (json)
+		printf("]");
+}
+
+static void print_host_syscalls(bool json)
+{
+	static const struct host_rules *stubs[8];
+	size_t n = 0;
+
+	for (const struct platform_ops *const *p = platform_all(); *p; p++)
+		if ((*p)->stub_rules && n < ARRAY_SIZE(stubs) - 1)
+			stubs[n++] = (*p)->stub_rules;
+	print_list("sentry", sentry_host_rules(), json);
+	printf(json ? "," : "\n");
+	print_list("stub", stubs, json);
+	if (!json)
+		printf("\n");
+}
+
+int print_tables(const char *mode)
+{
+	if (!strcmp(mode, "--syscalls") || !strcmp(mode, "--syscalls-json"))
+		print_syscalls(strstr(mode, "json") != NULL);
+	else if (!strcmp(mode, "--host-syscalls") || !strcmp(mode, "--host-syscalls-json"))
+		print_host_syscalls(strstr(mode, "json") != NULL);
+	else
+		return EXIT_STATUS_OURS;
+	return fflush(stdout) ? EXIT_STATUS_OURS : 0;
+}

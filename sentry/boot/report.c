@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/* --stats at the end, and the answer to `runsc-c debug`: both on the log. */
+#include "sentry/base/alloc.h"
+#include "sentry/base/host.h"
+#include "sentry/base/log.h"
+#include "sentry/base/strbuf.h"
+#include "sentry/boot/boot.h"
+#include "sentry/syscall/stats.h"
+#include "sentry/task/debug.h"
+
+static void put(struct boot *b, struct strbuf *sb)
+{
+	size_t done = 0;
+
+	while (done < sb->len) {
+		ssize_t n = host_write(b->log_hfd, sb->data + done, sb->len - done);
+
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	sb_free(sb);
+}
+
+static void show_start(struct boot *b, struct strbuf *sb)
+{
+	static const char *const names[PHASE_N] = {
+		[PHASE_EXEC] = "runsc-c, namespaces, exec",
+		[PHASE_CONFIG] = "configuration",
+		[PHASE_JAIL] = "jail",
+		[PHASE_PLATFORM] = "platform",
+		[PHASE_SEAL] = "kernel, seccomp filter",
+		[PHASE_MOUNTS] = "mounts",
+		[PHASE_GUEST] = "first program",
+	};
+	int64_t last = (int64_t)b->config->start_ns;
+
+	sb_printf(sb, "start-up, microseconds:\n");
+	for (int i = 0; i < PHASE_N; i++) {
+		if (!b->phase_ns[i])
+			continue;
+		sb_printf(sb, "  %-28s %8lld\n", names[i],
+			  (long long)((b->phase_ns[i] - last) / NSEC_PER_USEC));
+		last = b->phase_ns[i];
+	}
+}
+
+void report_stats(struct boot *b)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	if (!b->config->stats)
+		return;
+	show_start(b, &sb);
+	sb_printf(&sb, "memory files and shared memory, peak: %llu KiB\n",
+		  (unsigned long long)pool_peak(b->kernel->pool) / 1024);
+	stats_print(b->kernel, &sb);
+	put(b, &sb);
+}
+
+void report_debug(struct boot *b)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	kernel_debug_dump(b->kernel, &sb);
+	put(b, &sb);
+}
