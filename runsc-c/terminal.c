@@ -12,7 +12,7 @@
 
 unsigned terminal_streams(int *hfd)
 {
-	struct stat first, st;
+	struct stat first = {0}, st;
 	unsigned bits = 0;
 
 	*hfd = -1;

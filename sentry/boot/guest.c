@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "fs/gofer/gofer.h"
+#include "fs/host/host.h"
 #include "fs/overlay/overlay.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/log.h"
+#include "sentry/task/lifecycle.h"
 #include "sentry/task/task.h"
 
 /* A super for one Gofer export, with the private layer on top when asked. */
@@ -185,8 +187,8 @@ static int make_streams(struct boot *b, const struct cred *cred, struct file *st
 /* The kernel acts for itself until the guest's init exists: as root. */
 static int kernel_ctx(struct boot *b, struct vfs_ctx *c)
 {
-	const struct cred *cred;
-	int r = cred_create_root(b->kernel, &cred);
+	struct cred *cred;
+	int r = cred_create_init(b->kernel, 0, 0, NULL, 0, LX_CAP_ALL, &cred);
 
 	*c = (struct vfs_ctx){.cred = cred, .fsize_limit = UINT64_MAX, .k = b->kernel};
 	return r;

@@ -54,7 +54,7 @@ void report_stats(struct boot *b)
 	show_start(b, &sb);
 	sb_printf(&sb, "memory files and shared memory, peak: %llu KiB\n",
 		  (unsigned long long)pool_peak(b->kernel->pool) / 1024);
-	stats_print(b->kernel, &sb);
+	stats_print(b->kernel->stats, &sb);
 	put(b, &sb);
 }
 
