@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * For tests of the Gofer: a server in this process over a socket pair, a scratch
+ * directory as its export, and a client that sends one message at a time.
+ */
+#pragma once
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gofer/gofer.h"
+#include "gofer/proto.h"
+#include "sentry/base/host.h"
+
+struct client {
+	struct gofer *g;
+	pthread_t thread;
+	int sock, served; /* served: what gofer_serve returned */
+	bool packets;
+	uint16_t tag;
+	int hfd; /* received with the last reply, or -1 */
+	struct p9_msg r;
+	uint8_t out[P9_MSIZE_MAX], in[P9_MSIZE_MAX];
+	char dir[64]; /* the export's root on the host */
+};
+
+static void *client_server_main(void *arg)
+{
+	void **p = arg;
+	struct client *c = p[0];
+
+	c->served = gofer_serve(c->g, (int)(intptr_t)p[1]);
+	free(p);
+	return NULL;
+}
+
+static void client_send(struct client *c, const struct p9_msg *m)
+{
+	ssize_t n = p9_encode(m, c->out, sizeof(c->out));
+
+	assert_true(n > 0);
+	assert_int_equal(send(c->sock, c->out, (size_t)n, MSG_NOSIGNAL), n);
+}
+
+/* Receives one reply into c->r; strings and data point into c->in. */
+static void client_receive(struct client *c)
+{
+	size_t n_hfds = 1;
+	ssize_t n;
+
+	c->hfd = -1;
+	n = host_recv_fds(c->sock, c->in, c->packets ? sizeof(c->in) : 4, &c->hfd,
+			  &n_hfds, c->packets ? 0 : MSG_WAITALL);
+	assert_true(n >= 4);
+	if (!c->packets) {
+		n = recv(c->sock, c->in + 4, p9_size(c->in, 4) - 4, MSG_WAITALL);
+		assert_true(n > 0);
+		n += 4;
+	}
+	if (!n_hfds)
+		c->hfd = -1;
+	assert_int_equal(p9_decode(c->in, (size_t)n, &c->r), 0);
+}
+
+/* 0 with the reply in c->r, or the negative errno of an Rlerror. */
+static int rpc(struct client *c, struct p9_msg *m)
+{
+	m->tag = m->type == P9_TVERSION ? P9_NOTAG : c->tag++;
+	client_send(c, m);
+	client_receive(c);
+	assert_int_equal(c->r.tag, m->tag);
+	if (c->r.type == P9_RLERROR)
+		return -(int)c->r.rlerror.ecode;
+	assert_int_equal(c->r.type, m->type + 1);
+	return 0;
+}
+
+static int client_version(struct client *c, const char *version, uint32_t msize)
+{
+	struct p9_msg m = {.type = P9_TVERSION};
+
+	m.version.msize = msize;
+	m.version.version = p9_str(version);
+	return rpc(c, &m);
+}
+
+static int client_attach(struct client *c, uint32_t fid, const char *aname)
+{
+	struct p9_msg m = {.type = P9_TATTACH};
+
+	m.tattach.fid = fid;
+	m.tattach.afid = P9_NOFID;
+	m.tattach.uname = p9_str("root");
+	m.tattach.aname = p9_str(aname);
+	m.tattach.n_uname = P9_NOUID;
+	return rpc(c, &m);
+}
+
+/* Connects a further client to c's gofer. */
+static void client_connect(struct client *c, int type)
+{
+	void **arg = malloc(2 * sizeof(*arg));
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair), 0);
+	c->sock = pair[0];
+	c->packets = type == SOCK_SEQPACKET;
+	c->tag = 1;
+	c->hfd = -1;
+	arg[0] = c;
+	arg[1] = (void *)(intptr_t)pair[1];
+	assert_int_equal(pthread_create(&c->thread, NULL, client_server_main, arg), 0);
+}
+
+static void client_disconnect(struct client *c)
+{
+	close(c->sock);
+	pthread_join(c->thread, NULL);
+}
+
+/* @e: the export's options; its root is a new scratch directory. */
+static struct client *client_start(int type, struct gofer_export e, unsigned max_hfds)
+{
+	struct client *c = calloc(1, sizeof(*c));
+	struct gofer_config config = {
+		.exports = &e, .n_exports = 1, .max_hfds = max_hfds};
+
+	assert_non_null(c);
+	snprintf(c->dir, sizeof(c->dir), "/tmp/gofer-test.XXXXXX");
+	assert_non_null(mkdtemp(c->dir));
+	assert_int_equal(chmod(c->dir, 0755), 0);
+	e.name = "root";
+	e.root_hfd = open(c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(e.root_hfd >= 0);
+	assert_int_equal(gofer_create(&config, &c->g), 0);
+	client_connect(c, type);
+	return c;
+}
+
+static void client_stop(struct client *c)
+{
+	char cmd[128];
+
+	client_disconnect(c);
+	gofer_free(c->g);
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", c->dir);
+	assert_int_equal(system(cmd), 0);
+	free(c);
+}
+
+/* A path below the scratch directory. */
+static const char *host_path(const struct client *c, const char *rel)
+{
+	static char buf[4][512];
+	static unsigned i;
+	char *p = buf[i++ % 4];
+
+	snprintf(p, sizeof(buf[0]), "%s/%s", c->dir, rel);
+	return p;
+}
+
+static void host_file(const struct client *c, const char *rel, const char *text)
+{
+	int fd = open(host_path(c, rel), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* --- messages as calls ---------------------------------------------------- */
+
+static UNUSED int t_fid(struct client *c, uint8_t type, uint32_t fid)
+{
+	struct p9_msg m = {.type = type};
+
+	m.tfid.fid = fid;
+	return rpc(c, &m);
+}
+
+/* Names separated by '/', "" for none. */
+static UNUSED void set_names(struct p9_names *names, const char *path)
+{
+	names->n = 0;
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		names->name[names->n++] = (struct p9_str){(uint16_t)len, path};
+		path += len + (path[len] == '/');
+	}
+}
+
+static UNUSED int t_walk(struct client *c, uint32_t fid, uint32_t newfid,
+			 const char *path)
+{
+	struct p9_msg m = {.type = P9_TWALK};
+
+	m.twalk.fid = fid;
+	m.twalk.newfid = newfid;
+	set_names(&m.twalk.names, path);
+	return rpc(c, &m);
+}
+
+static UNUSED int t_xwalk(struct client *c, uint32_t fid, uint32_t newfid,
+			  const char *path, uint32_t flags, uint32_t open_flags)
+{
+	struct p9_msg m = {.type = P9_TXWALK};
+
+	m.txwalk.fid = fid;
+	m.txwalk.newfid = newfid;
+	m.txwalk.flags = flags;
+	m.txwalk.open_flags = open_flags;
+	set_names(&m.txwalk.names, path);
+	return rpc(c, &m);
+}
+
+static UNUSED int t_lopen(struct client *c, uint32_t fid, uint32_t flags)
+{
+	struct p9_msg m = {.type = P9_TLOPEN};
+
+	m.tlopen.fid = fid;
+	m.tlopen.flags = flags;
+	return rpc(c, &m);
+}
+
+static UNUSED int t_read(struct client *c, uint8_t type, uint32_t fid, uint64_t off,
+			 uint32_t count)
+{
+	struct p9_msg m = {.type = type};
+
+	m.tread.fid = fid;
+	m.tread.offset = off;
+	m.tread.count = count;
+	return rpc(c, &m);
+}
+
+static UNUSED int t_getattr(struct client *c, uint32_t fid)
+{
+	struct p9_msg m = {.type = P9_TGETATTR};
+
+	m.tgetattr.fid = fid;
+	m.tgetattr.request_mask = P9_GETATTR_BASIC;
+	return rpc(c, &m);
+}
+
+static UNUSED int t_unlink(struct client *c, uint32_t dfid, const char *name,
+			   uint32_t flags)
+{
+	struct p9_msg m = {.type = P9_TUNLINKAT};
+
+	m.tunlinkat.dfid = dfid;
+	m.tunlinkat.name = p9_str(name);
+	m.tunlinkat.flags = flags;
+	return rpc(c, &m);
+}
+
+/* The @i-th step of the last Rxwalk. */
+static UNUSED struct p9_step step_of(struct client *c, unsigned i)
+{
+	struct p9_step s;
+	struct reader r;
+
+	reader_init(&r, c->r.rxwalk.steps.p, c->r.rxwalk.steps.len);
+	assert_true(i < c->r.rxwalk.n);
+	for (unsigned k = 0; k <= i; k++)
+		assert_true(p9_step_read(&r, &s));
+	return s;
+}
