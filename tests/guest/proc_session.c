@@ -218,7 +218,7 @@ TEST(kill_zero)
  * Orphaned groups: MID makes a child in a group of its own, stops it and exits. The last
  * link to the session is gone: the kernel sends SIGHUP and SIGCONT to the group.
  */
-static int got_hup, got_cont;
+static volatile sig_atomic_t got_hup, got_cont;
 
 static void note(int sig)
 {
