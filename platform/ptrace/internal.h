@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A guest thread under ptrace. States, all seen by the owning Sentry thread only:
+ *
+ *	stopped		between switch_to() calls; registers may be asked and set
+ *	running		inside switch_to(): PTRACE_SYSEMU, then wait4()
+ *	gone		the host thread died and is reaped
+ *
+ * interrupt() is the one operation of other threads: it sets `pending`, and sends
+ * STUB_SIG_INTERRUPT when the thread runs. Whoever consumes `pending` returns
+ * EXIT_INTERRUPT; the signal of one consumed otherwise is swallowed without a word.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "platform/stub/stub.h"
+
+struct ptrace_platform {
+	struct platform base;
+	struct stub_host *host;
+};
+
+struct ptrace_ctx {
+	struct exec_ctx base;
+	struct stub_space *space;
+	unsigned cpu;	   /* index into host->cpu */
+	bool gone;
+	bool step;
+	bool in_syscall;   /* the number stands in orig_rax, rax is not answered yet */
+	bool regs_valid;   /* regs holds what the thread has, or is to get */
+	bool regs_dirty;   /* ... is to get */
+	struct lx_regs regs;
+
+	/* atomic */
+	atomic_int htid;   /* changes in move() */
+	atomic_bool pending;
+	atomic_bool running;
+};
+
+static inline struct ptrace_ctx *ptrace_ctx_of(struct exec_ctx *ctx)
+{
+	return container_of(ctx, struct ptrace_ctx, base);
+}
+
+static inline int ptrace_htid(struct ptrace_ctx *c)
+{
+	return atomic_load_explicit(&c->htid, memory_order_relaxed);
+}
+
+/* thread.c: raw requests; PEEK results go to *@data, unlike in the libc's wrapper. */
+int ptrace_req(int req, int htid, uint64_t addr, uint64_t data);
+/* Its next stop, as a wait status. -ESRCH: it has died and is reaped now; sets gone. */
+int ptrace_wait(struct ptrace_ctx *c, int *status);
+/* A request failed with @r: if the thread is dying, reap it. Returns @r. */
+int ptrace_failed(struct ptrace_ctx *c, int r);
+
+/* regs.c */
+int ptrace_regs_load(struct ptrace_ctx *c);  /* into c->regs */
+int ptrace_regs_flush(struct ptrace_ctx *c); /* from c->regs, before it runs */
+void ptrace_regs_fresh(struct ptrace_ctx *c);
+int ptrace_get_regs(struct exec_ctx *ctx, struct lx_regs *regs);
+int ptrace_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs);
+int ptrace_set_ret(struct exec_ctx *ctx, uint64_t value);
+int ptrace_set_fs_gs(struct exec_ctx *ctx, uint64_t fs_base, uint64_t gs_base);
+
+/* run.c */
+int ptrace_switch_to(struct exec_ctx *ctx, struct exit_info *info);
+void ptrace_interrupt(struct exec_ctx *ctx);
+int ptrace_set_step(struct exec_ctx *ctx, bool on);
+
+/* thread.c */
+int ptrace_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx **out);
+void ptrace_release(struct exec_ctx *ctx);

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The ptrace platform: guest code runs under PTRACE_SYSEMU in host processes of ours. */
+#include "platform/ptrace/ptrace.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "platform/ptrace/internal.h"
+#include "sentry/base/alloc.h"
+#include "sentry/base/host.h"
+
+static int ptrace_probe(const char **why)
+{
+	*why = NULL;
+	return 0;
+}
+
+static int ptrace_init(const struct platform_config *config, struct platform **out)
+{
+	struct ptrace_platform *p = mem_zalloc(sizeof(*p));
+	int r;
+
+	*out = NULL;
+	if (!p)
+		return -ENOMEM;
+	r = stub_host_init(config, &p->host);
+	if (r) {
+		mem_free(p);
+		return r;
+	}
+	p->base.ops = &ptrace_platform_ops;
+	p->base.limits = p->host->limits;
+	*out = &p->base;
+	return 0;
+}
+
+static int ptrace_as_create(struct platform *p, struct addr_space **out)
+{
+	return stub_space_create(container_of(p, struct ptrace_platform, base)->host, p, out);
+}
+
+static int ptrace_thread_start(struct platform *p)
+{
+	(void)p;
+	return 0;
+}
+
+static void ptrace_thread_exit(struct platform *p)
+{
+	(void)p;
+}
+
+static void ptrace_shutdown(struct platform *p)
+{
+	struct ptrace_platform *pp = container_of(p, struct ptrace_platform, base);
+
+	stub_host_destroy(pp->host);
+	mem_free(pp);
+}
+
+const struct platform_ops ptrace_platform_ops = {
+	.name = "ptrace",
+	.probe = ptrace_probe,
+	.init = ptrace_init,
+	.as_create = ptrace_as_create,
+	.ctx_create = ptrace_ctx_create,
+	.thread_start = ptrace_thread_start,
+	.thread_exit = ptrace_thread_exit,
+	.shutdown = ptrace_shutdown,
+};

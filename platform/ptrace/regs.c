@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * General registers. They are fetched when asked for and written back once, before
+ * the thread runs again: most system calls need neither.
+ */
+#include <errno.h>
+#include <sys/ptrace.h>
+
+#include "platform/ptrace/internal.h"
+#include "sentry/base/host.h"
+
+#define USER_CS	  0x33
+#define USER_CS32 0x23
+#define USER_DS	  0x2b
+#define EFLAGS_IF 0x202 /* with the bit that is always one */
+
+#define ERESTARTSYS	      512
+#define ERESTART_RESTARTBLOCK 516
+
+/* The host's own call restart would act on these values in rax after a call. */
+static bool looks_like_restart(uint64_t rax)
+{
+	return -rax >= ERESTARTSYS && -rax <= ERESTART_RESTARTBLOCK;
+}
+
+int ptrace_regs_load(struct ptrace_ctx *c)
+{
+	int r;
+
+	if (c->gone)
+		return -ESRCH;
+	if (c->regs_valid)
+		return 0;
+	r = ptrace_req(PTRACE_GETREGS, ptrace_htid(c), 0, (uint64_t)&c->regs);
+	if (r < 0)
+		return ptrace_failed(c, r);
+	if (c->in_syscall)
+		c->regs.rax = c->regs.orig_rax;
+	c->regs_valid = true;
+	return 0;
+}
+
+int ptrace_regs_flush(struct ptrace_ctx *c)
+{
+	int r;
+
+	if (!c->regs_dirty)
+		return 0;
+	r = ptrace_req(PTRACE_SETREGS, ptrace_htid(c), 0, (uint64_t)&c->regs);
+	if (r < 0)
+		return ptrace_failed(c, r);
+	c->regs_dirty = false;
+	return 0;
+}
+
+void ptrace_regs_fresh(struct ptrace_ctx *c)
+{
+	c->regs = (struct lx_regs){
+		.orig_rax = UINT64_MAX,
+		.cs = USER_CS,
+		.ss = USER_DS,
+		.eflags = EFLAGS_IF,
+	};
+	c->regs_valid = c->regs_dirty = true;
+	c->in_syscall = false;
+}
+
+int ptrace_get_regs(struct exec_ctx *ctx, struct lx_regs *regs)
+{
+	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
+	int r = ptrace_regs_load(c);
+
+	if (!r)
+		*regs = c->regs;
+	return r;
+}
+
+static uint64_t legal_selector(uint64_t sel)
+{
+	return sel == 0 || (sel & 3) == 3 ? sel & 0xffff : 0;
+}
+
+int ptrace_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs)
+{
+	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
+
+	if (c->gone)
+		return -ESRCH;
+	if (regs->fs_base >= STUB_END || regs->gs_base >= STUB_END)
+		return -EPERM;
+	c->regs = *regs;
+	c->regs.cs = regs->cs == USER_CS32 ? USER_CS32 : USER_CS;
+	c->regs.ss = USER_DS;
+	c->regs.ds = legal_selector(regs->ds);
+	c->regs.es = legal_selector(regs->es);
+	c->regs.fs = legal_selector(regs->fs);
+	c->regs.gs = legal_selector(regs->gs);
+	c->regs.eflags |= EFLAGS_IF;
+	c->regs.orig_rax = UINT64_MAX;
+	c->regs_valid = c->regs_dirty = true;
+	c->in_syscall = false;
+	return 0;
+}
+
+int ptrace_set_ret(struct exec_ctx *ctx, uint64_t value)
+{
+	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
+	int r;
+
+	if (c->gone)
+		return -ESRCH;
+	c->in_syscall = false;
+	c->regs.rax = value;
+	if (c->regs_dirty)
+		return 0;
+	if (looks_like_restart(value)) {
+		r = ptrace_req(PTRACE_POKEUSER, ptrace_htid(c),
+			       offsetof(struct lx_regs, orig_rax), UINT64_MAX);
+		if (r < 0)
+			return ptrace_failed(c, r);
+	}
+	r = ptrace_req(PTRACE_POKEUSER, ptrace_htid(c), offsetof(struct lx_regs, rax), value);
+	return r < 0 ? ptrace_failed(c, r) : 0;
+}
+
+int ptrace_set_fs_gs(struct exec_ctx *ctx, uint64_t fs_base, uint64_t gs_base)
+{
+	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
+	int r;
+
+	if (fs_base >= STUB_END || gs_base >= STUB_END)
+		return -EPERM;
+	r = ptrace_regs_load(c);
+	if (r)
+		return r;
+	c->regs.fs_base = fs_base;
+	c->regs.gs_base = gs_base;
+	c->regs_dirty = true;
+	return 0;
+}

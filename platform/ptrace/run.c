@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Running guest code: PTRACE_SYSEMU until the thread stops for a system call, which
+ * the host does not execute, a signal, or an end.
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/ptrace.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "platform/ptrace/internal.h"
+#include "sentry/base/host.h"
+
+#define PTRACE_SYSEMU		 31
+#define PTRACE_SYSEMU_SINGLESTEP 32
+
+#define SYSCALL_STOP (SIGTRAP | 0x80) /* by PTRACE_O_TRACESYSGOOD */
+
+static int syscall_exit(struct ptrace_ctx *c)
+{
+	struct ptrace_syscall_info si;
+	struct ctx_syscall *sc = &c->base.sc;
+	int r = ptrace_req(PTRACE_GET_SYSCALL_INFO, ptrace_htid(c), sizeof(si), (uint64_t)&si);
+
+	if (r < 0) {
+		ptrace_failed(c, r);
+		return EXIT_GONE;
+	}
+	sc->nr = si.entry.nr;
+	for (int i = 0; i < 6; i++)
+		sc->args[i] = si.entry.args[i];
+	sc->rip = si.instruction_pointer;
+	sc->rsp = si.stack_pointer;
+	sc->compat = si.arch != AUDIT_ARCH_X86_64;
+	c->in_syscall = true;
+	return EXIT_SYSCALL;
+}
+
+static bool is_fault(const siginfo_t *si)
+{
+	if (si->si_code <= 0) /* sent by someone */
+		return false;
+	switch (si->si_signo) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGTRAP:
+		return true;
+	}
+	return false;
+}
+
+/* -1: not to be reported, let it run on. */
+static int signal_exit(struct ptrace_ctx *c, int signo, struct exit_info *info)
+{
+	siginfo_t si;
+	int r;
+
+	if (signo == STUB_SIG_INTERRUPT)
+		return atomic_exchange(&c->pending, false) ? EXIT_INTERRUPT : -1;
+	r = ptrace_req(PTRACE_GETSIGINFO, ptrace_htid(c), 0, (uint64_t)&si);
+	if (r == -EINVAL) /* a group stop, by someone outside */
+		return -1;
+	if (r < 0) {
+		ptrace_failed(c, r);
+		return EXIT_GONE;
+	}
+	if (!is_fault(&si)) {
+		info->signo = signo;
+		return EXIT_SIGNAL;
+	}
+	if (c->step && si.si_signo == SIGTRAP && si.si_code == TRAP_TRACE) {
+		info->stepped = true;
+		return EXIT_INTERRUPT;
+	}
+	info->fault.signo = si.si_signo;
+	info->fault.si_code = si.si_code;
+	info->fault.addr = (uaddr_t)si.si_addr;
+	return EXIT_FAULT;
+}
+
+static int stop_exit(struct ptrace_ctx *c, int status, struct exit_info *info)
+{
+	if (WSTOPSIG(status) == SYSCALL_STOP)
+		return syscall_exit(c);
+	if (status >> 16)
+		return -1;
+	return signal_exit(c, WSTOPSIG(status), info);
+}
+
+int ptrace_switch_to(struct exec_ctx *ctx, struct exit_info *info)
+{
+	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
+	const int how = c->step ? PTRACE_SYSEMU_SINGLESTEP : PTRACE_SYSEMU;
+	int r, status, reason = -1;
+
+	*info = (struct exit_info){0};
+	if (c->gone || ptrace_regs_flush(c))
+		return EXIT_GONE;
+	while (reason < 0) {
+		/* interrupt() writes pending, then reads running: one of us sees the other. */
+		atomic_store(&c->running, true);
+		if (atomic_load_explicit(&c->pending, memory_order_relaxed)) {
+			atomic_store(&c->running, false);
+			atomic_store(&c->pending, false);
+			return EXIT_INTERRUPT;
+		}
+		c->regs_valid = c->in_syscall = false;
+		r = ptrace_req(how, ptrace_htid(c), 0, 0);
+		if (r < 0)
+			ptrace_failed(c, r);
+		else
+			r = ptrace_wait(c, &status);
+		atomic_store_explicit(&c->running, false, memory_order_release);
+		if (r < 0)
+			return EXIT_GONE;
+		reason = stop_exit(c, status, info);
+	}
+	return reason;
+}
+
+void ptrace_interrupt(struct exec_ctx *ctx)
+{
+	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
+
+	if (atomic_exchange(&c->pending, true))
+		return; /* whoever set it sees to it */
+	if (atomic_load(&c->running))
+		host_tgkill(c->space->hpid, ptrace_htid(c), STUB_SIG_INTERRUPT);
+}
+
+int ptrace_set_step(struct exec_ctx *ctx, bool on)
+{
+	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
+
+	c->step = on;
+	return c->gone ? -ESRCH : 0;
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a stub may ask of the host. Guest threads ask nothing: their calls stop
+ * before the filter (SYSEMU). It holds the helper to what its orders need, and
+ * whatever else would ever run untraced in a guest process: a call must come from
+ * the stub's text and be one of the table below, which is compiled to BPF once.
+ * Everything else kills the process.
+ *
+ * The vsyscall page, which the host emulates, passes through seccomp too.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/stub/stub.h"
+#include "sentry/base/host_rules.h"
+
+#define GUEST(i)    {(i), HOST_LE, STUB_BASE - 1, 0}
+#define IS(i, v)    {(i), HOST_EQ, (v), 0}
+#define BITS(i, v)  {(i), HOST_MASKED_EQ, (v), (v)}
+#define RULE(call, args, why, ...) {SYS_##call, #call, {__VA_ARGS__}, args, why}
+
+/* In the order of their frequency: the filter tries them in turn. */
+static const struct host_rule rules[] = {
+	RULE(pwrite64, "4 bytes into the order pages", "report an order done",
+	     IS(0, STUB_FD_PAGES), IS(2, 4)),
+	RULE(futex, "FUTEX_WAIT, FUTEX_WAKE", "wait for orders", {1, HOST_LE, FUTEX_WAKE, 0}),
+	RULE(mmap, "MAP_FIXED at a guest address", "guest memory", GUEST(0), BITS(3, MAP_FIXED)),
+	RULE(munmap, "a guest address", "guest memory", GUEST(0)),
+	RULE(mprotect, "a guest address", "guest memory", GUEST(0)),
+	RULE(madvise, "a guest address", "guest memory", GUEST(0)),
+	RULE(mremap, "guest addresses", "guest memory", GUEST(0), GUEST(4)),
+	RULE(clone, "a thread", "guest threads", IS(0, STUB_CLONE_THREAD)),
+	RULE(clone, "a process, the Sentry's child", "guest fork", IS(0, STUB_CLONE_PROCESS)),
+	RULE(mmap, "the order page, read-only", "a new process takes its own page",
+	     IS(0, STUB_ORDER), IS(1, PAGE_SIZE), IS(2, PROT_READ)),
+	RULE(prctl, "PR_SET_PDEATHSIG", "die with the Sentry", IS(0, PR_SET_PDEATHSIG)),
+	RULE(getppid, "", "die with the Sentry", ),
+	RULE(recvmsg, "the Sentry's socket", "files to map", IS(0, STUB_FD_SOCKET)),
+	RULE(fcntl, "F_GETFD", "files to map: has it come", IS(1, F_GETFD)),
+	RULE(close, "", "files to map", ),
+	RULE(mincore, "a guest address", "guest memory", GUEST(0)),
+	RULE(pause, "", "a thread waits to be seized", ),
+	RULE(exit, "", "a guest thread ends", ),
+	RULE(exit_group, "", "a process without a Sentry", ),
+	{.nr = -1},
+};
+
+const struct host_rules stub_host_rules = {"platform/stub, in guest processes", rules};
+
+struct program {
+	struct sock_filter insn[256];
+	unsigned n;
+};
+
+#define FIELD(f) ((unsigned)offsetof(struct seccomp_data, f))
+
+static void emit(struct program *p, unsigned code, unsigned k, unsigned jt, unsigned jf)
+{
+	p->insn[p->n++] = (struct sock_filter){(uint16_t)code, (uint8_t)jt, (uint8_t)jf, k};
+}
+
+static void load(struct program *p, unsigned field)
+{
+	emit(p, BPF_LD | BPF_W | BPF_ABS, field, 0, 0);
+}
+
+static void ret(struct program *p, unsigned action)
+{
+	emit(p, BPF_RET | BPF_K, action, 0, 0);
+}
+
+#define MISS 255 /* a jump target not known yet: the next rule */
+
+static void emit_cond(struct program *p, const struct host_cond *c)
+{
+	unsigned lo = FIELD(args) + 8u * c->arg, hi = lo + 4;
+	uint32_t vlo = (uint32_t)c->value, vhi = (uint32_t)(c->value >> 32);
+
+	switch (c->cmp) {
+	case HOST_EQ:
+		load(p, hi);
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, vhi, 0, MISS);
+		load(p, lo);
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, vlo, 0, MISS);
+		break;
+	case HOST_MASKED_EQ:
+		load(p, lo);
+		emit(p, BPF_ALU | BPF_AND | BPF_K, (uint32_t)c->mask, 0, 0);
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, vlo, 0, MISS);
+		break;
+	case HOST_LE:
+		load(p, hi);
+		emit(p, BPF_JMP | BPF_JGT | BPF_K, vhi, MISS, 0);
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, vhi, 0, 2);
+		load(p, lo);
+		emit(p, BPF_JMP | BPF_JGT | BPF_K, vlo, MISS, 0);
+		break;
+	}
+}
+
+static void emit_rule(struct program *p, const struct host_rule *rule)
+{
+	unsigned first = p->n;
+
+	load(p, FIELD(nr));
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, (unsigned)rule->nr, 0, MISS);
+	for (size_t i = 0; i < ARRAY_SIZE(rule->cond); i++)
+		if (rule->cond[i].cmp != HOST_ANY)
+			emit_cond(p, &rule->cond[i]);
+	ret(p, SECCOMP_RET_ALLOW);
+	for (unsigned i = first; i < p->n; i++) {
+		if (p->insn[i].jt == MISS)
+			p->insn[i].jt = (uint8_t)(p->n - i - 1);
+		if (p->insn[i].jf == MISS)
+			p->insn[i].jf = (uint8_t)(p->n - i - 1);
+	}
+}
+
+/* The host's emulation of time, gettimeofday and getcpu; it makes no other call. */
+static void emit_vsyscall(struct program *p)
+{
+	load(p, FIELD(nr));
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_time, 3, 0);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_gettimeofday, 2, 0);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_getcpu, 1, 0);
+	ret(p, SECCOMP_RET_KILL_PROCESS);
+	ret(p, SECCOMP_RET_ALLOW);
+}
+
+static void build(struct program *p)
+{
+	const unsigned ip = FIELD(instruction_pointer);
+
+	load(p, FIELD(arch));
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+	ret(p, SECCOMP_RET_KILL_PROCESS);
+	load(p, ip + 4);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0xffffffff, 0, 6);
+	emit_vsyscall(p);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(STUB_TEXT >> 32), 0, 3);
+	load(p, ip);
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)STUB_TEXT, 0, 1);
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)(STUB_TEXT + STUB_TEXT_SIZE), 0, 1);
+	ret(p, SECCOMP_RET_KILL_PROCESS);
+	for (const struct host_rule *r = rules; r->nr >= 0; r++)
+		emit_rule(p, r);
+	ret(p, SECCOMP_RET_KILL_PROCESS);
+}
+
+int stub_filter_install(void)
+{
+	struct program p = {.n = 0};
+	struct sock_fprog prog = {.filter = p.insn};
+
+	build(&p);
+	prog.len = (unsigned short)p.n;
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+}

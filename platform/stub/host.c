@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The sandbox-wide part: order pages, the socket pair, what this host's CPUs can do. */
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "platform/stub/stub.h"
+#include "sentry/base/alloc.h"
+#include "sentry/base/host.h"
+
+#define MIN_GUEST_ADDR 0x10000 /* the host's usual vm.mmap_min_addr */
+
+#define XFEATURE_PKRU 9
+#define XFEATURES_AMX (3ull << 17) /* needs a permission that guests never get */
+
+extern const char stub_text_start[], stub_park[], stub_exit[], stub_handler[], stub_load[],
+	stub_store[], stub_cmpxchg[];
+
+static uaddr_t label(const char *p)
+{
+	return STUB_TEXT + (uaddr_t)(p - stub_text_start);
+}
+
+/* --- order pages ---------------------------------------------------------- */
+
+int stub_slot_alloc(struct stub_host *host, unsigned *slot)
+{
+	int r = -EAGAIN;
+
+	mutex_lock(&host->lock);
+	for (unsigned w = host->first_free / 64; w < STUB_MAX_SPACES / 64; w++) {
+		uint64_t free = ~host->used[w];
+
+		if (!free)
+			continue;
+		*slot = w * 64 + (unsigned)__builtin_ctzll(free);
+		host->used[w] |= 1ull << (*slot % 64);
+		host->first_free = *slot + 1;
+		r = 0;
+		break;
+	}
+	mutex_unlock(&host->lock);
+	return r;
+}
+
+void stub_slot_free(struct stub_host *host, unsigned slot)
+{
+	mutex_lock(&host->lock);
+	host->used[slot / 64] &= ~(1ull << (slot % 64));
+	host->first_free = min_t(unsigned, host->first_free, slot);
+	mutex_unlock(&host->lock);
+}
+
+static int init_pages(struct stub_host *host)
+{
+	const size_t size = STUB_MAX_SPACES * PAGE_SIZE;
+	void *p;
+	int r;
+
+	host->pages = host_memfd("stub-orders", 0);
+	if (host->pages < 0)
+		return host->pages;
+	r = host_ftruncate(host->pages, (int64_t)size);
+	if (!r)
+		r = host_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, host->pages, 0,
+			      &p);
+	if (r)
+		return r;
+	host->orders = p;
+	host->used = mem_calloc(STUB_MAX_SPACES / 64, sizeof(uint64_t));
+	return host->used ? 0 : -ENOMEM;
+}
+
+/* --- the CPU -------------------------------------------------------------- */
+
+static uint64_t read_xcr0(void)
+{
+	uint32_t a, b, c, d;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+		return 0;
+	__asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+	return (uint64_t)d << 32 | a;
+}
+
+/* Legacy area and header are 576 bytes, in the order of the SDM's XSAVE chapter. */
+static int init_fpu(struct stub_host *host)
+{
+	uint64_t xcr0 = read_xcr0(), pkru = 0x55555554;
+	uint32_t a, b, c, d, size = 576, pkru_at = 0;
+	uint8_t *image;
+
+	if (!(xcr0 & 2))
+		return -ENOSYS;
+	__cpuid_count(0xd, 0, a, b, c, d);
+	host->host_xsave_size = b;
+	host->limits.xfeatures = xcr0 & ~XFEATURES_AMX;
+	for (unsigned i = 2; i < 63; i++) {
+		if (!(host->limits.xfeatures >> i & 1))
+			continue;
+		__cpuid_count(0xd, i, a, b, c, d);
+		size = max_t(uint32_t, size, a + b);
+		if (i == XFEATURE_PKRU)
+			pkru_at = b;
+	}
+	host->limits.xsave_size = size;
+	image = aligned_alloc(64, (host->host_xsave_size + 63) & ~63ul);
+	if (!image)
+		return -ENOMEM;
+	memset(image, 0, host->host_xsave_size);
+	memcpy(image, &(uint16_t){0x37f}, 2);	   /* FCW */
+	memcpy(image + 24, &(uint32_t){0x1f80}, 4); /* MXCSR */
+	if (pkru_at) {
+		memcpy(image + 512, &(uint64_t){1ull << XFEATURE_PKRU}, 8);
+		memcpy(image + pkru_at, &pkru, 4);
+	}
+	host->fresh_xsave = image;
+	return 0;
+}
+
+static int init_cpus(struct stub_host *host)
+{
+	cpu_set_t set;
+	int r = (int)host_ret(sched_getaffinity(0, sizeof(set), &set));
+
+	if (r < 0)
+		return r;
+	host->n_cpus = (unsigned)CPU_COUNT(&set);
+	host->cpu = mem_calloc(host->n_cpus, sizeof(int));
+	host->pairs = mem_calloc(host->n_cpus, sizeof(atomic_uint));
+	if (!host->cpu || !host->pairs)
+		return -ENOMEM;
+	for (int c = 0, n = 0; c < CPU_SETSIZE; c++)
+		if (CPU_ISSET(c, &set))
+			host->cpu[n++] = c;
+	host->limits.n_cpus = host->n_cpus;
+	return 0;
+}
+
+/*
+ * Where our own vvar and vdso pages are. Without a procfs the stubs keep none,
+ * and guests make system calls for the time.
+ */
+static void init_vdso(struct stub_host *host)
+{
+	uintptr_t from, to, first = 0, vdso = getauxval(AT_SYSINFO_EHDR);
+	char line[256], name[64];
+	FILE *f = NULL;
+	int hfd = host->procfs >= 0
+			  ? openat(host->procfs, "self/maps", O_RDONLY | O_CLOEXEC)
+			  : open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+
+	if (hfd >= 0)
+		f = fdopen(hfd, "r");
+	if (!f)
+		return;
+	while (vdso && fgets(line, sizeof(line), f)) {
+		struct stub_vdso_part *p = &host->vdso[host->n_vdso];
+
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %63s", &from, &to, name) != 3 ||
+		    (strncmp(name, "[vvar", 5) && strcmp(name, "[vdso]")))
+			continue;
+		if (host->n_vdso == ARRAY_SIZE(host->vdso)) {
+			host->n_vdso = 0;
+			break;
+		}
+		if (!first)
+			first = from;
+		*p = (struct stub_vdso_part){from, to - from, STUB_VDSO + (from - first)};
+		host->n_vdso++;
+		if (from == vdso) {
+			host->limits.host_vdso = p->to;
+			host->limits.host_vdso_size = p->size;
+		}
+	}
+	fclose(f);
+	if (!host->limits.host_vdso)
+		host->n_vdso = 0;
+}
+
+/* --- init and end --------------------------------------------------------- */
+
+static void host_free(struct stub_host *host)
+{
+	if (host->orders)
+		host_munmap(host->orders, STUB_MAX_SPACES * PAGE_SIZE);
+	if (host->pages >= 0)
+		host_close(host->pages);
+	for (int i = 0; i < 2; i++)
+		if (host->sock[i] >= 0)
+			host_close(host->sock[i]);
+	mem_free(host->used);
+	mem_free(host->cpu);
+	mem_free(host->pairs);
+	free(host->fresh_xsave);
+	mutex_destroy(&host->transfer);
+	mutex_destroy(&host->lock);
+	mem_free(host);
+}
+
+int stub_host_init(const struct platform_config *config, struct stub_host **out)
+{
+	struct stub_host *host = mem_zalloc(sizeof(*host));
+	int r;
+
+	*out = NULL;
+	if (!host)
+		return -ENOMEM;
+	host->pages = host->sock[0] = host->sock[1] = -1;
+	host->procfs = config->procfs;
+	host->hpid = getpid();
+	host->limits.min_addr = MIN_GUEST_ADDR;
+	host->limits.max_addr = STUB_BASE;
+	host->labels = (struct stub_labels){
+		.park = label(stub_park),
+		.exit = label(stub_exit),
+		.handler = label(stub_handler),
+		.load = label(stub_load),
+		.store = label(stub_store),
+		.cmpxchg = label(stub_cmpxchg),
+	};
+	mutex_init(&host->lock, LOCK_LEAF);
+	mutex_init(&host->transfer, LOCK_LEAF);
+	r = init_fpu(host);
+	if (!r)
+		r = init_cpus(host);
+	if (!r)
+		r = init_pages(host);
+	if (!r)
+		r = host_socketpair(SOCK_SEQPACKET, host->sock);
+	if (!r) {
+		init_vdso(host);
+		r = stub_template_create(host, &host->template);
+	}
+	if (r)
+		host_free(host);
+	else
+		*out = host;
+	return r;
+}
+
+void stub_host_destroy(struct stub_host *host)
+{
+	struct stub_space *t = host->template;
+
+	kill(t->hpid, SIGKILL);
+	waitpid(t->hpid, NULL, __WALL);
+	mutex_destroy(&t->lock);
+	mutex_destroy(&t->frame_lock);
+	mem_free(t);
+	host_free(host);
+}

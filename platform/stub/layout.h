@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where things lie in a guest process, and the order page. Read by C and by the
+ * assembler. Everything of ours stands above STUB_BASE, the end of guest memory.
+ *
+ *	STUB_TEXT	r-x  code of stub.S, a private copy (never written again)
+ *	STUB_ORDER	r--  this address space's order page, shared with the Sentry
+ *	STUB_SCRATCH	rw-  private; out-parameters of the helper's calls
+ *	STUB_FRAME	rw-  private; the host builds signal frames here (fault.c)
+ *	STUB_VDSO	     the host's vvar and vdso pages
+ *
+ * The scratch and frame pages can be written by guest threads: nothing read from
+ * them is trusted. What must be trusted (that an order was done, its errno, a new
+ * process's id) the helper writes with pwrite() through STUB_FD_PAGES into the
+ * order page, which guest code can only read.
+ */
+#pragma once
+
+#define STUB_BASE    0x7ffff8000000
+#define STUB_TEXT    0x7ffff8000000
+#define STUB_ORDER   0x7ffff8010000
+#define STUB_SCRATCH 0x7ffff8020000
+#define STUB_FRAME   0x7ffff8021000
+#define STUB_VDSO    0x7ffff8100000
+#define STUB_END     0x7ffffffff000 /* of user space */
+
+#define STUB_TEXT_SIZE	  0x1000
+#define STUB_SCRATCH_SIZE 0x1000
+#define STUB_FRAME_SIZE	  0x8000 /* a frame with AVX-512 state takes 3.5 KB, with AMX 11 KB */
+
+/* Descriptors of every stub: the order pages, and the end of the socket pair. */
+#define STUB_FD_PAGES  0
+#define STUB_FD_SOCKET 1
+#define STUB_FD_FIRST  2 /* donated descriptors start here */
+
+/* Offsets in struct stub_order. */
+#define ORDER_SEQ      0
+#define ORDER_N	       4
+#define ORDER_DONE     8
+#define ORDER_ERR      12
+#define ORDER_ERR_AT   16
+#define ORDER_PID      20
+#define ORDER_PPID     24
+#define ORDER_PAGE_OFF 32
+#define ORDER_DATA     64
+#define ORDER_DATA_SIZE 448
+#define ORDER_OPS      512
+#define ORDER_MAX_OPS  16
+#define ORDER_OP_SIZE  64
+
+/* Not a system call: copy args[2] bytes from args[1] to args[0]. */
+#define STUB_OP_COPY 0x10000
+
+/* In the scratch page. */
+#define SCRATCH_PID    0  /* child's tid, by CLONE_CHILD_SETTID */
+#define SCRATCH_TID    8  /* what clone() returned */
+#define SCRATCH_MSG    64 /* msghdr and buffers of recvmsg */
+#define SCRATCH_VEC    1024 /* mincore() result */
+
+#define STUB_MAX_ERRNO 133 /* larger ones are reported as this */
+
+#ifndef __ASSEMBLER__
+#include <stdatomic.h>
+
+#include "sentry/base/types.h"
+
+struct stub_op {
+	uint64_t nr, args[6];
+	uint64_t spare;
+};
+
+/* One page. Written by the Sentry, but for the marked words. */
+struct stub_order {
+	atomic_uint seq;   /* an order stands here when seq != done; the helper sleeps on it */
+	uint32_t n;	   /* operations; they run in turn until one fails */
+	atomic_uint done;  /* helper: seq of the last order done; the Sentry sleeps on it */
+	uint32_t err;	   /* helper: errno of the operation that failed ... */
+	uint32_t err_at;   /* helper: ... and its index */
+	uint32_t pid;	   /* helper: its own, once at birth */
+	uint32_t ppid;	   /* the Sentry's: who else is the parent means it has died */
+	uint32_t spare;
+	uint64_t page_off; /* of this page in the file */
+	uint64_t spare2[3];
+	uint8_t data[ORDER_DATA_SIZE]; /* constant operands: msghdr ... */
+	struct stub_op ops[ORDER_MAX_OPS];
+};
+
+_Static_assert(offsetof(struct stub_order, done) == ORDER_DONE, "order page");
+_Static_assert(offsetof(struct stub_order, ppid) == ORDER_PPID, "order page");
+_Static_assert(offsetof(struct stub_order, page_off) == ORDER_PAGE_OFF, "order page");
+_Static_assert(offsetof(struct stub_order, data) == ORDER_DATA, "order page");
+_Static_assert(offsetof(struct stub_order, ops) == ORDER_OPS, "order page");
+_Static_assert(sizeof(struct stub_order) <= PAGE_SIZE, "order page");
+#endif

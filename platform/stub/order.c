@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The order channel: a page, two futex words. The Sentry's thread and the helper
+ * share a CPU, so a hand-off is two switches without waking another CPU.
+ *
+ *	Sentry				helper
+ *	ops, n; seq++; wake(seq)
+ *	wait(done)			runs the operations
+ *					pwrite(done = seq); wake(done)
+ *
+ * A process that died never answers. Nobody tells us, so a wait that lasts looks
+ * whether the helper is still there.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "platform/stub/stub.h"
+#include "sentry/base/clock.h"
+#include "sentry/base/host.h"
+
+#define LOOK_AFTER_NS	(20 * NSEC_PER_MSEC)
+#define LOOK_AT_MOST_NS (500 * NSEC_PER_MSEC)
+
+void stub_order_add(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
+		    uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	struct stub_order *o = s->order;
+
+	BUG_ON(o->n >= ORDER_MAX_OPS);
+	o->ops[o->n++] = (struct stub_op){(uint64_t)nr, {a0, a1, a2, a3, a4, a5}, 0};
+}
+
+/* Has the process ended? Leaves its status to be reaped. */
+static bool has_exited(int hpid)
+{
+	siginfo_t si = {.si_pid = 0};
+	int r = (int)host_ret(
+		waitid(P_PID, (id_t)hpid, &si, WEXITED | WNOHANG | WNOWAIT | __WALL));
+
+	return r == -ECHILD || (r == 0 && si.si_pid == hpid);
+}
+
+int stub_order_wait(struct stub_order *o, unsigned seq, int hpid)
+{
+	int64_t patience = LOOK_AFTER_NS;
+
+	for (;;) {
+		unsigned done = atomic_load_explicit(&o->done, memory_order_acquire);
+
+		if (done == seq)
+			return 0;
+		if (host_futex_wait_shared(&o->done, done, deadline_after(patience)) !=
+		    -ETIMEDOUT)
+			continue;
+		if (has_exited(hpid))
+			return atomic_load(&o->done) == seq ? 0 : -ESRCH;
+		patience = min_t(int64_t, patience * 2, LOOK_AT_MOST_NS);
+	}
+}
+
+int stub_order_run(struct stub_space *s, unsigned *failed_at)
+{
+	struct stub_order *o = s->order;
+	int r;
+
+	if (s->dead) {
+		o->n = 0;
+		return -ESRCH;
+	}
+	stub_cpu_follow(s);
+	o->err = 0;
+	atomic_store_explicit(&o->seq, ++s->seq, memory_order_release);
+	host_futex_wake_shared(&o->seq, 1);
+	r = stub_order_wait(o, s->seq, s->hpid);
+	if (r)
+		s->dead = true;
+	else if (o->err) {
+		r = -(int)o->err;
+		if (failed_at)
+			*failed_at = o->err_at;
+	}
+	o->n = 0;
+	return r;
+}

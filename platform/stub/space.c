@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * addr_space operations: each is an order to the helper of the process, under the
+ * space's lock. Copies go straight into the process's memory and take no lock.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "platform/stub/stub.h"
+#include "sentry/base/alloc.h"
+#include "sentry/base/host.h"
+
+/* Orders never reach into the stub area, whatever the kernel asks for. */
+static bool range_ok(const struct stub_space *s, uaddr_t addr, uint64_t size)
+{
+	uaddr_t end;
+
+	return addr % PAGE_SIZE == 0 && size && size % PAGE_SIZE == 0 &&
+	       add_ok(addr, size, &end) && end <= s->host->limits.max_addr;
+}
+
+/* One call by the helper, alone. */
+static int order1(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
+		  uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	int r;
+
+	mutex_lock(&s->lock);
+	stub_order_add(s, nr, a0, a1, a2, a3, a4, a5);
+	r = stub_order_run(s, NULL);
+	mutex_unlock(&s->lock);
+	return r;
+}
+
+static int space_map_anon(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot,
+			  unsigned flags)
+{
+	struct stub_space *s = stub_space_of(as);
+	unsigned f = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+	if (!range_ok(s, addr, size))
+		return -EINVAL;
+	if (flags & AS_MAP_NORESERVE)
+		f |= MAP_NORESERVE;
+	return order1(s, SYS_mmap, addr, size, prot, f, (uint64_t)-1, 0);
+}
+
+static int space_map_file(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot,
+			  unsigned flags, int hfd, uint64_t off, uint64_t key)
+{
+	struct stub_space *s = stub_space_of(as);
+	unsigned f = MAP_FIXED | (flags & AS_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE);
+	int r, stub_fd;
+
+	if (!range_ok(s, addr, size) || off % PAGE_SIZE)
+		return -EINVAL;
+	mutex_lock(&s->lock);
+	r = stub_fd_donate(s, hfd, key, &stub_fd);
+	if (!r) {
+		stub_order_add(s, SYS_mmap, addr, size, prot, f, (uint64_t)stub_fd, off);
+		r = stub_order_run(s, NULL);
+		stub_fd_done(s, stub_fd);
+	}
+	mutex_unlock(&s->lock);
+	return r;
+}
+
+static int space_unmap(struct addr_space *as, uaddr_t addr, uint64_t size)
+{
+	struct stub_space *s = stub_space_of(as);
+
+	if (!range_ok(s, addr, size))
+		return -EINVAL;
+	return order1(s, SYS_munmap, addr, size, 0, 0, 0, 0);
+}
+
+static int space_protect(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot)
+{
+	struct stub_space *s = stub_space_of(as);
+
+	if (!range_ok(s, addr, size))
+		return -EINVAL;
+	return order1(s, SYS_mprotect, addr, size, prot, 0, 0, 0);
+}
+
+static int space_move(struct addr_space *as, uaddr_t old, uint64_t old_size, uaddr_t new_addr,
+		      uint64_t new_size, bool keep_old)
+{
+	struct stub_space *s = stub_space_of(as);
+	unsigned f = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	if (!range_ok(s, old, old_size) || !range_ok(s, new_addr, new_size))
+		return -EINVAL;
+	if (old == new_addr)
+		return order1(s, SYS_mremap, old, old_size, new_size, 0, 0, 0);
+	if (keep_old)
+		f |= MREMAP_DONTUNMAP;
+	return order1(s, SYS_mremap, old, old_size, new_size, f, new_addr, 0);
+}
+
+static int space_advise(struct addr_space *as, uaddr_t addr, uint64_t size, int advice)
+{
+	struct stub_space *s = stub_space_of(as);
+
+	if (!range_ok(s, addr, size))
+		return -EINVAL;
+	return order1(s, SYS_madvise, addr, size, (uint64_t)advice, 0, 0, 0);
+}
+
+static int space_reset(struct addr_space *as)
+{
+	struct stub_space *s = stub_space_of(as);
+
+	return order1(s, SYS_munmap, 0, s->host->limits.max_addr, 0, 0, 0, 0);
+}
+
+static void space_forget(struct addr_space *as, uint64_t key)
+{
+	struct stub_space *s = stub_space_of(as);
+
+	mutex_lock(&s->lock);
+	stub_fd_forget(s, key);
+	mutex_unlock(&s->lock);
+}
+
+/* --- copies --------------------------------------------------------------- */
+
+static ssize_t transfer(struct addr_space *as, void *mine, uaddr_t theirs, size_t n, bool out)
+{
+	struct stub_space *s = stub_space_of(as);
+	const uaddr_t end = s->host->limits.max_addr;
+	struct iovec here, there;
+	ssize_t r;
+
+	if (n == 0)
+		return 0;
+	if (theirs >= end)
+		return -EFAULT;
+	n = min_t(size_t, n, end - theirs);
+	here = (struct iovec){mine, n};
+	there = (struct iovec){(void *)theirs, n};
+	r = host_ret(out ? process_vm_writev(s->hpid, &here, 1, &there, 1, 0)
+			 : process_vm_readv(s->hpid, &here, 1, &there, 1, 0));
+	return r == 0 ? -EFAULT : r;
+}
+
+static ssize_t space_copy_in(struct addr_space *as, void *dst, uaddr_t src, size_t n)
+{
+	return transfer(as, dst, src, n, false);
+}
+
+static ssize_t space_copy_out(struct addr_space *as, uaddr_t dst, const void *src, size_t n)
+{
+	return transfer(as, (void *)src, dst, n, true);
+}
+
+/* --- birth and death ------------------------------------------------------ */
+
+int stub_space_init(struct stub_space *s, struct stub_host *host, struct platform *p,
+		    unsigned slot)
+{
+	struct stub_order *o = (void *)((char *)host->orders + slot * PAGE_SIZE);
+
+	memset(o, 0, sizeof(*o));
+	o->ppid = (uint32_t)host->hpid;
+	o->page_off = slot * PAGE_SIZE;
+	atomic_store(&o->seq, 1); /* being born is the first order */
+	s->base.ops = &stub_as_ops;
+	s->base.platform = p;
+	refcount_init(&s->base.ref);
+	s->host = host;
+	s->slot = slot;
+	s->order = o;
+	s->seq = 1;
+	s->cpu = -1;
+	mutex_init(&s->lock, LOCK_ADDR_SPACE);
+	mutex_init(&s->frame_lock, LOCK_ADDR_SPACE);
+	return 0;
+}
+
+static void space_free(struct stub_space *s)
+{
+	stub_slot_free(s->host, s->slot);
+	mutex_destroy(&s->lock);
+	mutex_destroy(&s->frame_lock);
+	mem_free(s);
+}
+
+void stub_space_kill(struct stub_space *s)
+{
+	s->dead = true;
+	kill(s->hpid, SIGKILL);
+}
+
+static void space_release(struct addr_space *as)
+{
+	struct stub_space *s = stub_space_of(as);
+
+	kill(s->hpid, SIGKILL);
+	while (host_ret(waitpid(s->hpid, NULL, __WALL)) == -EINTR)
+		;
+	space_free(s);
+}
+
+/*
+ * The child's page tells its pid. What the parent saw clone() return lies in memory
+ * that guests can write: good only for looking whether the child has died at birth.
+ */
+static int clone_process(struct stub_space *parent, struct stub_space *child)
+{
+	uint32_t hint = 0;
+	int r;
+
+	stub_order_add(parent, SYS_clone, STUB_CLONE_PROCESS, 0, 0, STUB_SCRATCH + SCRATCH_PID,
+		       0, child->order->page_off);
+	r = stub_order_run(parent, NULL);
+	if (r)
+		return r;
+	if (atomic_load_explicit(&child->order->done, memory_order_acquire) != child->seq) {
+		struct iovec here = {&hint, sizeof(hint)};
+		struct iovec there = {(void *)(STUB_SCRATCH + SCRATCH_TID), sizeof(hint)};
+
+		if (process_vm_readv(parent->hpid, &here, 1, &there, 1, 0) != sizeof(hint))
+			hint = 0;
+		r = stub_order_wait(child->order, child->seq, (int)hint);
+		if (r)
+			return -ENOMEM;
+	}
+	child->hpid = (int)child->order->pid;
+	return 0;
+}
+
+static int fork_locked(struct stub_space *parent, struct platform *p, struct addr_space **out)
+{
+	struct stub_space *child = mem_zalloc(sizeof(*child));
+	unsigned slot;
+	int r;
+
+	*out = NULL;
+	if (!child)
+		return -ENOMEM;
+	r = stub_slot_alloc(parent->host, &slot);
+	if (r) {
+		mem_free(child);
+		return r;
+	}
+	stub_space_init(child, parent->host, p, slot);
+	memcpy(child->fd, parent->fd, sizeof(child->fd));
+	child->fd_clock = parent->fd_clock;
+	child->cpu = parent->cpu;
+	r = clone_process(parent, child);
+	if (r)
+		space_free(child);
+	else
+		*out = &child->base;
+	return r;
+}
+
+static int space_fork(struct addr_space *as, struct addr_space **out)
+{
+	struct stub_space *s = stub_space_of(as);
+	int r;
+
+	mutex_lock(&s->lock);
+	r = fork_locked(s, as->platform, out);
+	mutex_unlock(&s->lock);
+	return r;
+}
+
+int stub_space_create(struct stub_host *host, struct platform *p, struct addr_space **out)
+{
+	struct stub_space *t = host->template;
+	int r;
+
+	mutex_lock(&t->lock);
+	r = fork_locked(t, p, out);
+	mutex_unlock(&t->lock);
+	return r;
+}
+
+int stub_thread_create(struct stub_space *s, int *htid)
+{
+	struct iovec here, there = {(void *)(STUB_SCRATCH + SCRATCH_TID), sizeof(uint32_t)};
+	uint32_t tid = 0;
+	int r;
+
+	*htid = -1;
+	stub_order_add(s, SYS_clone, STUB_CLONE_THREAD, 0, 0, 0, 0, 0);
+	r = stub_order_run(s, NULL);
+	if (r)
+		return r;
+	here = (struct iovec){&tid, sizeof(tid)};
+	if (process_vm_readv(s->hpid, &here, 1, &there, 1, 0) != sizeof(tid))
+		return -ESRCH;
+	/* A guest can write there; a wrong number hurts only itself. */
+	if (tid == 0 || tid > INT_MAX || (int)tid == s->hpid ||
+	    host_tgkill(s->hpid, (int)tid, 0))
+		return -ESRCH;
+	*htid = (int)tid;
+	return 0;
+}
+
+const struct as_ops stub_as_ops = {
+	.map_anon = space_map_anon,
+	.map_file = space_map_file,
+	.unmap = space_unmap,
+	.protect = space_protect,
+	.move = space_move,
+	.advise = space_advise,
+	.reset = space_reset,
+	.fork = space_fork,
+	.copy_in = space_copy_in,
+	.copy_out = space_copy_out,
+	.forget = space_forget,
+	.release = space_release,
+};

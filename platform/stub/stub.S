@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The code inside a guest process. It is data in the Sentry; the template copies
+ * it to STUB_TEXT. Position-independent, uses no stack, and keeps nothing in
+ * memory that guest code could change: all state is in registers.
+ *
+ * stub_start   the template, once: forget the Sentry's memory, be born
+ * stub_born    the helper, the first thread of each address space: report, then
+ *		wait for orders, run them, report, for ever
+ * stub_park    a new guest thread, until its tracer has seized it
+ * stub_exit    a guest thread that was released
+ * stub_load.. one access to guest memory by a traced thread; ends in a system
+ *		call, where the tracer takes the value from orig_rax
+ */
+#include <asm/unistd.h>
+
+#include "platform/stub/layout.h"
+
+#define FUTEX_WAIT     0
+#define FUTEX_WAKE     1
+#define PR_SET_PDEATHSIG 1
+#define SIGKILL	       9
+#define PROT_READ      1
+#define MAP_SHARED_FIXED 0x11
+#define CLONE_VM_BIT   8
+
+	.section .rodata.stub, "a", @progbits
+	.globl	stub_text_start, stub_text_end
+	.globl	stub_start, stub_park, stub_exit, stub_handler
+	.globl	stub_load, stub_store, stub_cmpxchg
+	.balign 64
+stub_text_start:
+
+/* rdi: XSAVE image of a fresh program */
+stub_start:
+	mov	$-1, %eax
+	mov	$-1, %edx
+	xrstor64 (%rdi)
+	xor	%edi, %edi		/* all below us, the stack we came on included */
+	movabs	$STUB_BASE, %rsi
+	mov	$__NR_munmap, %eax
+	syscall
+	test	%rax, %rax
+	jnz	die
+
+stub_born:
+	movabs	$STUB_ORDER, %r12
+	mov	$PR_SET_PDEATHSIG, %edi	/* fork cleared it */
+	mov	$SIGKILL, %esi
+	xor	%edx, %edx
+	xor	%r10d, %r10d
+	xor	%r8d, %r8d
+	mov	$__NR_prctl, %eax
+	syscall
+	mov	$__NR_getppid, %eax	/* the Sentry may have died before that */
+	syscall
+	cmp	ORDER_PPID(%r12), %eax
+	jne	die
+	movabs	$(STUB_SCRATCH + SCRATCH_PID), %rsi
+	mov	$ORDER_PID, %r10d
+	add	ORDER_PAGE_OFF(%r12), %r10
+	mov	$STUB_FD_PAGES, %edi
+	mov	$4, %edx
+	mov	$__NR_pwrite64, %eax
+	syscall
+	mov	ORDER_SEQ(%r12), %r15d
+
+report:
+	lea	ORDER_SEQ(%r12), %rsi
+	mov	$ORDER_DONE, %r10d
+	add	ORDER_PAGE_OFF(%r12), %r10
+	mov	$STUB_FD_PAGES, %edi
+	mov	$4, %edx
+	mov	$__NR_pwrite64, %eax
+	syscall
+	lea	ORDER_DONE(%r12), %rdi
+	mov	$FUTEX_WAKE, %esi
+	mov	$1, %edx
+	mov	$__NR_futex, %eax
+	syscall
+
+await:
+	mov	ORDER_SEQ(%r12), %eax
+	cmp	%r15d, %eax
+	jne	run
+	lea	ORDER_SEQ(%r12), %rdi
+	mov	$FUTEX_WAIT, %esi
+	mov	%r15d, %edx
+	xor	%r10d, %r10d
+	mov	$__NR_futex, %eax
+	syscall
+	jmp	await
+
+/* r15d: seq, rbx: operation, ebp: its index, r13: its number, r14: its first argument */
+run:
+	mov	%eax, %r15d
+	lea	ORDER_OPS(%r12), %rbx
+	xor	%ebp, %ebp
+next:
+	cmp	ORDER_N(%r12), %ebp
+	jae	report
+	mov	0(%rbx), %r13
+	mov	8(%rbx), %rdi
+	mov	16(%rbx), %rsi
+	mov	24(%rbx), %rdx
+	mov	32(%rbx), %r10
+	mov	40(%rbx), %r8
+	mov	48(%rbx), %r9
+	cmp	$STUB_OP_COPY, %r13
+	je	copy
+	mov	%rdi, %r14
+	mov	%r13, %rax
+	syscall
+	cmp	$-4095, %rax
+	jae	failed
+	cmp	$__NR_clone, %r13
+	je	cloned
+advance:
+	add	$ORDER_OP_SIZE, %rbx
+	inc	%ebp
+	jmp	next
+
+copy:
+	mov	%rdx, %rcx
+	cld
+	rep movsb
+	jmp	advance
+
+cloned:
+	test	%rax, %rax
+	jz	1f
+	movabs	$(STUB_SCRATCH + SCRATCH_TID), %rdi
+	mov	%eax, (%rdi)
+	jmp	advance
+1:	bt	$CLONE_VM_BIT, %r14
+	jc	stub_park
+	/*
+	 * A new process. It still stands on its parent's order page: its own, at file
+	 * offset r9, takes that place before anything is read.
+	 */
+	movabs	$STUB_ORDER, %rdi
+	mov	$0x1000, %esi
+	mov	$PROT_READ, %edx
+	mov	$MAP_SHARED_FIXED, %r10d
+	mov	$STUB_FD_PAGES, %r8d
+	mov	$__NR_mmap, %eax
+	syscall
+	cmp	%rdi, %rax
+	je	stub_born
+die:
+	mov	$1, %edi
+	mov	$__NR_exit_group, %eax
+	syscall
+	hlt
+
+/* errno and index cannot be handed over from registers: point at a constant */
+failed:
+	neg	%eax
+	mov	$STUB_MAX_ERRNO, %ecx
+	cmp	%ecx, %eax
+	cmova	%ecx, %eax
+	lea	numbers(%rip), %rsi
+	lea	(%rsi,%rax,4), %rsi
+	mov	$ORDER_ERR, %r10d
+	add	ORDER_PAGE_OFF(%r12), %r10
+	mov	$STUB_FD_PAGES, %edi
+	mov	$4, %edx
+	mov	$__NR_pwrite64, %eax
+	syscall
+	lea	numbers(%rip), %rsi
+	lea	(%rsi,%rbp,4), %rsi
+	mov	$ORDER_ERR_AT, %r10d
+	add	ORDER_PAGE_OFF(%r12), %r10
+	mov	$__NR_pwrite64, %eax
+	syscall
+	jmp	report
+
+stub_park:
+	mov	$__NR_pause, %eax
+	syscall
+	jmp	stub_park
+
+stub_exit:
+	xor	%edi, %edi
+	mov	$__NR_exit, %eax
+	syscall
+	hlt
+
+/* Never runs: the tracer stops the thread at its first instruction. */
+stub_handler:
+	hlt
+
+stub_load:
+	mov	(%rdi), %eax
+	syscall
+	hlt
+stub_store:
+	mov	%esi, (%rdi)
+	syscall
+	hlt
+stub_cmpxchg:
+	lock cmpxchg %esi, (%rdi)
+	syscall
+	hlt
+
+	.balign 4
+numbers:
+	.set	i, 0
+	.rept	STUB_MAX_ERRNO + 1
+	.long	i
+	.set	i, i + 1
+	.endr
+	.org	stub_text_start + STUB_TEXT_SIZE	/* an error if it outgrew it */
+stub_text_end:
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Guest processes as host processes of ours: what the platforms that run guest
+ * code in them share (design D3, D6, D15).
+ *
+ * A stub_space is an addr_space that is the memory of one host process. The first
+ * thread of that process is its *helper*: no tracer, no stack; it sleeps on the order
+ * page and runs the memory calls the Sentry writes there (stub.S, layout.h).
+ * Guest threads are further threads of the process, made by order.
+ *
+ * Usual sequence of a platform:
+ *
+ *	stub_host_init(config, &host)		forks the template
+ *	stub_space_create(host, ops...)		a child of the template
+ *	stub_space_lock(s); stub_thread_create_locked(s, &htid); ptrace or signal set-up;
+ *	stub_space_unlock(s)
+ *	stub_host_destroy(host)
+ */
+#pragma once
+
+#include <sched.h>
+#include <signal.h>
+
+#include "platform/platform.h"
+#include "platform/stub/layout.h"
+#include "sentry/base/lock.h"
+
+#define STUB_MAX_SPACES 32768
+#define STUB_CACHED_FDS 32
+
+/*
+ * The host signal that makes a guest thread stop for its tracer. Ignored where no
+ * tracer is, so that one which comes too late is harmless.
+ */
+#define STUB_SIG_INTERRUPT SIGSTKFLT
+
+#define STUB_CLONE_THREAD                                                                \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
+/* No exit signal: reaped when the Sentry chooses to. */
+#define STUB_CLONE_PROCESS (CLONE_PARENT | CLONE_CHILD_SETTID)
+
+/* Addresses in a guest process of the labels of stub.S. */
+struct stub_labels {
+	uaddr_t park, exit, handler, load, store, cmpxchg;
+};
+
+/* The host's vdso and vvar pages as the template keeps them. */
+struct stub_vdso_part {
+	uintptr_t from;
+	size_t size;
+	uaddr_t to;
+};
+
+struct stub_host {
+	/* immutable after init */
+	int pages;		   /* memfd of all order pages */
+	int sock[2];		   /* [0]: ours; [1]: the one each stub has as STUB_FD_SOCKET */
+	struct stub_order *orders; /* STUB_MAX_SPACES pages, the file's mapping */
+	int hpid;		   /* of the Sentry */
+	int procfs;		   /* or -1; borrowed */
+	struct stub_space *template;
+	struct stub_labels labels;
+	struct platform_limits limits;
+	size_t host_xsave_size;	   /* of the host's register set; limits.xsave_size is less with AMX */
+	void *fresh_xsave;	   /* image of a fresh program, host_xsave_size bytes */
+	struct stub_vdso_part vdso[4];
+	unsigned n_vdso;
+	unsigned n_cpus;
+	int *cpu;		   /* host numbers of the CPUs we may use */
+
+	struct mutex transfer;	   /* one descriptor at a time is in the socket */
+
+	struct mutex lock;
+	uint64_t *used;		   /* bitmap of order pages; under lock */
+	unsigned first_free;	   /* none below; under lock */
+
+	/* atomic */
+	atomic_uint *pairs;	   /* guest threads at home on cpu[i] */
+};
+
+struct stub_fd {
+	uint64_t key; /* 0: free, or in use for one call */
+	uint64_t used; /* clock of the last use */
+};
+
+struct stub_space {
+	struct addr_space base;
+	struct stub_host *host;
+
+	/* immutable */
+	unsigned slot;		  /* of the order page */
+	struct stub_order *order; /* mapped writable here */
+	int hpid;		  /* helper's, and the process's */
+
+	struct mutex lock;	  /* order channel and what follows */
+	unsigned seq;
+	int cpu;		  /* the helper was last put there; -1: anywhere */
+	bool dead;		  /* process gone or not to be trusted: -ESRCH from now on */
+	uint64_t fd_clock;
+	struct stub_fd fd[STUB_CACHED_FDS]; /* donated: descriptor STUB_FD_FIRST + i */
+
+	struct mutex frame_lock;  /* who owns the STUB_FRAME pages */
+};
+
+static inline struct stub_space *stub_space_of(struct addr_space *as)
+{
+	return container_of(as, struct stub_space, base);
+}
+
+/* --- host.c -------------------------------------------------------------- */
+
+/* Takes over host resources and forks the template: see platform_ops.init. */
+int stub_host_init(const struct platform_config *config, struct stub_host **out);
+/* All spaces but the template are gone. */
+void stub_host_destroy(struct stub_host *host);
+int stub_slot_alloc(struct stub_host *host, unsigned *slot);
+void stub_slot_free(struct stub_host *host, unsigned slot);
+
+/* --- template.c ---------------------------------------------------------- */
+
+int stub_template_create(struct stub_host *host, struct stub_space **out);
+
+/* --- filter.c ------------------------------------------------------------ */
+
+/* Installs the stubs' seccomp filter in the calling process. */
+int stub_filter_install(void);
+extern const struct host_rules stub_host_rules; /* what it allows, in words */
+
+/* --- order.c ------------------------------------------------------------- */
+
+/*
+ * stub_order_add - put an operation into the order page; at most ORDER_MAX_OPS
+ * since the last stub_order_run().
+ */
+void stub_order_add(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
+		    uint64_t a3, uint64_t a4, uint64_t a5) MUST_HOLD(s->lock);
+/*
+ * stub_order_run - have the helper run what was added. Returns 0, or the negative
+ * errno of the operation that failed, its index in *failed_at (may be NULL; those after it did
+ * not run), or -ESRCH when the process is gone.
+ */
+int stub_order_run(struct stub_space *s, unsigned *failed_at) MUST_HOLD(s->lock);
+/* Wait until the helper has done order @seq; @hpid is looked at for its death. */
+int stub_order_wait(struct stub_order *order, unsigned seq, int hpid);
+
+/* --- space.c ------------------------------------------------------------- */
+
+extern const struct as_ops stub_as_ops;
+
+int stub_space_create(struct stub_host *host, struct platform *p, struct addr_space **out);
+/* A guest thread, parked, untraced; *htid is checked to be a thread of the process. */
+int stub_thread_create(struct stub_space *s, int *htid) MUST_HOLD(s->lock);
+/* The process is not to be trusted any more: end it. */
+void stub_space_kill(struct stub_space *s) MUST_HOLD(s->lock);
+int stub_space_init(struct stub_space *s, struct stub_host *host, struct platform *p,
+		    unsigned slot);
+
+/* --- fdcache.c ----------------------------------------------------------- */
+
+/*
+ * stub_fd_donate - have @hfd in the stub, as *stub_fd, by the cache when @key is not 0.
+ * After the mapping call stub_fd_done().
+ */
+int stub_fd_donate(struct stub_space *s, int hfd, uint64_t key, int *stub_fd) MUST_HOLD(s->lock);
+void stub_fd_done(struct stub_space *s, int stub_fd) MUST_HOLD(s->lock);
+void stub_fd_forget(struct stub_space *s, uint64_t key) MUST_HOLD(s->lock);
+
+/* --- cpu.c --------------------------------------------------------------- */
+
+/* The CPU with the fewest pairs (index into host->cpu), counted in. */
+unsigned stub_cpu_choose(struct stub_host *host);
+void stub_cpu_leave(struct stub_host *host, unsigned index);
+/* Bring the helper to the CPU the caller runs on. */
+void stub_cpu_follow(struct stub_space *s) MUST_HOLD(s->lock);
