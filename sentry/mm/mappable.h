@@ -53,6 +53,8 @@ struct mappable_ops {
 	int (*writable)(struct mappable *m, int delta);
 	/* msync(MS_SYNC) of a range. NULL: nothing to do. */
 	int (*sync)(struct mappable *m, uint64_t off, uint64_t size);
+	/* madvise(MADV_REMOVE): make a hole. Called without locks. NULL: -EOPNOTSUPP. */
+	int (*punch)(struct mappable *m, uint64_t off, uint64_t size);
 };
 
 struct mappable {

@@ -14,10 +14,11 @@
 #include "sentry/base/lock.h"
 #include "sentry/base/rbtree.h"
 #include "sentry/mm/mappable.h"
+#include "sentry/mm/ranges.h"
 #include "sentry/mm/umem.h"
 
 struct file;
-struct strbuf;
+struct pool;
 
 enum vm_flags {
 	VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4, VM_SHARED = 8,
@@ -27,6 +28,9 @@ enum vm_flags {
 	VM_NOHUGEPAGE = 0x8000, VM_SEQ_READ = 0x10000, VM_RAND_READ = 0x20000,
 	VM_STACK = 0x40000, VM_HEAP = 0x80000, VM_VDSO = 0x100000,
 	VM_SPECIAL = 0x200000, /* cannot be split, moved or remapped by the guest (vdso pages may) */
+	VM_ACCOUNT = 0x400000, /* private and once writable: counted against overcommit */
+	VM_LOCKONFAULT = 0x800000,
+	VM_MAYCOPY = 0x1000000, /* private and once writable: may hold pages of its own */
 };
 
 struct vma {
@@ -38,6 +42,8 @@ struct vma {
 	struct file *file;     /* what was mapped (for maps and coredumps), a reference or NULL */
 	uint64_t off;	       /* of start in m; for anonymous private: start >> nothing, 0 */
 	struct list rmap;      /* in m->vmas, protected by m->lock */
+	struct ranges mapped;  /* what the host has mapped of m, protected by m->lock */
+	uint64_t generation;   /* fork only: of m when `mapped` was copied */
 	const char *name;      /* static text such as "[vdso]", or NULL */
 };
 
@@ -62,9 +68,16 @@ struct mm {
 	uaddr_t vdso;
 	uint64_t auxv[64];     /* pairs, for /proc/PID/auxv */
 	unsigned auxv_len;     /* words used */
-	struct file *exe;      /* /proc/PID/exe, a reference; deny-write is held on it */
+	struct file *exe;      /* /proc/PID/exe, a reference or NULL. Writers of it are held
+				  off for as long as this open file lives, not by mm */
 	bool dumpable;	       /* PR_SET_DUMPABLE */
 	bool lock_future;      /* mlockall(MCL_FUTURE) */
+	bool lock_future_onfault; /* and MCL_ONFAULT */
+	uint64_t hole_size;    /* no hole this big stands between hole_top and mmap_base */
+	uaddr_t hole_top;      /* UINT64_MAX: not known */
+	struct pool *pool;     /* where shared anonymous memory comes from; borrowed. Set
+				  after mm_create() (NULL: MAP_SHARED|MAP_ANONYMOUS is
+				  -ENOMEM), handed down by mm_fork() */
 	struct mm_limits limits; /* as last read: for calls that bring none (mprotect, a
 				    stack that grows under a copy) */
 	uint64_t charged;      /* bytes charged to the sandbox's memory limit */

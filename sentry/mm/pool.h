@@ -26,11 +26,20 @@ void pool_release(struct pool *p, uint64_t off, uint64_t size);
 int pool_hfd(struct pool *p);
 uint64_t pool_key(struct pool *p);
 
-/* Read and write without mapping: bytes all or negative errno. */
+/*
+ * pool_ptr - the bytes at @off as the Sentry sees them: the whole memfd is mapped once,
+ * because that is many times cheaper for small reads than a host call each. Contiguous for
+ * an extent. Guests that share the pages change them under us: copy, then check.
+ */
+void *pool_ptr(struct pool *p, uint64_t off);
+
+/* All bytes or negative errno (-EINVAL: outside the pool). */
 int pool_read(struct pool *p, uint64_t off, void *dst, size_t n);
 int pool_write(struct pool *p, uint64_t off, const void *src, size_t n);
 int pool_zero(struct pool *p, uint64_t off, size_t n);
 
+/* A number no other caller gets: inode numbers of objects without a file system. */
+uint64_t pool_unique(struct pool *p);
 /* Bytes handed out now, and the most so far. */
 uint64_t pool_used(struct pool *p);
 uint64_t pool_peak(struct pool *p);

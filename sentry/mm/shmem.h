@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * shmem - bytes by offset, kept in the sandbox's page pool: what tmpfs files, memfds,
+ * SysV segments, shared anonymous memory and the private layer's data are made of.
+ * Holes read as zeroes and take no memory.
+ *
+ * Embed a struct shmem and give it mappable_ops whose translate is shmem_translate();
+ * get, put, describe and writable are the embedder's. Or shmem_create() one of its own.
+ *
+ * Locks: takes LOCK_FILE_DATA (one object at a time); shmem_truncate and shmem_punch also
+ * LOCK_RMAP before it, to take mappings back. Guest pages are faulted in outside of it.
+ */
+#pragma once
+
+#include "sentry/base/rbtree.h"
+#include "sentry/mm/mappable.h"
+#include "sentry/mm/pool.h"
+
+struct uio;
+
+struct shmem {
+	struct mappable map;
+	struct pool *pool;	/* immutable, borrowed */
+	struct mutex lock;	/* LOCK_FILE_DATA; protects the rest */
+	uint64_t size;		/* bytes; reads and mappings end there */
+	uint64_t bytes;		/* of the pool in use: st_blocks * 512 */
+	struct rb_tree extents; /* struct shmem_extent by offset */
+};
+
+void shmem_init(struct shmem *s, struct pool *pool, const struct mappable_ops *ops);
+/* Releases the blocks. No area may map it any more. */
+void shmem_destroy(struct shmem *s);
+
+/* An object of its own, @size bytes of holes, one reference in *out. -ENOMEM. */
+int shmem_create(struct pool *pool, uint64_t size, struct mappable **out);
+
+/*
+ * shmem_read, shmem_write - up to @n bytes at @off through the cursor @u, which advances.
+ * Reading ends at the size (0 there); writing beyond it extends it. Return the bytes moved;
+ * if none: -EFAULT, -ENOSPC (pool limit), -ENOMEM.
+ */
+ssize_t shmem_read(struct shmem *s, uint64_t off, struct uio *u, size_t n);
+ssize_t shmem_write(struct shmem *s, uint64_t off, struct uio *u, size_t n);
+
+uint64_t shmem_size(struct shmem *s);
+uint64_t shmem_bytes(struct shmem *s);
+/*
+ * shmem_truncate - set the size. What is cut off is freed and unmapped everywhere (SIGBUS);
+ * the rest of the last page reads as zeroes when the file grows again.
+ */
+void shmem_truncate(struct shmem *s, uint64_t size);
+/* Blocks for [@off, @off + @size), zeroes where there were none; the size stays. -ENOSPC. */
+int shmem_allocate(struct shmem *s, uint64_t off, uint64_t size);
+/* Zeroes there; whole pages become holes, private copies of them are lost as in Linux. */
+void shmem_punch(struct shmem *s, uint64_t off, uint64_t size);
+/*
+ * shmem_next - the first piece of data (@data) or hole at or behind @off: its start, for
+ * lseek(SEEK_DATA, SEEK_HOLE). -ENXIO: @off is at or behind the end, or no data follows.
+ */
+int shmem_next(struct shmem *s, uint64_t off, bool data, uint64_t *start);
+
+/* The translate slot. */
+int shmem_translate(struct mappable *m, uint64_t off, uint64_t size, bool shared, bool write,
+		    struct mappable_run *run);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * munmap(2). Order matters: the host unmaps first, while the areas are still on their
+ * reverse maps; were they taken off first, a truncation in between would find nobody and
+ * free pages that the guest can still reach.
+ */
+#include <errno.h>
+
+#include "sentry/mm/internal.h"
+
+int mm_unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct dead_list *dead)
+{
+	struct vma *v = mm_find_vma_locked(mm, start), *next;
+	int r;
+
+	if (!v || v->start >= end)
+		return 0;
+	r = vma_split_range(mm, start, end, true);
+	if (r)
+		return r;
+	r = mm->as->ops->unmap(mm->as, start, end - start);
+	if (r) {
+		vma_merge_range(mm, start, end);
+		return r;
+	}
+	for (v = mm_find_vma_locked(mm, start); v && v->start < end; v = next) {
+		next = vma_next(v);
+		vma_unlink(mm, v, NULL, dead);
+	}
+	mm_hole_made(mm, end);
+	return 0;
+}
+
+int mm_munmap(struct mm *mm, uaddr_t addr, uint64_t size)
+{
+	uaddr_t max = mm->as->platform->limits.max_addr;
+	struct dead_list dead;
+	int r;
+
+	if (addr % PAGE_SIZE || addr > max || size > max - addr || !size)
+		return -EINVAL;
+	list_init(&dead.vmas);
+	mutex_lock(&mm->lock);
+	r = mm_unmap_locked(mm, addr, addr + page_up(size), &dead);
+	mutex_unlock(&mm->lock);
+	vma_free_list(&dead);
+	return r;
+}
