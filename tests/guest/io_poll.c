@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* poll, ppoll, select, pselect6: readiness of each kind of descriptor, masks, timeouts. */
+/* poll, ppoll, select, pselect6: readiness of each kind of descriptor, masks, timeouts.
+ */
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -13,7 +14,8 @@
 #ifndef POLLRDHUP
 #define POLLRDHUP 0x2000
 #endif
-#define ALL (POLLIN | POLLOUT | POLLPRI | POLLRDHUP | POLLRDNORM | POLLWRNORM | POLLRDBAND)
+#define ALL                                                                              \
+	(POLLIN | POLLOUT | POLLPRI | POLLRDHUP | POLLRDNORM | POLLWRNORM | POLLRDBAND)
 
 /* What poll says at once about FD, asked for EVENTS. */
 static short ready(int fd, short events)
@@ -51,8 +53,10 @@ TEST(regular_files_are_always_ready)
 {
 	scratch_cd();
 	put_str("f", "");
-	CHECK_EQ(ready(CHECK_OK(open("f", O_RDONLY)), POLLIN | POLLOUT), POLLIN | POLLOUT);
-	CHECK_EQ(ready(CHECK_OK(open(".", O_RDONLY)), POLLIN | POLLOUT), POLLIN | POLLOUT);
+	CHECK_EQ(ready(CHECK_OK(open("f", O_RDONLY)), POLLIN | POLLOUT),
+		 POLLIN | POLLOUT);
+	CHECK_EQ(ready(CHECK_OK(open(".", O_RDONLY)), POLLIN | POLLOUT),
+		 POLLIN | POLLOUT);
 	CHECK_EQ(ready(CHECK_OK(open("f", O_PATH)), POLLIN), POLLNVAL);
 }
 
@@ -72,7 +76,8 @@ TEST(sockets)
 	CHECK_EQ(ready(s[0], POLLIN | POLLOUT | POLLRDHUP),
 		 POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
 	/* An unconnected stream socket. */
-	CHECK_EQ(ready((int)syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0), POLLIN | POLLOUT),
+	CHECK_EQ(ready((int)syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0),
+		       POLLIN | POLLOUT),
 		 POLLOUT | POLLHUP);
 }
 
@@ -256,16 +261,23 @@ TEST(select_sets)
 	CHECK_OK(pipe(p));
 	CHECK_OK(pipe(q));
 	CHECK_EQ(write(p[1], "x", 1), 1);
-	FD_ZERO(&r), FD_ZERO(&w), FD_ZERO(&e);
-	FD_SET(p[0], &r), FD_SET(q[0], &r), FD_SET(p[1], &w), FD_SET(p[0], &e);
+	FD_ZERO(&r);
+	FD_ZERO(&w);
+	FD_ZERO(&e);
+	FD_SET(p[0], &r);
+	FD_SET(q[0], &r);
+	FD_SET(p[1], &w);
+	FD_SET(p[0], &e);
 	n = select(q[1] + 1, &r, &w, &e, &tv);
 	CHECK_EQ(n, 2);
 	CHECK(FD_ISSET(p[0], &r) && !FD_ISSET(q[0], &r));
 	CHECK(FD_ISSET(p[1], &w) && !FD_ISSET(p[0], &e));
 	/* A descriptor ready in two sets counts twice. */
-	FD_ZERO(&r), FD_ZERO(&w);
+	FD_ZERO(&r);
+	FD_ZERO(&w);
 	int fd = CHECK_OK(open("/dev/zero", O_RDWR));
-	FD_SET(fd, &r), FD_SET(fd, &w);
+	FD_SET(fd, &r);
+	FD_SET(fd, &w);
 	CHECK_EQ(select(fd + 1, &r, &w, NULL, NULL), 2);
 }
 
