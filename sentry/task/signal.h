@@ -60,11 +60,6 @@ void signal_thread_exit(struct task *t);
  * visible: -ERESTARTNOINTR when a signal, stop or exit comes first, else 0.
  */
 int signal_clone_check_locked(struct task *t);
-/*
- * pgrp_is_orphaned_locked - no member but @ignored has a parent in the same session outside
- * the group (POSIX 3.264). tasklist held.
- */
-bool pgrp_is_orphaned_locked(struct pid *pgrp, const struct thread_group *ignored);
 
 int sighand_create(struct sighand **out);
 int sighand_copy(struct sighand *old, struct sighand **out);

@@ -285,8 +285,11 @@ struct task {
 
 	struct mutex lock;		/* LOCK_TASK */
 	char comm[16];			/* protected by lock */
+	/* protected by the futex table's pi_lock */
 	struct futex_waiter *pi_waiting;
 	struct list pi_owned;
+	bool futex_exited;		/* past futex_task_exit(): owns no PI futex any more */
+	/* protected by lock again */
 	int nice, policy, rt_priority;	/* protected by lock */
 	uint64_t cpuset[16];		/* protected by lock: 1024 CPUs */
 	uint64_t timer_slack_ns;

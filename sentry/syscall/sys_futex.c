@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/* futex(2) and robust lists. */
+#include "sentry/syscall/syscall.h"
+#include "sentry/task/futex.h"
+#include "sentry/task/timespec.h"
+
+#define ROBUST_LIST_HEAD_SIZE 24
+
+enum {
+	FUTEX_WAIT,
+	FUTEX_WAKE,
+	FUTEX_FD,
+	FUTEX_REQUEUE,
+	FUTEX_CMP_REQUEUE,
+	FUTEX_WAKE_OP,
+	FUTEX_LOCK_PI,
+	FUTEX_UNLOCK_PI,
+	FUTEX_TRYLOCK_PI,
+	FUTEX_WAIT_BITSET,
+	FUTEX_WAKE_BITSET,
+	FUTEX_WAIT_REQUEUE_PI,
+	FUTEX_CMP_REQUEUE_PI,
+	FUTEX_LOCK_PI2,
+};
+#define FUTEX_PRIVATE	     128u
+#define FUTEX_CLOCK_REALTIME 256u
+
+static bool op_takes_timeout(unsigned cmd)
+{
+	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI ||
+	       cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_REQUEUE_PI;
+}
+
+/* Only FUTEX_WAIT's time is relative; FUTEX_LOCK_PI's is always of the real-time clock. */
+static int get_deadline(struct task *t, unsigned cmd, bool realtime, uaddr_t uts,
+			int64_t *deadline_ns)
+{
+	struct lx_timespec ts;
+	int r;
+
+	*deadline_ns = NO_DEADLINE;
+	if (!uts || !op_takes_timeout(cmd))
+		return 0;
+	r = get_user(&t->mem, ts, uts);
+	if (r)
+		return r;
+	if (!timespec_valid(&ts))
+		return -EINVAL;
+	if (cmd == FUTEX_WAIT)
+		*deadline_ns = deadline_after(timespec_ns(&ts));
+	else if (cmd == FUTEX_LOCK_PI || realtime)
+		*deadline_ns = deadline_after(timespec_ns(&ts) - clock_real_ns());
+	else
+		*deadline_ns = timespec_ns(&ts);
+	return 0;
+}
+
+SYSCALL6(futex, uaddr_t addr, int op, uint32_t val, uaddr_t uts, uaddr_t addr2, uint32_t val3)
+{
+	unsigned cmd = (unsigned)op & ~(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME);
+	bool shared = !((unsigned)op & FUTEX_PRIVATE);
+	bool realtime = (unsigned)op & FUTEX_CLOCK_REALTIME;
+	int val2 = (int)uts, n = (int)val;
+	int64_t deadline_ns;
+	int r;
+
+	if (realtime && cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET &&
+	    cmd != FUTEX_WAIT_REQUEUE_PI && cmd != FUTEX_LOCK_PI2)
+		return -ENOSYS;
+	r = get_deadline(t, cmd, realtime, uts, &deadline_ns);
+	if (r)
+		return r;
+	switch (cmd) {
+	case FUTEX_WAIT:
+		return futex_wait(t, addr, shared, val, FUTEX_MATCH_ANY, deadline_ns);
+	case FUTEX_WAIT_BITSET:
+		return futex_wait(t, addr, shared, val, val3, deadline_ns);
+	case FUTEX_WAKE:
+		return futex_wake(t, addr, shared, n, FUTEX_MATCH_ANY);
+	case FUTEX_WAKE_BITSET:
+		return futex_wake(t, addr, shared, n, val3);
+	case FUTEX_REQUEUE:
+		return futex_requeue(t, addr, addr2, shared, n, val2, NULL);
+	case FUTEX_CMP_REQUEUE:
+		return futex_requeue(t, addr, addr2, shared, n, val2, &val3);
+	case FUTEX_WAKE_OP:
+		return futex_wake_op(t, addr, addr2, shared, n, val2, val3);
+	default: /* FUTEX_FD among them */
+		return -ENOSYS;
+	}
+}
+
+SYSCALL2(set_robust_list, uaddr_t head, size_t len)
+{
+	if (len != ROBUST_LIST_HEAD_SIZE)
+		return -EINVAL;
+	__atomic_store_n(&t->robust_list, head, __ATOMIC_RELAXED);
+	t->robust_len = len;
+	return 0;
+}
+
+SYSCALL3(get_robust_list, int pid, uaddr_t uhead, uaddr_t ulen)
+{
+	AUTO_PUT(task) struct task *target = pid ? task_lookup(t, pid) : task_get(t);
+	uint64_t head, len = ROBUST_LIST_HEAD_SIZE;
+	int r;
+
+	if (!target)
+		return -ESRCH;
+	if (task_may_ptrace(t, target, false))
+		return -EPERM;
+	head = __atomic_load_n(&target->robust_list, __ATOMIC_RELAXED);
+	r = put_user(&t->mem, ulen, len);
+	return r ? r : put_user(&t->mem, uhead, head);
+}

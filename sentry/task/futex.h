@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Futexes. A waiter stands on its own task's stack and in the bucket of its key; a waker
+ * takes it off, wakes its thread and, as the last touch, sets w->bucket to NULL.
+ *
+ *	futex.c		wait, wake, requeue, wake_op
+ *	futex_pi.c	locks with an owner (PI), and requeueing onto them
+ *	futex_exit.c	what a dying thread leaves behind
+ *
+ * The guest's word is read and exchanged under the bucket's lock, straight through the
+ * ctx (which takes no lock of ours); when that faults, the lock is dropped, the page is
+ * faulted in, and everything starts again. So no wake-up falls between look and sleep.
+ *
+ * Source: futex(2), set_robust_list(2). @addr is a guest address of the calling task @t,
+ * @shared: without FUTEX_PRIVATE_FLAG. Deadlines are CLOCK_MONOTONIC.
+ */
+#pragma once
+
+#include "sentry/mm/mm.h"
+#include "sentry/task/task.h"
+
+#define FUTEX_WAITERS	 0x80000000u
+#define FUTEX_OWNER_DIED 0x40000000u
+#define FUTEX_TID_MASK	 0x3fffffffu
+#define FUTEX_MATCH_ANY	 0xffffffffu
+
+#define FUTEX_BUCKETS 256
+
+struct futex_bucket {
+	struct mutex lock;	/* LOCK_FUTEX */
+	struct list waiters;	/* struct futex_waiter.node, in order of arrival */
+};
+
+struct futex_table {
+	struct futex_bucket bucket[FUTEX_BUCKETS];
+	struct mutex pi_lock;	/* LOCK_LEAF: owners and who waits for them; see futex_pi.c */
+};
+
+/* A PI futex that somebody waits for. Lives as long as it has waiters. */
+struct futex_pi {
+	struct futex_key key;	/* immutable; its waiters hold the reference */
+	unsigned n_waiters;	/* protected by the bucket's lock */
+	struct task *owner;	/* protected by pi_lock; borrowed: it leaves in futex_task_exit() */
+	struct list node;	/* in owner->pi_owned; protected by pi_lock */
+};
+
+struct futex_waiter {
+	struct list node;		/* protected by the bucket's lock, as all below */
+	_Atomic(struct futex_bucket *) bucket; /* NULL: woken, nobody touches this any more */
+	struct task *t;
+	struct futex_key key;		/* a reference */
+	uint32_t bitset;
+	struct futex_pi *pi;		/* what it waits for is a lock; else NULL */
+	bool granted;			/* the lock is its own now */
+	bool owner_died;		/* ... after the death of its owner: the word is to be set */
+	bool wants_requeue;		/* FUTEX_WAIT_REQUEUE_PI: may only go to requeue_key */
+	struct futex_key requeue_key;
+};
+
+int futex_wait(struct task *t, uaddr_t addr, bool shared, uint32_t value, uint32_t bitset,
+	       int64_t deadline_ns);
+/* At most @n waiters whose bitset intersects. Returns how many, -EINVAL, -EFAULT. */
+int futex_wake(struct task *t, uaddr_t addr, bool shared, int n, uint32_t bitset);
+/* @cmp: NULL, or the value the word at @addr must have (-EAGAIN). Woken + requeued. */
+int futex_requeue(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int n_wake,
+		  int n_requeue, const uint32_t *cmp);
+int futex_wake_op(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int n, int n2,
+		  uint32_t op);
+
+/* PI. A signal restarts the call: -ERESTARTNOINTR. */
+int futex_lock_pi(struct task *t, uaddr_t addr, bool shared, bool try, int64_t deadline_ns);
+int futex_unlock_pi(struct task *t, uaddr_t addr, bool shared);
+int futex_wait_requeue_pi(struct task *t, uaddr_t addr, bool shared, uint32_t value,
+			  uaddr_t addr2, int64_t deadline_ns);
+int futex_cmp_requeue_pi(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared,
+			 int n_wake, int n_requeue, uint32_t cmp);
+
+/* --- between the files ------------------------------------------------------------ */
+
+/* -EINVAL unaligned, -EFAULT. Released with mm_futex_key_put(). */
+int futex_get_key(struct task *t, uaddr_t addr, bool shared, struct futex_key *key);
+static inline bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)
+{
+	return a->object == b->object && a->offset == b->offset && a->shared == b->shared;
+}
+void futex_key_dup(const struct futex_key *from, struct futex_key *to);
+struct futex_bucket *futex_bucket_of(struct futex_table *ft, const struct futex_key *key);
+/* Both locks, in order of address; @a may be @b. */
+void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b);
+void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b);
+
+void futex_waiter_init(struct futex_waiter *w, struct task *t, uint32_t bitset);
+void futex_enqueue_locked(struct futex_bucket *b, struct futex_waiter *w);
+/* The waker's last touch. */
+void futex_wake_locked(struct futex_waiter *w);
+/* Leave the queue: false when a waker was faster. Own waiter, no lock held. */
+bool futex_unqueue(struct futex_waiter *w);
+/*
+ * Queue @w at w->key if the word still is @value: 0, -EAGAIN, -EFAULT.
+ */
+int futex_queue_if_equal(struct task *t, struct futex_waiter *w, uaddr_t addr,
+			 uint32_t value);
+/* Under a bucket's lock: -EFAULT asks to drop it and call the fault_in below. */
+int futex_load_locked(struct task *t, uaddr_t addr, uint32_t *value);
+int futex_cmpxchg_locked(struct task *t, uaddr_t addr, uint32_t expected, uint32_t desired,
+			 uint32_t *old);
+/* Make the word readable (@write: writable): 0: try again; -EFAULT. No lock held. */
+int futex_fault_in(struct task *t, uaddr_t addr, bool write);
+/* A dying owner's locks go to their first waiters. */
+void futex_pi_owner_exit(struct task *t);

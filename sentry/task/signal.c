@@ -1,0 +1,648 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Signals on their way: from a sender into a queue, and out of it again.
+ *
+ *	signal_queue()		 effects that don't wait (SIGCONT, SIGKILL), then
+ *	  -> entry in a queue	 of the thread or of the group
+ *	  -> choose a thread	 that takes it; kick it
+ *	signal_dequeue_locked()	 by that thread, on its way back to the guest (deliver.c),
+ *				 by sigtimedwait or through a signalfd
+ *
+ * A standard signal that is pending already is not queued again; real-time ones are, in
+ * order. A signal that is ignored and not blocked vanishes when it is sent.
+ */
+#include "sentry/task/signal.h"
+
+#include <string.h>
+
+#include "sentry/abi/errno.h"
+#include "sentry/task/groups.h"
+#include "sentry/task/posix_timer.h"
+#include "sentry/task/sigqueue.h"
+
+/* --- queues -------------------------------------------------------------------- */
+
+void sigpending_init(struct sigpending *p)
+{
+	p->set = 0;
+	list_init(&p->queue);
+}
+
+/* A timer's entry belongs to the timer; the others are freed and no longer charged. */
+static void sigqueue_drop(struct sigqueue *q)
+{
+	list_del(&q->node);
+	if (q->timer)
+		return;
+	if (q->user) {
+		atomic_fetch_sub(&q->user->n_sigpending, 1);
+		user_account_put(q->user);
+	}
+	mem_free(q);
+}
+
+static void sigpending_flush_mask(struct sigpending *p, lx_sigset_t mask)
+{
+	struct sigqueue *q, *tmp;
+
+	if (!(p->set & mask))
+		return;
+	p->set &= ~mask;
+	list_for_each_safe(q, tmp, &p->queue, node) {
+		if (sig_in(mask, q->info.signo))
+			sigqueue_drop(q);
+	}
+}
+
+void sigpending_flush(struct sigpending *p)
+{
+	sigpending_flush_mask(p, ~0ull);
+}
+
+/*
+ * An entry charged to the user that @t runs as. NULL above RLIMIT_SIGPENDING, unless
+ * @must (signals of the kernel), or without memory.
+ */
+static struct sigqueue *sigqueue_alloc(struct task *t, bool must)
+{
+	const struct cred *c = task_cred(t);
+	struct user_account *user = c->user;
+	uint64_t limit = task_rlimit(t, LX_RLIMIT_SIGPENDING);
+	int n = atomic_fetch_add(&user->n_sigpending, 1) + 1;
+	struct sigqueue *q = NULL;
+
+	if (must || (uint64_t)n <= limit)
+		q = mem_zalloc(sizeof(*q));
+	if (q) {
+		list_init(&q->node);
+		q->user = user_account_get(user);
+	} else {
+		atomic_fetch_sub(&user->n_sigpending, 1);
+	}
+	cred_put(c);
+	return q;
+}
+
+/* Takes @signo out of @p: the oldest entry of it, or its bit alone when there is none. */
+static void sigpending_collect(struct sigpending *p, int signo, struct lx_siginfo *info)
+{
+	struct sigqueue *q, *first = NULL;
+	bool more = false;
+
+	list_for_each(q, &p->queue, node) {
+		if (q->info.signo != signo)
+			continue;
+		if (first) {
+			more = true;
+			break;
+		}
+		first = q;
+	}
+	if (!more)
+		p->set &= ~LX_SIGMASK(signo);
+	if (first) {
+		*info = first->info;
+		info->pad = first->timer ? SIGINFO_REARM : 0;
+		sigqueue_drop(first);
+	} else {
+		/* The queue was full when it was sent: nothing is known but the number. */
+		memset(info, 0, sizeof(*info));
+		info->signo = signo;
+		info->code = LX_SI_USER;
+	}
+}
+
+static int lowest(lx_sigset_t set)
+{
+	if (set & SIGSET_SYNCHRONOUS)
+		set &= SIGSET_SYNCHRONOUS;
+	return set ? __builtin_ctzll(set) + 1 : 0;
+}
+
+/*
+ * A fault of the thread itself, before anything else: its frame must be the outermost, so
+ * that it shows the registers at the fault.
+ */
+static int own_fault(struct task *t, lx_sigset_t blocked)
+{
+	struct sigqueue *q;
+
+	if (!(t->pending.set & ~blocked & SIGSET_SYNCHRONOUS))
+		return 0;
+	list_for_each(q, &t->pending.queue, node) {
+		if (sig_in(SIGSET_SYNCHRONOUS & ~blocked, q->info.signo) &&
+		    q->info.code > LX_SI_USER)
+			return q->info.signo;
+	}
+	return 0;
+}
+
+int signal_dequeue_locked(struct task *t, lx_sigset_t blocked, struct lx_siginfo *info)
+{
+	struct sigpending *p = &t->pending;
+	int signo = own_fault(t, blocked);
+
+	if (!signo)
+		signo = lowest(p->set & ~blocked);
+	if (!signo) {
+		p = &t->tg->pending;
+		signo = lowest(p->set & ~blocked);
+	}
+	if (signo)
+		sigpending_collect(p, signo, info);
+	return signo;
+}
+
+lx_sigset_t signal_pending_set(struct task *t)
+{
+	struct sighand *sh = tg_sighand_lock(t->tg);
+	lx_sigset_t set = t->pending.set | t->tg->pending.set;
+
+	mutex_unlock(&sh->lock);
+	return set;
+}
+
+void signal_recalc_locked(struct task *t)
+{
+	lx_sigset_t set = (t->pending.set | t->tg->pending.set) & ~t->blocked;
+
+	if (set || t->tg->cld_notify)
+		atomic_fetch_or(&t->work, TASK_WORK_SIGNAL);
+	else
+		atomic_fetch_and(&t->work, ~(unsigned)TASK_WORK_SIGNAL);
+	if (t->stop_me)
+		atomic_fetch_or(&t->work, TASK_WORK_STOP);
+	else
+		atomic_fetch_and(&t->work, ~(unsigned)TASK_WORK_STOP);
+}
+
+/* --- sending --------------------------------------------------------------------- */
+
+void siginfo_user(struct lx_siginfo *info, int signo, struct task *from, struct task *to)
+{
+	const struct cred *c;
+
+	if (!from) {
+		siginfo_kernel(info, signo);
+		return;
+	}
+	memset(info, 0, sizeof(*info));
+	info->signo = signo;
+	info->code = LX_SI_USER;
+	info->rt.pid = task_tgid_for(from, to);
+	c = task_cred(to);
+	info->rt.uid = user_ns_unmap_uid(c->user_ns, from->cred->uid);
+	cred_put(c);
+}
+
+void siginfo_kernel(struct lx_siginfo *info, int signo)
+{
+	memset(info, 0, sizeof(*info));
+	info->signo = signo;
+	info->code = LX_SI_KERNEL;
+}
+
+bool sigaction_ignores(const struct lx_sigaction *sa, int signo)
+{
+	return sa->handler == LX_SIG_IGN ||
+	       (sa->handler == LX_SIG_DFL && sig_in(SIGSET_IGNORE, signo));
+}
+
+/* A blocked signal is never ignored: the handler may be another one when it is unblocked. */
+static bool signal_ignored_locked(struct thread_group *tg, struct task *t, int signo,
+				  bool force)
+{
+	const struct lx_sigaction *sa = &tg->sighand->action[signo - 1];
+
+	if (sig_in(t->blocked | t->real_blocked, signo))
+		return false;
+	if (tg->unkillable && sa->handler == LX_SIG_DFL &&
+	    !(force && sig_in(SIGSET_UNBLOCKABLE, signo)))
+		return true;
+	return sigaction_ignores(sa, signo);
+}
+
+void signal_discard_locked(struct thread_group *tg, lx_sigset_t mask)
+{
+	struct task *th;
+
+	sigpending_flush_mask(&tg->pending, mask);
+	list_for_each(th, &tg->threads, group_node)
+		sigpending_flush_mask(&th->pending, mask);
+}
+
+/* SIGCONT lets everybody run, whether it is blocked, ignored or handled. */
+static void continue_group_locked(struct thread_group *tg)
+{
+	struct task *th;
+
+	signal_discard_locked(tg, SIGSET_STOP);
+	tg->n_continues++;
+	list_for_each(th, &tg->threads, group_node) {
+		th->stop_me = false;
+		th->jobctl_stopped = false;
+		if (tg->stop != GROUP_RUNNING)
+			task_kick(th, TASK_WORK_SIGNAL);
+	}
+	if (tg->stop == GROUP_RUNNING)
+		return;
+	/* The parent is told by a thread that runs: the locks here are the wrong ones. */
+	tg->cld_notify = tg->stop == GROUP_STOPPED ? LX_CLD_CONTINUED : LX_CLD_STOPPED;
+	tg->stop = GROUP_RUNNING;
+	tg->stop_pending = 0;
+	tg->report_stopped = false;
+	tg->report_continued = true;
+}
+
+void group_exit_locked(struct thread_group *tg, int code)
+{
+	struct task *th;
+
+	if (!tg->group_exit) {
+		tg->group_exit = true;
+		tg->group_exit_code = code;
+	}
+	tg->stop = GROUP_RUNNING;
+	tg->stop_pending = 0;
+	list_for_each(th, &tg->threads, group_node) {
+		th->stop_me = false;
+		th->jobctl_stopped = false;
+		atomic_store(&th->killed, true);
+		task_kick(th, TASK_WORK_EXIT);
+	}
+}
+
+void group_exit(struct thread_group *tg, int code)
+{
+	struct sighand *sh = tg_sighand_lock(tg);
+
+	group_exit_locked(tg, code);
+	mutex_unlock(&sh->lock);
+}
+
+static bool wants_signal(const struct task *th, int signo)
+{
+	if (sig_in(th->blocked, signo) || th->sig_exiting)
+		return false;
+	if (signo == LX_SIGKILL)
+		return true;
+	return !th->jobctl_stopped && !(atomic_load(&th->work) & TASK_WORK_SIGNAL);
+}
+
+/* The thread that will take it: the main one if it can, else any; NULL: later somebody will. */
+static struct task *choose_thread(struct thread_group *tg, struct task *t, bool group,
+				  int signo)
+{
+	struct task *th;
+
+	if (wants_signal(t, signo))
+		return t;
+	if (!group)
+		return NULL;
+	list_for_each(th, &tg->threads, group_node) {
+		if (wants_signal(th, signo))
+			return th;
+	}
+	return NULL;
+}
+
+/* It is pending now: somebody is to look, or the whole group dies at once. */
+static void announce_locked(struct thread_group *tg, struct task *t, bool group, int signo)
+{
+	struct task *th = choose_thread(tg, t, group, signo);
+	bool fatal = tg->sighand->action[signo - 1].handler == LX_SIG_DFL &&
+		     !sig_in(SIGSET_IGNORE | SIGSET_STOP, signo);
+
+	waitq_wake(&tg->signalfd_wait, LX_POLLIN);
+	if (!th)
+		return;
+	/* Fatal: nobody need wait for that thread to come around. */
+	if (fatal && !tg->group_exit && !sig_in(th->real_blocked, signo) &&
+	    (signo == LX_SIGKILL || !tg->unkillable) &&
+	    !sig_in(SIGSET_COREDUMP, signo)) {
+		group_exit_locked(tg, signo);
+		return;
+	}
+	task_kick(th, TASK_WORK_SIGNAL);
+}
+
+/* Effects that come at once, and whether there is anything to queue. */
+static bool prepare_locked(struct thread_group *tg, struct task *t, int signo, bool force)
+{
+	if (tg->group_exit)
+		return false;
+	if (sig_in(SIGSET_STOP, signo))
+		signal_discard_locked(tg, LX_SIGMASK(LX_SIGCONT));
+	else if (signo == LX_SIGCONT)
+		continue_group_locked(tg);
+	return !signal_ignored_locked(tg, t, signo, force);
+}
+
+static int queue_locked(struct thread_group *tg, struct task *t, bool group,
+			const struct lx_siginfo *info, bool force)
+{
+	struct sigpending *p = group ? &tg->pending : &t->pending;
+	int signo = info->signo;
+	bool standard = signo < LX_SIGRTMIN;
+	struct sigqueue *q;
+
+	if (!prepare_locked(tg, t, signo, force))
+		return 0;
+	if (standard && sig_in(p->set, signo))
+		return 0;
+	if (signo != LX_SIGKILL) {
+		q = sigqueue_alloc(t, standard && info->code >= 0);
+		if (q) {
+			q->info = *info;
+			q->info.pad = 0;
+			list_add_tail(&p->queue, &q->node);
+		} else if (!standard && info->code != LX_SI_USER) {
+			return -EAGAIN;
+		}
+	}
+	p->set |= LX_SIGMASK(signo);
+	announce_locked(tg, t, group, signo);
+	return 0;
+}
+
+int signal_queue(struct thread_group *tg, struct task *t, const struct lx_siginfo *info,
+		 bool force)
+{
+	struct sighand *sh = tg_sighand_lock(tg);
+	struct task *to = t ? t : tg->leader;
+	int r = 0;
+
+	if (to && !(t && t->sig_exiting))
+		r = queue_locked(tg, to, !t, info, force);
+	mutex_unlock(&sh->lock);
+	return r;
+}
+
+/* The kernel, or somebody the target cannot even name. */
+static bool from_outside(const struct lx_siginfo *info)
+{
+	return info->code == LX_SI_KERNEL ||
+	       ((info->code == LX_SI_USER || info->code == LX_SI_TKILL) && !info->rt.pid);
+}
+
+int signal_send_task(struct task *t, const struct lx_siginfo *info)
+{
+	return signal_queue(t->tg, t, info, from_outside(info));
+}
+
+int signal_send_group(struct thread_group *tg, const struct lx_siginfo *info)
+{
+	return signal_queue(tg, NULL, info, from_outside(info));
+}
+
+int signal_send_pgrp_locked(struct pid *pgrp, const struct lx_siginfo *info)
+{
+	struct list *head = &pgrp->members[PIDTYPE_PGID], *pos;
+	int n = 0;
+
+	for (pos = head->next; pos != head; pos = pos->next) {
+		struct thread_group *tg =
+			container_of(pos, struct thread_group, pid_node[PIDTYPE_PGID]);
+
+		if (signal_send_group(tg, info) == 0)
+			n++;
+	}
+	return n;
+}
+
+int signal_queue_entry(struct thread_group *tg, struct task *t, struct sigqueue *q)
+{
+	struct sighand *sh = tg_sighand_lock(tg);
+	struct task *to = t ? t : tg->leader;
+	struct sigpending *p = t ? &t->pending : &tg->pending;
+	int signo = q->info.signo, r = 0;
+
+	if (!list_empty(&q->node)) {
+		r = -EBUSY;
+	} else if (to && !(t && t->sig_exiting) && prepare_locked(tg, to, signo, false)) {
+		list_add_tail(&p->queue, &q->node);
+		p->set |= LX_SIGMASK(signo);
+		announce_locked(tg, to, !t, signo);
+		r = 1;
+	}
+	mutex_unlock(&sh->lock);
+	return r;
+}
+
+static bool queue_has(const struct sigpending *p, int signo)
+{
+	struct sigqueue *q;
+
+	list_for_each(q, &p->queue, node) {
+		if (q->info.signo == signo)
+			return true;
+	}
+	return false;
+}
+
+void signal_unqueue_entry(struct thread_group *tg, struct sigqueue *q)
+{
+	struct sighand *sh = tg_sighand_lock(tg);
+	int signo = q->info.signo;
+	struct task *th;
+
+	if (!list_empty(&q->node)) {
+		list_del(&q->node);
+		/* The bit stays only where another entry of the number is. */
+		if (sig_in(tg->pending.set, signo) && !queue_has(&tg->pending, signo))
+			tg->pending.set &= ~LX_SIGMASK(signo);
+		list_for_each(th, &tg->threads, group_node) {
+			if (sig_in(th->pending.set, signo) && !queue_has(&th->pending, signo))
+				th->pending.set &= ~LX_SIGMASK(signo);
+		}
+	}
+	mutex_unlock(&sh->lock);
+}
+
+void signal_force(struct task *t, const struct lx_siginfo *info)
+{
+	struct thread_group *tg = t->tg;
+	struct sighand *sh = tg->sighand;
+	struct lx_sigaction *sa = &sh->action[info->signo - 1];
+
+	mutex_lock(&sh->lock);
+	if (sa->handler == LX_SIG_IGN || sig_in(t->blocked, info->signo)) {
+		sa->handler = LX_SIG_DFL;
+		t->blocked &= ~LX_SIGMASK(info->signo);
+		signal_recalc_locked(t);
+	}
+	/* Nothing protects an init from its own faults. */
+	if (sa->handler == LX_SIG_DFL)
+		tg->unkillable = false;
+	queue_locked(tg, t, false, info, true);
+	signal_recalc_locked(t);
+	mutex_unlock(&sh->lock);
+}
+
+int signal_dequeue(struct task *t, lx_sigset_t set, struct lx_siginfo *info)
+{
+	struct sighand *sh = t->tg->sighand;
+	int signo;
+
+	mutex_lock(&sh->lock);
+	signo = signal_dequeue_locked(t, ~set, info);
+	signal_recalc_locked(t);
+	mutex_unlock(&sh->lock);
+	if (signo && info->pad == SIGINFO_REARM)
+		posix_timer_rearm(t->tg, info);
+	return signo;
+}
+
+/* --- masks ------------------------------------------------------------------------ */
+
+/* @t no longer takes @which of what is pending for the group: others may have to. */
+static void retarget_locked(struct task *t, lx_sigset_t which)
+{
+	struct thread_group *tg = t->tg;
+	lx_sigset_t left = tg->pending.set & which;
+	struct task *th;
+
+	list_for_each(th, &tg->threads, group_node) {
+		if (!left)
+			return;
+		if (th == t || th->sig_exiting || !(left & ~th->blocked))
+			continue;
+		left &= th->blocked;
+		task_kick(th, TASK_WORK_SIGNAL);
+	}
+}
+
+void signal_set_blocked(struct task *t, lx_sigset_t mask)
+{
+	struct sighand *sh = t->tg->sighand;
+
+	mask &= ~SIGSET_UNBLOCKABLE;
+	/* Only its own thread changes it. */
+	if (mask == t->blocked)
+		return;
+	mutex_lock(&sh->lock);
+	retarget_locked(t, mask & ~t->blocked);
+	t->blocked = mask;
+	signal_recalc_locked(t);
+	mutex_unlock(&sh->lock);
+}
+
+void signal_set_temp_mask(struct task *t, lx_sigset_t mask)
+{
+	t->saved_mask = t->blocked;
+	t->restore_mask = true;
+	signal_set_blocked(t, mask);
+}
+
+void signal_end_temp_mask(struct task *t, bool interrupted)
+{
+	if (interrupted || !t->restore_mask)
+		return;
+	t->restore_mask = false;
+	signal_set_blocked(t, t->saved_mask);
+}
+
+/* --- life of a group ----------------------------------------------------------------- */
+
+int signal_clone_check_locked(struct task *t)
+{
+	signal_recalc_locked(t);
+	if (t->tg->group_exit ||
+	    (atomic_load(&t->work) & (TASK_WORK_SIGNAL | TASK_WORK_STOP | TASK_WORK_EXIT)))
+		return -ERESTARTNOINTR;
+	return 0;
+}
+
+bool signal_stop_done_locked(struct task *t)
+{
+	struct thread_group *tg = t->tg;
+
+	if (!t->stop_me)
+		return false;
+	t->stop_me = false;
+	if (tg->stop != GROUP_STOPPING || --tg->stop_pending)
+		return false;
+	tg->stop = GROUP_STOPPED;
+	tg->report_stopped = true;
+	tg->report_continued = false;
+	return true;
+}
+
+void signal_notify_stop(struct thread_group *tg, int code)
+{
+	struct kernel *k = tg->k;
+
+	mutex_lock(&k->tasklist);
+	notify_parent_locked(tg, code,
+			     code == LX_CLD_STOPPED ? tg->stop_signo : LX_SIGCONT);
+	mutex_unlock(&k->tasklist);
+}
+
+void signal_thread_exit(struct task *t)
+{
+	struct sighand *sh = t->tg->sighand;
+	bool stopped;
+
+	mutex_lock(&sh->lock);
+	t->sig_exiting = true;
+	retarget_locked(t, ~t->blocked);
+	stopped = signal_stop_done_locked(t);
+	mutex_unlock(&sh->lock);
+	if (stopped)
+		signal_notify_stop(t->tg, LX_CLD_STOPPED);
+}
+
+/* --- handlers ------------------------------------------------------------------------ */
+
+int sighand_create(struct sighand **out)
+{
+	struct sighand *sh = mem_zalloc(sizeof(*sh));
+
+	*out = NULL;
+	if (!sh)
+		return -ENOMEM;
+	refcount_init(&sh->ref);
+	mutex_init(&sh->lock, LOCK_SIGHAND);
+	*out = sh;
+	return 0;
+}
+
+int sighand_copy(struct sighand *old, struct sighand **out)
+{
+	int r = sighand_create(out);
+
+	if (r)
+		return r;
+	mutex_lock(&old->lock);
+	memcpy((*out)->action, old->action, sizeof(old->action));
+	mutex_unlock(&old->lock);
+	return 0;
+}
+
+void sighand_put(struct sighand *sh)
+{
+	while (sh && refcount_dec(&sh->ref)) {
+		struct sighand *replaced = sh->replaced;
+
+		mutex_destroy(&sh->lock);
+		mem_free(sh);
+		sh = replaced;
+	}
+}
+
+void signal_exec_reset(struct task *t)
+{
+	struct sighand *sh = t->tg->sighand;
+
+	mutex_lock(&sh->lock);
+	for (int i = 0; i < LX_NSIG; i++) {
+		uint64_t ignored = sh->action[i].handler == LX_SIG_IGN;
+
+		sh->action[i] = (struct lx_sigaction){
+			.handler = ignored ? LX_SIG_IGN : LX_SIG_DFL};
+	}
+	mutex_unlock(&sh->lock);
+	t->altstack = (struct lx_stack){.flags = LX_SS_DISABLE};
+	t->restart.fn = NULL;
+	memset(&t->fault, 0, sizeof(t->fault));
+}
