@@ -18,6 +18,7 @@ struct sandbox {
 	struct terminal tty;
 	unsigned tty_streams;	/* bits 0..2 */
 	bool strict;
+	bool gofer_refused;	/* it cannot serve, or --strict and a wall is missing */
 };
 
 int sandbox_start(const struct do_options *o, struct sandbox *s, struct error *e);

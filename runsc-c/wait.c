@@ -167,6 +167,8 @@ int sandbox_wait(struct sandbox *s)
 			close(s->gofer_control);
 			s->gofer_control = -1;
 		}
+		if (s->gofer_refused)
+			break;
 		if (p[3].revents || p[4].revents)
 			terminal_relay(&s->tty, p[3].revents, p[4].revents);
 		if (p[0].revents)
@@ -174,7 +176,7 @@ int sandbox_wait(struct sandbox *s)
 	}
 	flush_terminal(s);
 	terminal_restore(&s->tty);
-	if (!w.told)
+	if (!w.told && !s->gofer_refused)
 		on_sentry_death(&w);
 	close(signals);
 	return w.status;

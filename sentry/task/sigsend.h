@@ -2,10 +2,12 @@
 /* Signals from files (SIGIO, SIGPIPE, tty) with opaque tasks and pids. */
 #pragma once
 
+#include "sentry/abi/signal.h"
 #include "sentry/base/types.h"
 
 struct file_owner;
 struct pid;
+struct poll_table;
 struct task;
 
 /* To the caller's own thread (SIGPIPE, SIGXFSZ). @t may be NULL: nothing. */
@@ -16,3 +18,10 @@ void sigsend_owner(const struct file_owner *owner, int hfd_number, int band_reas
 /* To every process of a group, as the kernel. */
 void sigsend_pgrp(struct pid *pgrp, int signo);
 void sigsend_process(struct pid *pid, int signo);
+
+/*
+ * signalfd: take one pending signal of @t out of @mask (false: none), and see whether one is
+ * pending for the task that runs on this thread (poll has no caller), joining its queue.
+ */
+bool sigsend_dequeue(struct task *t, lx_sigset_t mask, struct lx_siginfo *info);
+bool sigsend_poll(struct poll_table *pt, lx_sigset_t mask);

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+/* epoll: an interest set that is itself a file. Source: epoll(7), epoll_ctl(2). */
+#pragma once
+
+#include "fs/vfs.h"
+#include "sentry/abi/epoll.h"
+
+struct epoll;
+
+int epoll_create_file(struct kernel *k, const struct cred *cred, struct file **out);
+/* The set behind @f, borrowed; NULL if it is no epoll. */
+struct epoll *file_epoll(struct file *f);
+
+/*
+ * epoll_ctl - @target is what @fd names in the caller's table (borrowed). -EEXIST,
+ * -ENOENT, -EPERM (cannot be polled), -EINVAL, -ELOOP, -ENOSPC, -ENOMEM.
+ */
+int epoll_ctl(struct epoll *ep, int op, int fd, struct file *target,
+	      const struct lx_epoll_event *event, const struct cred *cred);
+
+/* Take up to @max ready events, in the order they became ready. Never sleeps. */
+int epoll_collect(struct epoll *ep, struct lx_epoll_event *out, int max);
+/* Where epoll_wait(2) sleeps; waiters are exclusive. */
+struct waitq *epoll_waitq(struct epoll *ep);
+/* May something be there? Cheap: false means surely not. */
+bool epoll_may_be_ready(struct epoll *ep);
+
+/* Admits one EPOLL_CTL_ADD of a set to a set at a time; the VFS core's state holds it. */
+struct mutex *vfs_epoll_nest(struct kernel *k);
+
+/* The last reference to @f is gone: out of every set. Called before f->ops->release. */
+void epoll_file_closed(struct file *f);

@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Pipes and FIFOs.
+ *
+ * Data stands in a ring of slots of one page each; a write goes on in the last slot while
+ * there is room, then takes new ones, so small writes fill a pipe as fast as on Linux. In
+ * packet mode (O_DIRECT) each write has slots of its own and a read ends with its packet.
+ *
+ * The lock has the rank of file data: user memory is touched under it without faulting
+ * anything in; a fault drops the lock, brings the page, and starts over (pipe_read).
+ */
+#include "fs/pipe.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "sentry/base/alloc.h"
+#include "sentry/abi/signal.h"
+#include "sentry/base/strbuf.h"
+#include "sentry/base/kernel.h"
+#include "sentry/task/sigsend.h"
+
+struct slot {
+	char *page; /* owned */
+	uint32_t off, len;
+	bool packet;
+};
+
+struct pipe {
+	struct mutex lock;   /* LOCK_FILE_DATA; protects all below but the queue */
+	struct waitq queue;  /* IN: data or end; OUT: room or no readers */
+	struct slot *ring;   /* owned; n_slots of them */
+	unsigned n_slots, head, used; /* slots in use: head, head + 1, ... modulo n_slots */
+	unsigned readers, writers;
+	uint64_t reader_opens, writer_opens; /* ever: what a FIFO's open waits for */
+	char *spare;	     /* one free page kept for the next write; owned */
+};
+
+/* A FIFO's open file: how often the other side had been opened when this one came. */
+struct fifo_file {
+	uint64_t other_opens;
+};
+
+static struct slot *slot_at(struct pipe *p, unsigned i)
+{
+	return &p->ring[(p->head + i) % p->n_slots];
+}
+
+static int pipe_new(struct pipe **out)
+{
+	struct pipe *p = mem_zalloc(sizeof(*p));
+
+	*out = NULL;
+	if (!p)
+		return -ENOMEM;
+	p->n_slots = PIPE_DEFAULT_SIZE / PAGE_SIZE;
+	p->ring = mem_calloc(p->n_slots, sizeof(*p->ring));
+	if (!p->ring) {
+		mem_free(p);
+		return -ENOMEM;
+	}
+	mutex_init(&p->lock, LOCK_FILE_DATA);
+	waitq_init(&p->queue);
+	*out = p;
+	return 0;
+}
+
+void pipe_free(struct pipe *p)
+{
+	if (!p)
+		return;
+	for (unsigned i = 0; i < p->used; i++)
+		mem_free(slot_at(p, i)->page);
+	mem_free(p->spare);
+	mem_free(p->ring);
+	waitq_destroy(&p->queue);
+	mutex_destroy(&p->lock);
+	mem_free(p);
+}
+
+static void drop_head(struct pipe *p)
+{
+	struct slot *s = slot_at(p, 0);
+
+	if (!p->spare)
+		p->spare = s->page;
+	else
+		mem_free(s->page);
+	s->page = NULL;
+	p->head = (p->head + 1) % p->n_slots;
+	p->used--;
+}
+
+static struct slot *add_slot(struct pipe *p)
+{
+	char *page = p->spare ? TAKE_PTR(p->spare) : mem_alloc(PAGE_SIZE);
+	struct slot *s;
+
+	if (!page)
+		return NULL;
+	s = slot_at(p, p->used++);
+	*s = (struct slot){.page = page};
+	return s;
+}
+
+/* --- moving bytes ----------------------------------------------------------- */
+
+/* To guest memory, without faulting anything in: bytes moved, -EFAULT if none was. */
+static ssize_t read_locked(struct pipe *p, struct uio *u)
+{
+	ssize_t done = 0;
+
+	while (p->used && u->left) {
+		struct slot *s = slot_at(p, 0);
+		bool packet = s->packet;
+		ssize_t n = uio_copy_to_nofault(u, s->page + s->off,
+						min_t(size_t, s->len, u->left));
+
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+		s->off += (uint32_t)n;
+		s->len -= (uint32_t)n;
+		/* What a short buffer did not take of a packet is gone. */
+		if (!s->len || (packet && !u->left))
+			drop_head(p);
+		else if (u->left)
+			break;
+		if (packet)
+			break;
+	}
+	return done;
+}
+
+static ssize_t pipe_read(struct file *f, struct uio *u, int64_t pos, unsigned flags)
+{
+	struct pipe *p = file_pipe(f);
+	bool was_full;
+	ssize_t n;
+
+	(void)pos;
+	(void)flags;
+	if (!u->left)
+		return 0;
+	for (;;) {
+		mutex_lock(&p->lock);
+		if (!p->used) {
+			bool end = !p->writers;
+
+			mutex_unlock(&p->lock);
+			return end ? 0 : -EAGAIN;
+		}
+		was_full = p->used == p->n_slots;
+		n = read_locked(p, u);
+		was_full = was_full && p->used < p->n_slots;
+		mutex_unlock(&p->lock);
+		if (n != -EFAULT)
+			break;
+		if (uio_fault_in(u, 1, true))
+			return -EFAULT;
+	}
+	if (was_full)
+		waitq_wake(&p->queue, LX_POLL_OUT_MASK);
+	return n;
+}
+
+/* Room for @n bytes right now, counting what fits behind the last slot. */
+static size_t room_locked(struct pipe *p, bool packet)
+{
+	size_t room = (size_t)(p->n_slots - p->used) * PAGE_SIZE;
+
+	if (p->used && !packet) {
+		struct slot *s = slot_at(p, p->used - 1);
+
+		if (!s->packet)
+			room += PAGE_SIZE - s->off - s->len;
+	}
+	return room;
+}
+
+/*
+ * From guest memory into the ring, as much as there is room for. A small write
+ * (<= PIPE_BUF) goes in whole or not at all.
+ */
+static ssize_t write_locked(struct pipe *p, struct uio *u, bool packet)
+{
+	ssize_t done = 0, n;
+
+	if (u->left <= PIPE_BUF_ATOMIC && room_locked(p, packet) < u->left)
+		return -EAGAIN;
+	while (u->left) {
+		struct slot *s = p->used && !packet ? slot_at(p, p->used - 1) : NULL;
+		bool fresh = false;
+
+		if (!s || s->packet || s->off + s->len == PAGE_SIZE) {
+			if (p->used == p->n_slots)
+				break;
+			s = add_slot(p);
+			if (!s)
+				return done ? done : -ENOMEM;
+			fresh = true;
+		}
+		n = uio_copy_from_nofault(u, s->page + s->off + s->len,
+					  PAGE_SIZE - s->off - s->len);
+		if (n <= 0 && fresh) {
+			p->used--;
+			mem_free(s->page);
+		}
+		if (n <= 0)
+			return done ? done : n;
+		s->len += (uint32_t)n;
+		s->packet = packet;
+		done += n;
+	}
+	return done ? done : -EAGAIN;
+}
+
+static ssize_t pipe_write(struct file *f, struct uio *u, int64_t *pos, unsigned flags)
+{
+	struct pipe *p = file_pipe(f);
+	bool packet = atomic_load(&f->flags) & LX_O_DIRECT;
+	ssize_t n;
+
+	(void)pos;
+	(void)flags;
+	if (!u->left)
+		return 0;
+	for (;;) {
+		mutex_lock(&p->lock);
+		n = p->readers ? write_locked(p, u, packet) : -EPIPE;
+		mutex_unlock(&p->lock);
+		if (n != -EFAULT)
+			break;
+		if (uio_fault_in(u, 1, false))
+			return -EFAULT;
+	}
+	if (n == -EPIPE)
+		sigsend_self(u->task, LX_SIGPIPE);
+	/* Also when there was data before: an edge-triggered reader waits for this. */
+	if (n > 0)
+		waitq_wake(&p->queue, LX_POLL_IN_MASK);
+	return n;
+}
+
+ssize_t pipe_take(struct pipe *p, void *dst, size_t n, bool peek)
+{
+	size_t done = 0;
+
+	mutex_lock(&p->lock);
+	if (!p->used) {
+		bool end = !p->writers;
+
+		mutex_unlock(&p->lock);
+		return end ? 0 : -EAGAIN;
+	}
+	for (unsigned i = 0; peek && i < p->used && done < n; i++) {
+		struct slot *s = slot_at(p, i);
+		size_t len = min_t(size_t, s->len, n - done);
+
+		memcpy((char *)dst + done, s->page + s->off, len);
+		done += len;
+	}
+	while (!peek && p->used && done < n) {
+		struct slot *s = slot_at(p, 0);
+		size_t len = min_t(size_t, s->len, n - done);
+
+		memcpy((char *)dst + done, s->page + s->off, len);
+		done += len;
+		s->off += (uint32_t)len;
+		s->len -= (uint32_t)len;
+		if (!s->len)
+			drop_head(p);
+	}
+	mutex_unlock(&p->lock);
+	if (!peek)
+		waitq_wake(&p->queue, LX_POLL_OUT_MASK);
+	return (ssize_t)done;
+}
+
+ssize_t pipe_put(struct pipe *p, const void *src, size_t n)
+{
+	struct uio u;
+	ssize_t r;
+
+	uio_init_kernel(&u, (void *)src, n);
+	mutex_lock(&p->lock);
+	r = !p->readers ? -EPIPE : room_locked(p, false) ? 0 : -EAGAIN;
+	if (!r) {
+		/* No atomicity here: what fits. */
+		u.left = min_t(size_t, n, room_locked(p, false));
+		r = write_locked(p, &u, false);
+	}
+	mutex_unlock(&p->lock);
+	if (r > 0)
+		waitq_wake(&p->queue, LX_POLL_IN_MASK);
+	return r;
+}
+
+/* --- the rest of the file ------------------------------------------------------- */
+
+static uint32_t pipe_poll(struct file *f, struct poll_table *pt)
+{
+	struct pipe *p = file_pipe(f);
+	struct fifo_file *ff = f->priv;
+	uint32_t mask = 0;
+
+	poll_wait(pt, &p->queue);
+	mutex_lock(&p->lock);
+	if (f->mode & FMODE_READ) {
+		if (p->used)
+			mask |= LX_POLL_IN_MASK;
+		/* A FIFO that never had a writer since it was opened is not hung up. */
+		if (!p->writers && (!ff || p->writer_opens != ff->other_opens))
+			mask |= LX_POLLHUP;
+	}
+	if (f->mode & FMODE_WRITE) {
+		if (p->used < p->n_slots)
+			mask |= LX_POLL_OUT_MASK;
+		if (!p->readers)
+			mask |= LX_POLLERR;
+	}
+	mutex_unlock(&p->lock);
+	return mask;
+}
+
+#define LX_FIONREAD 0x541b
+
+static int64_t pipe_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
+			  uint64_t arg)
+{
+	struct pipe *p = file_pipe(f);
+	int32_t n = 0;
+
+	(void)t;
+	if (cmd != LX_FIONREAD)
+		return -ENOTTY;
+	mutex_lock(&p->lock);
+	for (unsigned i = 0; i < p->used; i++)
+		n += (int32_t)slot_at(p, i)->len;
+	mutex_unlock(&p->lock);
+	return put_user(u, arg, n);
+}
+
+static void pipe_release(struct file *f)
+{
+	struct pipe *p = file_pipe(f);
+	bool drop;
+
+	mutex_lock(&p->lock);
+	if (f->mode & FMODE_READ)
+		p->readers--;
+	if (f->mode & FMODE_WRITE)
+		p->writers--;
+	/* A FIFO nobody has open forgets its data. */
+	drop = !p->readers && !p->writers;
+	while (drop && p->used)
+		drop_head(p);
+	mutex_unlock(&p->lock);
+	waitq_wake(&p->queue, LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLERR | LX_POLLHUP);
+	mem_free(f->priv);
+}
+
+static const struct file_ops pipe_ops = {
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.release = pipe_release,
+};
+
+struct pipe *file_pipe(struct file *f)
+{
+	return f->ops == &pipe_ops
+		       ? atomic_load_explicit(&f->inode->pipe, memory_order_acquire)
+		       : NULL;
+}
+
+int pipe_get_size(struct pipe *p)
+{
+	int size;
+
+	mutex_lock(&p->lock);
+	size = (int)(p->n_slots * PAGE_SIZE);
+	mutex_unlock(&p->lock);
+	return size;
+}
+
+int pipe_set_size(struct pipe *p, uint64_t size, const struct cred *cred)
+{
+	unsigned n_slots = 1;
+	struct slot *ring;
+
+	if (size > 1u << 31)
+		return -EINVAL;
+	while (n_slots * PAGE_SIZE < size)
+		n_slots *= 2;
+	if (n_slots * PAGE_SIZE > PIPE_MAX_SIZE && !cred_init_capable(cred, LX_CAP_SYS_RESOURCE))
+		return -EPERM;
+	ring = mem_calloc(n_slots, sizeof(*ring));
+	if (!ring)
+		return -ENOMEM;
+	mutex_lock(&p->lock);
+	if (p->used > n_slots) {
+		mutex_unlock(&p->lock);
+		mem_free(ring);
+		return -EBUSY;
+	}
+	for (unsigned i = 0; i < p->used; i++)
+		ring[i] = *slot_at(p, i);
+	mem_free(p->ring);
+	p->ring = ring;
+	p->n_slots = n_slots;
+	p->head = 0;
+	mutex_unlock(&p->lock);
+	waitq_wake(&p->queue, LX_POLL_OUT_MASK);
+	return (int)(n_slots * PAGE_SIZE);
+}
+
+/* --- FIFOs ------------------------------------------------------------------------ */
+
+/* The inode's pipe, made on first open. Inodes free it in inode_put(). */
+static int fifo_pipe(struct inode *inode, struct pipe **out)
+{
+	struct pipe *p = atomic_load(&inode->pipe), *none = NULL;
+	int r;
+
+	if (!p) {
+		r = pipe_new(&p);
+		if (r)
+			return r;
+		if (!atomic_compare_exchange_strong(&inode->pipe, &none, p)) {
+			pipe_free(p);
+			p = none;
+		}
+	}
+	*out = p;
+	return 0;
+}
+
+int fifo_open(const struct vfs_ctx *c, struct inode *inode, struct file *f)
+{
+	bool nonblock = atomic_load(&f->flags) & LX_O_NONBLOCK, alone;
+	bool rd = f->mode & FMODE_READ, wr = f->mode & FMODE_WRITE;
+	struct fifo_file *ff = mem_zalloc(sizeof(*ff));
+	struct pipe *p = NULL;
+	int r;
+
+	(void)c;
+	r = ff ? fifo_pipe(inode, &p) : -ENOMEM;
+	if (r) {
+		mem_free(ff);
+		return r;
+	}
+	mutex_lock(&p->lock);
+	if (wr && !rd && nonblock && !p->readers) {
+		mutex_unlock(&p->lock);
+		mem_free(ff);
+		return -ENXIO;
+	}
+	if (rd) {
+		p->readers++;
+		p->reader_opens++;
+	}
+	if (wr) {
+		p->writers++;
+		p->writer_opens++;
+	}
+	ff->other_opens = rd ? p->writer_opens : p->reader_opens;
+	alone = rd != wr && (rd ? !p->writers : !p->readers);
+	mutex_unlock(&p->lock);
+	f->priv = ff;
+	f->ops = &pipe_ops;
+	f->mode &= ~(unsigned)(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE);
+	f->mode |= FMODE_STREAM;
+	waitq_wake(&p->queue, LX_POLL_IN_MASK | LX_POLL_OUT_MASK);
+	return alone && !nonblock ? -EAGAIN : 0;
+}
+
+bool fifo_open_done(struct file *f)
+{
+	struct pipe *p = file_pipe(f);
+	struct fifo_file *ff = f->priv;
+	bool done;
+
+	if (!p || !ff)
+		return true;
+	/* Also true when the other side came and went in between. */
+	mutex_lock(&p->lock);
+	done = f->mode & FMODE_READ ? p->writers || p->writer_opens != ff->other_opens
+				    : p->readers || p->reader_opens != ff->other_opens;
+	mutex_unlock(&p->lock);
+	return done;
+}
+
+/* --- unnamed pipes ------------------------------------------------------------------ */
+
+#define PIPEFS_MAGIC 0x50495045
+
+static void pipefs_free_inode(struct inode *inode)
+{
+	mem_free(inode);
+}
+
+static int pipefs_statfs(struct super *sb, struct lx_statfs *out)
+{
+	*out = (struct lx_statfs){
+		.type = (int64_t)sb->magic, .bsize = 4096, .frsize = 4096, .namelen = 255};
+	return 0;
+}
+
+static void pipefs_release(struct super *sb)
+{
+	mem_free(sb);
+}
+
+static const struct super_ops pipefs_super_ops = {
+	.statfs = pipefs_statfs,
+	.free_inode = pipefs_free_inode,
+	.release = pipefs_release,
+};
+static const struct inode_ops pipefs_inode_ops = {0};
+static const struct fs_type pipefs_type = {.name = "pipefs", .flags = FS_NODEV | FS_INTERNAL};
+
+int pipefs_create(struct kernel *k, struct super **out)
+{
+	struct super *sb = mem_zalloc(sizeof(*sb));
+
+	*out = sb;
+	if (!sb)
+		return -ENOMEM;
+	super_init(sb, &pipefs_type, &pipefs_super_ops, k, PIPEFS_MAGIC);
+	return 0;
+}
+
+static void pipe_dname(struct dentry *d, struct strbuf *out)
+{
+	sb_printf(out, "pipe:[%llu]", (unsigned long long)dentry_inode(d)->ino);
+}
+
+static const struct dentry_ops pipe_dentry_ops = {.dname = pipe_dname};
+
+/* A dentry on a fresh inode with a fresh pipe. */
+static int new_pipe_dentry(struct super *sb, const struct cred *cred, struct dentry **out)
+{
+	struct inode *inode = mem_zalloc(sizeof(*inode));
+	struct pipe *p;
+	int r;
+
+	*out = NULL;
+	if (!inode)
+		return -ENOMEM;
+	r = pipe_new(&p);
+	if (r) {
+		mem_free(inode);
+		return r;
+	}
+	p->readers = p->writers = 1;
+	inode_init(inode, sb, &pipefs_inode_ops, &pipe_ops, LX_S_IFIFO | 0600, cred->fsuid,
+		   cred->fsgid);
+	atomic_store(&inode->pipe, p);
+	*out = dentry_new_anon(sb, inode, "", &pipe_dentry_ops);
+	return *out ? 0 : -ENOMEM;
+}
+
+int pipe_create(struct kernel *k, int flags, const struct cred *cred, struct file *out[2])
+{
+	struct dentry *d;
+	int r;
+
+	out[0] = out[1] = NULL;
+	r = new_pipe_dentry(vfs_pipefs(k), cred, &d);
+	if (r)
+		return r;
+	r = file_alloc(k, (struct path){.dentry = dentry_get(d)}, flags | LX_O_RDONLY, &pipe_ops,
+		       cred, &out[0]);
+	if (!r)
+		r = file_alloc(k, (struct path){.dentry = dentry_get(d)}, flags | LX_O_WRONLY,
+			       &pipe_ops, cred, &out[1]);
+	dentry_put(d);
+	if (r && out[0])
+		file_put(TAKE_PTR(out[0]));
+	for (int i = 0; !r && i < 2; i++) {
+		out[i]->mode &= ~(unsigned)(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE);
+		out[i]->mode |= FMODE_STREAM;
+	}
+	return r;
+}

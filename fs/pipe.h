@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Pipes and FIFOs: a ring of page-sized buffers, as Linux counts them. Source: pipe(7),
+ * fifo(7), POSIX 2.9.
+ */
+#pragma once
+
+#include "fs/vfs.h"
+
+struct pipe;
+
+/* pipe2(2): two files, [0] to read, [1] to write. @flags: O_NONBLOCK, O_DIRECT. */
+int pipe_create(struct kernel *k, int flags, const struct cred *cred, struct file *out[2]);
+
+/* The pipe behind @f, borrowed, or NULL if it is none. */
+struct pipe *file_pipe(struct file *f);
+/*
+ * A FIFO's open that vfs_open() answered with -EAGAIN: has the other end come? Waiters
+ * sleep on what file_poll() registers.
+ */
+bool fifo_open_done(struct file *f);
+
+/* F_GETPIPE_SZ, F_SETPIPE_SZ: bytes. -EBUSY, -EPERM (beyond the limit without
+ * CAP_SYS_RESOURCE), -EINVAL. */
+int pipe_get_size(struct pipe *p);
+int pipe_set_size(struct pipe *p, uint64_t size, const struct cred *cred);
+#define PIPE_DEFAULT_SIZE 65536u
+#define PIPE_MAX_SIZE	  1048576u
+#define PIPE_BUF_ATOMIC	  4096u
+
+/*
+ * For splice(2) and tee(2). pipe_take moves up to @n bytes into @dst (a kernel buffer);
+ * with @peek they stay. pipe_put appends up to @n. Bytes, -EAGAIN when nothing can be
+ * moved now, 0 at the end (no writer), -EPIPE without readers.
+ */
+ssize_t pipe_take(struct pipe *p, void *dst, size_t n, bool peek);
+ssize_t pipe_put(struct pipe *p, const void *src, size_t n);
+
+/* Frees the pipe of a dying FIFO inode. */
+void pipe_free(struct pipe *p);
+/* The super that unnamed pipes live on; made by vfs_create(). */
+int pipefs_create(struct kernel *k, struct super **out);
+struct super *vfs_pipefs(struct kernel *k); /* borrowed */

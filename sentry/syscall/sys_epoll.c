@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/* epoll_create, epoll_ctl, epoll_wait and its kin. Source: epoll_wait(2). */
+#include "fs/epoll.h"
+#include "sentry/base/alloc.h"
+#include "sentry/syscall/syscall.h"
+#include "sentry/syscall/time_args.h"
+#include "sentry/task/block.h"
+#include "sentry/task/fdtable.h"
+#include "sentry/task/signal.h"
+
+SYSCALL1(epoll_create1, int flags)
+{
+	struct file *f;
+	int r;
+
+	if (flags & ~LX_EPOLL_CLOEXEC)
+		return -EINVAL;
+	r = epoll_create_file(t->k, t->cred, &f);
+	if (r)
+		return r;
+	r = fd_install(t, f, 0, flags ? LX_FD_CLOEXEC : 0);
+	if (r < 0)
+		file_put(f);
+	return r;
+}
+
+SYSCALL1(epoll_create, int size)
+{
+	return size <= 0 ? -EINVAL : do_epoll_create1(t, 0);
+}
+
+SYSCALL4(epoll_ctl, int epfd, int op, int fd, uaddr_t uevent)
+{
+	AUTO_PUT(file) struct file *epf = NULL;
+	AUTO_PUT(file) struct file *f = NULL;
+	struct lx_epoll_event event = {0};
+	int r;
+
+	if (op != LX_EPOLL_CTL_DEL && get_user(&t->mem, event, uevent))
+		return -EFAULT;
+	r = fd_lookup(t->files, epfd, &epf);
+	if (!r)
+		r = fd_lookup(t->files, fd, &f);
+	if (r)
+		return r;
+	if (!f->ops->poll)
+		return -EPERM;
+	if (!file_epoll(epf))
+		return -EINVAL;
+	return epoll_ctl(file_epoll(epf), op, fd, f, &event, t->cred);
+}
+
+/* Events waited for are bounded by what one guest buffer can hold. */
+#define EPOLL_MAX_EVENTS (INT32_MAX / (int)sizeof(struct lx_epoll_event))
+/* Collected at a time; a larger request gets a short answer, which callers must expect. */
+#define EPOLL_BATCH 256
+
+static int wait_for_events(struct task *t, struct epoll *ep, struct lx_epoll_event *events,
+			   int max, int64_t deadline)
+{
+	struct task_waiter w;
+	int n = epoll_collect(ep, events, max), r;
+
+	if (n || deadline == 0)
+		return n;
+	task_waiter_init(&w, t, LX_POLL_IN_MASK);
+	w.entry.exclusive = true;
+	waitq_add(epoll_waitq(ep), &w.entry);
+	for (;;) {
+		n = epoll_collect(ep, events, max);
+		if (n)
+			break;
+		r = task_block(t, deadline, "epoll_wait", 0);
+		if (r) {
+			/* The wake-up may have come together with the signal or deadline. */
+			n = epoll_collect(ep, events, max);
+			n = n ? n : r == -ETIMEDOUT ? 0 : r;
+			break;
+		}
+	}
+	waitq_remove(&w.entry);
+	return n;
+}
+
+static int64_t epoll_wait_until(struct task *t, int epfd, uaddr_t uevents, int max,
+				int64_t deadline)
+{
+	struct lx_epoll_event events[EPOLL_BATCH];
+	AUTO_PUT(file) struct file *f = NULL;
+	int n, r;
+
+	if (max <= 0 || max > EPOLL_MAX_EVENTS)
+		return -EINVAL;
+	r = fd_lookup(t->files, epfd, &f);
+	if (r)
+		return r;
+	if (!file_epoll(f))
+		return -EINVAL;
+	n = wait_for_events(t, file_epoll(f), events, min_t(int, max, EPOLL_BATCH), deadline);
+	if (n > 0 && copy_to_user(&t->mem, uevents, events, (size_t)n * sizeof(*events)))
+		return -EFAULT;
+	return n;
+}
+
+static int64_t ms_deadline(int timeout_ms)
+{
+	return timeout_ms < 0	 ? NO_DEADLINE
+	       : timeout_ms == 0 ? 0
+				 : deadline_after(timeout_ms * NSEC_PER_MSEC);
+}
+
+SYSCALL4(epoll_wait, int epfd, uaddr_t events, int max, int timeout_ms)
+{
+	return epoll_wait_until(t, epfd, events, max, ms_deadline(timeout_ms));
+}
+
+static int64_t epoll_pwait_until(struct task *t, int epfd, uaddr_t events, int max,
+				 int64_t deadline, uaddr_t umask, size_t mask_size)
+{
+	lx_sigset_t mask;
+	int64_t r;
+
+	if (umask) {
+		if (mask_size != sizeof(mask))
+			return -EINVAL;
+		if (get_user(&t->mem, mask, umask))
+			return -EFAULT;
+		signal_set_temp_mask(t, mask);
+	}
+	r = epoll_wait_until(t, epfd, events, max, deadline);
+	if (umask)
+		signal_end_temp_mask(t, r == -EINTR);
+	return r;
+}
+
+SYSCALL6(epoll_pwait, int epfd, uaddr_t events, int max, int timeout_ms, uaddr_t mask,
+	 size_t mask_size)
+{
+	return epoll_pwait_until(t, epfd, events, max, ms_deadline(timeout_ms), mask, mask_size);
+}
+
+SYSCALL6(epoll_pwait2, int epfd, uaddr_t events, int max, uaddr_t timeout, uaddr_t mask,
+	 size_t mask_size)
+{
+	int64_t deadline;
+	int r = deadline_from_user(&t->mem, timeout, &deadline);
+
+	return r ? r : epoll_pwait_until(t, epfd, events, max, deadline, mask, mask_size);
+}
