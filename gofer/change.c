@@ -305,7 +305,9 @@ int change_rename(struct session *s, struct node *olddir, const char *oldname,
 		return r;
 	r = node_pin(s, newdir, &new_hfd);
 	if (r == 0) {
-		r = (int)host_ret(renameat2(old_hfd, oldname, new_hfd, newname, flags));
+		/* Not by the C library: it makes another call of it without flags. */
+		r = (int)host_ret(syscall(SYS_renameat2, old_hfd, oldname, new_hfd,
+					  newname, flags));
 		node_unpin(s, newdir);
 	}
 	node_unpin(s, olddir);

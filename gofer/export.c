@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <linux/magic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/vfs.h>
@@ -118,53 +116,26 @@ static bool type_is_kernel(uint64_t magic)
 	return false;
 }
 
-/*
- * devtmpfs calls itself tmpfs in statfs. /proc/self/mountinfo tells them apart: a line
- * is "id parent major:minor root mountpoint options ... - type source options".
- */
-static bool mount_is_devtmpfs(int mountinfo_hfd, uint64_t mnt_id)
+void gofer_find_dev(struct gofer_config *c)
 {
-	char buf[4096], *line, *end;
-	size_t have = 0;
-	int64_t off = 0;
-	bool found = false;
+	struct statx root, dev;
 
-	while (!found) {
-		ssize_t n = host_pread(mountinfo_hfd, buf + have, sizeof(buf) - 1 - have,
-				       off);
-
-		if (n <= 0)
-			break;
-		off += n;
-		have += (size_t)n;
-		buf[have] = 0;
-		for (line = buf; (end = strchr(line, '\n')); line = end + 1) {
-			const char *type;
-
-			*end = 0;
-			if (strtoull(line, NULL, 10) != mnt_id)
-				continue;
-			type = strstr(line, " - ");
-			return type && !strncmp(type + 3, "devtmpfs ", 9);
-		}
-		have = (size_t)(buf + have - line);
-		if (have == sizeof(buf) - 1)
-			have = 0; /* a line longer than any we look for */
-		memmove(buf, line, have);
-	}
-	return false;
+	if (path_stat(AT_FDCWD, "/", &root) < 0 || path_stat(AT_FDCWD, "/dev", &dev) < 0)
+		return;
+	c->has_dev = root.stx_dev_major != dev.stx_dev_major ||
+		     root.stx_dev_minor != dev.stx_dev_minor;
+	c->dev_major = dev.stx_dev_major;
+	c->dev_minor = dev.stx_dev_minor;
 }
 
-bool export_fs_excluded(struct gofer *g, int hfd, uint64_t mnt_id)
+bool export_fs_excluded(const struct gofer *g, int hfd, const struct statx *st)
 {
 	struct statfs sf;
 
-	if (fstatfs(hfd, &sf) < 0)
+	if (g->has_dev && st->stx_dev_major == g->dev_major &&
+	    st->stx_dev_minor == g->dev_minor)
 		return true;
-	if ((uint64_t)sf.f_type == TMPFS_MAGIC)
-		return g->mountinfo_hfd >= 0 &&
-		       mount_is_devtmpfs(g->mountinfo_hfd, mnt_id);
-	return type_is_kernel((uint64_t)sf.f_type);
+	return fstatfs(hfd, &sf) < 0 || type_is_kernel((uint64_t)sf.f_type);
 }
 
 bool export_fs_watchable(int hfd)
@@ -249,7 +220,6 @@ int gofer_create(const struct gofer_config *config, struct gofer **out)
 	*out = NULL;
 	if (!g)
 		return -ENOMEM;
-	g->mountinfo_hfd = -1;
 	g->exports = mem_calloc(config->n_exports + 1, sizeof(*g->exports));
 	if (!g->exports)
 		goto fail;
@@ -266,9 +236,9 @@ int gofer_create(const struct gofer_config *config, struct gofer **out)
 	g->max_fids = config->max_fids ? config->max_fids : GOFER_MAX_FIDS;
 	g->max_hfds = config->max_hfds ? config->max_hfds
 				       : default_max_hfds(config->n_sessions);
-	/* Before any lock-down: read later, when a tmpfs is first met. */
-	g->mountinfo_hfd =
-		(int)host_ret(open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+	g->has_dev = config->has_dev;
+	g->dev_major = config->dev_major;
+	g->dev_minor = config->dev_minor;
 	*out = g;
 	return 0;
 fail:
@@ -285,8 +255,6 @@ void gofer_free(struct gofer *g)
 		mem_free(g->exports[i].file);
 		mem_free(g->exports[i].name);
 	}
-	if (g->mountinfo_hfd >= 0)
-		close(g->mountinfo_hfd);
 	mem_free(g->exports);
 	mem_free(g);
 }

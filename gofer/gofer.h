@@ -33,11 +33,22 @@ struct gofer_config {
 	unsigned max_hfds;   /* cached descriptors a session; 0: half of RLIMIT_NOFILE */
 	unsigned max_fids;   /* a session; 0: GOFER_MAX_FIDS */
 	unsigned n_sessions; /* how many share RLIMIT_NOFILE; 0: 1 */
+	/* The file system that is /dev on the host, unless it is the root's. */
+	bool has_dev;
+	uint32_t dev_major, dev_minor;
 };
+
+/*
+ * gofer_find_dev - look at /dev, which skip_kernel_fs leaves out: call it while the host
+ * can be seen. (devtmpfs calls itself tmpfs in statfs. It has one instance on a host,
+ * known by its device number; where /dev is a tmpfs filled by somebody, that is meant.)
+ */
+void gofer_find_dev(struct gofer_config *c);
 
 #define GOFER_MAX_FIDS 131072u
 
-/* -EINVAL: a hide path that is not absolute or has ".."; -ENOMEM. */
+/* -EINVAL: a hide path that is not absolute or has "..";
+ * -ENOMEM. */
 int gofer_create(const struct gofer_config *config, struct gofer **out);
 void gofer_free(struct gofer *g);
 

@@ -47,14 +47,15 @@ struct gofer {
 	struct export_root *exports;
 	size_t n_exports;
 	unsigned max_hfds, max_fids;
-	int mountinfo_hfd; /* -1: could not be opened */
+	bool has_dev; /* the host's /dev is a file system of its own, this one */
+	uint32_t dev_major, dev_minor;
 };
 
 struct export_root *export_find(struct gofer *g, const struct p9_str *aname);
 /* The entry for @name among @dir's hidden ones; NULL when nothing is hidden there. */
 const struct hide *hide_find(const struct hide *dir, const char *name);
-/* A mount of @hfd's kind: no host device or process behind it that must not be seen. */
-bool export_fs_excluded(struct gofer *g, int hfd, uint64_t mnt_id);
+/* @hfd is on a file system of the kernel's own: proc, sysfs, devtmpfs... */
+bool export_fs_excluded(const struct gofer *g, int hfd, const struct statx *st);
 /* All changes to the file system pass this kernel, so inotify tells them. */
 bool export_fs_watchable(int hfd);
 

@@ -324,8 +324,8 @@ static int adopt(struct session *s, struct node *dir, const char *name, int *hfd
 	n->excluded = dir->excluded;
 	if (st->stx_mnt_id != dir->mnt_id) {
 		n->watchable = export_fs_watchable(*hfd);
-		n->excluded = dir->export->skip_kernel_fs &&
-			      export_fs_excluded(s->g, *hfd, st->stx_mnt_id);
+		n->excluded =
+			dir->export->skip_kernel_fs && export_fs_excluded(s->g, *hfd, st);
 	}
 	mutex_lock(&s->lock);
 	other = reuse(s, dir, name, st, hfd);

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The seccomp filter, made from the same table that `runsc-c host-syscalls` prints. */
+#include <errno.h>
+#include <seccomp.h>
+#include <stdio.h>
+
+#include "gofer/boot.h"
+#include "sentry/base/host_rules.h"
+
+static int add_rule(scmp_filter_ctx ctx, const struct host_rule *r)
+{
+	struct scmp_arg_cmp cmp[3];
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(r->cond); i++) {
+		const struct host_cond *c = &r->cond[i];
+
+		switch (c->cmp) {
+		case HOST_EQ:
+			cmp[n++] = SCMP_CMP(c->arg, SCMP_CMP_EQ, c->value);
+			break;
+		case HOST_MASKED_EQ:
+			cmp[n++] =
+				SCMP_CMP(c->arg, SCMP_CMP_MASKED_EQ, c->mask, c->value);
+			break;
+		case HOST_LE:
+			cmp[n++] = SCMP_CMP(c->arg, SCMP_CMP_LE, c->value);
+			break;
+		default:
+			break;
+		}
+	}
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, r->nr, n, cmp);
+}
+
+static int add_all(scmp_filter_ctx ctx)
+{
+	for (const struct host_rule *r = gofer_host_rules.rule; r->nr >= 0; r++) {
+		int e = add_rule(ctx, r);
+
+		if (e)
+			return e;
+	}
+	/* Their arguments cannot be checked; the C library has other ways. */
+	if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) ||
+	    seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOMEM), SCMP_SYS(brk), 0))
+		return -EINVAL;
+	return 0;
+}
+
+int filter_install(void)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r;
+
+	if (!ctx)
+		return -ENOMEM;
+	r = add_all(ctx);
+	if (!r)
+		r = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return r;
+}
+
+int print_rules(bool json)
+{
+	const char *sep = "";
+	unsigned n = 0;
+	int last = -1;
+
+	for (const struct host_rule *r = gofer_host_rules.rule; r->nr >= 0; r++) {
+		n += r->nr != last; /* alternatives stand together */
+		last = r->nr;
+	}
+	if (json)
+		printf("\"gofer\":[");
+	else
+		printf("gofer: %u host calls\n", n);
+	for (const struct host_rule *r = gofer_host_rules.rule; r->nr >= 0; r++) {
+		if (json)
+			printf("%s{\"name\":\"%s\",\"args\":\"%s\",\"module\":\"gofer\","
+			       "\"why\":\"%s\"}",
+			       sep, r->name, r->args, r->why);
+		else
+			printf("  %-24s %-40s %-18s %s\n", r->name,
+			       *r->args ? r->args : "any", "gofer", r->why);
+		sep = ",\n";
+	}
+	if (json)
+		printf("]");
+	return fflush(stdout) ? -EIO : 0;
+}
