@@ -4,6 +4,7 @@
 
 #include "sentry/abi/errno.h"
 #include "fs/vfs.h"
+#include "sentry/mm/mm.h"
 #include "sentry/task/task.h"
 #include "sentry/task/user_ns.h"
 
@@ -62,6 +63,24 @@ int cap_apply_set(struct cred *c, uint64_t effective, uint64_t permitted,
 	c->cap_inheritable = inheritable;
 	c->cap_ambient &= permitted & inheritable;
 	return 0;
+}
+
+void task_commit_cred(struct task *t, struct cred *c)
+{
+	const struct cred *old = t->cred;
+
+	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
+	    c->fsgid != old->fsgid || (c->cap_permitted & ~old->cap_permitted)) {
+		if (t->mm) {
+			mutex_lock(&t->mm->lock);
+			t->mm->dumpable = false;
+			mutex_unlock(&t->mm->lock);
+		}
+		mutex_lock(&t->k->tasklist);
+		t->pdeath_signal = 0;
+		mutex_unlock(&t->k->tasklist);
+	}
+	task_set_cred(t, c);
 }
 
 /* The ids of a set-id program, when they exist in the caller's namespace. */

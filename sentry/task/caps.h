@@ -4,6 +4,8 @@
 
 #include "sentry/task/cred.h"
 
+struct task;
+
 #define CAP_BIT(cap) (1ull << (cap))
 
 /* Securebits: each has a lock bit above it. */
@@ -38,3 +40,8 @@ void cap_fix_setfsuid(struct cred *c, const struct cred *old);
  */
 int cap_apply_set(struct cred *c, uint64_t effective, uint64_t permitted,
 		  uint64_t inheritable);
+/*
+ * task_commit_cred - task_set_cred() with what a change of ids or a gain of capabilities
+ * does beside: the process is no longer dumpable, PDEATHSIG is off. Takes @c. Own thread.
+ */
+void task_commit_cred(struct task *t, struct cred *c);
