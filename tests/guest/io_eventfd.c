@@ -65,8 +65,7 @@ TEST(sizes)
 	CHECK_ERRNO(write(fd, buf, 16), EINVAL); /* exactly 8, unlike read */
 	CHECK_EQ(read(fd, buf, 16), 8);
 	CHECK_ERRNO(write(fd, BAD_PTR, 8), EFAULT);
-	CHECK_ERRNO(lseek(fd, 0, SEEK_SET), ESPIPE);
-	CHECK_ERRNO(pread(fd, buf, 8, 0), ESPIPE);
+	CHECK_EQ(lseek(fd, 100, SEEK_SET), 0); /* there is no position to move */
 }
 
 TEST(flags)
