@@ -6,9 +6,10 @@
  *	       queue or a lock of ours
  *   streams   (other 9P clients) whoever holds `rx` reads one message, then lets go
  *
- * One thread more than is busy waits, so that a call that hangs on a slow disk keeps
- * nobody else waiting: the worker that takes the last message in idle company starts
- * another before it goes to work, up to a limit.
+ * On the main channel one thread more than is busy waits, so that a call that hangs on
+ * a slow disk keeps nobody else waiting: the worker that leaves no idle one behind
+ * starts another before it goes to work, up to a limit. Further channels have one
+ * thread each: their client opens as many as it wants calls at a time.
  */
 #include "gofer/internal.h"
 

@@ -35,17 +35,25 @@ static bool is_dots(const char *name)
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
+/* The export's root has no parent that the client may know of. */
+static uint64_t entry_ino(const struct listing *l, const struct entry *e)
+{
+	bool up = !strcmp(e->name, "..") && !l->dir->parent;
+
+	return up ? l->st.stx_ino : e->ino;
+}
+
 static void emit_x(struct listing *l, const struct entry *e)
 {
 	struct p9_xdirent d = {
-		.ino = e->ino,
+		.ino = entry_ino(l, e),
 		.offset = e->off,
 		.type = e->type,
 		.name = p9_str(e->name),
 	};
 	struct statx st;
 
-	if (l->attr && path_stat(l->hfd, e->name, &st) == 0)
+	if (l->attr && !is_dots(e->name) && path_stat(l->hfd, e->name, &st) == 0)
 		d.has_attr = attr_fill(l->s, &st, &d.attr) == 0;
 	p9_xdirent_write(l->w, &d);
 }
@@ -55,13 +63,18 @@ static void emit_plain(struct listing *l, const struct entry *e)
 	struct p9_dirent d = {.offset = e->off, .type = e->type, .name = p9_str(e->name)};
 	struct statx st = l->st;
 
-	st.stx_ino = e->ino;
+	st.stx_ino = entry_ino(l, e);
 	st.stx_mode = (uint16_t)DTTOIF(e->type);
-	/* The export's root has no parent that the client may know of. */
-	if (!strcmp(e->name, "..") && !l->dir->parent)
-		st.stx_ino = l->st.stx_ino;
 	if (attr_qid(l->s, &st, &d.qid) == 0)
 		p9_dirent_write(l->w, &d);
+}
+
+static void emit(struct listing *l, const struct entry *e)
+{
+	if (l->dialect)
+		emit_x(l, e);
+	else
+		emit_plain(l, e);
 }
 
 static bool hidden(struct listing *l, const char *name)
@@ -97,12 +110,8 @@ static int list_some(struct listing *l, struct dir_stream *ds)
 
 		at += get_le16(buf + at + 16);
 		seen++;
-		if (!(l->dialect && is_dots(e.name)) && !hidden(l, e.name)) {
-			if (l->dialect)
-				emit_x(l, &e);
-			else
-				emit_plain(l, &e);
-		}
+		if (!hidden(l, e.name))
+			emit(l, &e);
 		if (l->w->failed) {
 			ds->pos = -1; /* the host is further than the client */
 			return seen;
@@ -143,10 +152,10 @@ static int list_nothing(struct listing *l, uint64_t offset)
 {
 	static const char *const dots[] = {".", ".."};
 
-	for (uint64_t i = offset; i < 2 && !l->dialect; i++) {
+	for (uint64_t i = offset; i < 2; i++) {
 		struct entry e = {l->st.stx_ino, i + 1, DT_DIR, dots[i]};
 
-		emit_plain(l, &e);
+		emit(l, &e);
 	}
 	return 0;
 }

@@ -23,11 +23,13 @@
  * Never a directory's descriptor: it would be a way out of the export.
  *
  * == Channels ==
- * Requests of one channel are served concurrently and answered in any order; tags
- * are the channel's own. Txchannel gives a further channel of the same session
- * (same fids), served by threads on one given CPU: waking a thread on another CPU
- * costs ten times the call itself, so a client uses the channel of the CPU it
- * runs on. Order between requests in flight at the same time is not defined.
+ * Requests of the first channel are served concurrently and answered in any order; tags
+ * are a channel's own. Txchannel gives a further channel of the same session
+ * (same fids), served by one thread on one given CPU: waking a thread on another CPU
+ * costs ten times the call itself, so a client uses a channel of the CPU it runs on,
+ * and as many of them as it has calls at a time. The first channel has a thread more
+ * than it has requests in flight (up to a limit). Order between requests in flight at
+ * the same time is not defined.
  *
  * == Names ==
  * A name is one component: not empty, not ".", without '/' and NUL, at most 255
@@ -416,7 +418,10 @@ struct p9_msg {
 			uint32_t olddir, newdir, flags;
 			struct p9_str oldname, newname;
 		} txrename;
-		/* Needs no open. offset 0 or an entry's; no "." and ".."; empty data: end. */
+		/*
+		 * Needs no open. offset: 0 or an entry's. "." and ".." are there, never with
+		 * attributes. Empty data: the end.
+		 */
 		struct { uint32_t fid; uint64_t offset; uint32_t count, flags; } txreaddir;
 		struct { struct p9_data data; } rxreaddir;
 		/* As getxattr(2): size 0 asks for the length alone; ERANGE if it is larger. */

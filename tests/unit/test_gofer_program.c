@@ -291,7 +291,7 @@ static void test_host_root(void **state)
 	m.txreaddir.fid = 2;
 	m.txreaddir.count = 4096;
 	assert_int_equal(rpc(c, &m), 0);
-	assert_int_equal(c->r.rxreaddir.data.len, 0);
+	assert_true(c->r.rxreaddir.data.len < 100); /* "." and ".." */
 	assert_int_equal(t_xwalk(c, 1, 10, "dev/null", 0, 0), 0);
 	assert_int_equal(c->r.rxwalk.status, ENOENT);
 	assert_int_equal(t_xwalk(c, 1, 20, "sys/kernel", 0, 0), 0);
