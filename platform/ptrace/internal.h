@@ -24,16 +24,17 @@ struct ptrace_platform {
 struct ptrace_ctx {
 	struct exec_ctx base;
 	struct stub_space *space;
-	unsigned cpu;	   /* index into host->cpu */
+	struct stub_pair pair;
+	void *xsave; /* host_xsave_size bytes, for saving and conversion */
 	bool gone;
 	bool step;
-	bool in_syscall;   /* the number stands in orig_rax, rax is not answered yet */
-	bool regs_valid;   /* regs holds what the thread has, or is to get */
-	bool regs_dirty;   /* ... is to get */
+	bool in_syscall; /* the number stands in orig_rax, rax is not answered yet */
+	bool regs_valid; /* regs holds what the thread has, or is to get */
+	bool regs_dirty; /* ... is to get */
 	struct lx_regs regs;
 
 	/* atomic */
-	atomic_int htid;   /* changes in move() */
+	atomic_int htid; /* changes in move() */
 	atomic_bool pending;
 	atomic_bool running;
 };
@@ -64,6 +65,20 @@ int ptrace_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs);
 int ptrace_set_ret(struct exec_ctx *ctx, uint64_t value);
 int ptrace_set_fs_gs(struct exec_ctx *ctx, uint64_t fs_base, uint64_t gs_base);
 
+/* fpu.c */
+int ptrace_get_fpu(struct exec_ctx *ctx, void *xsave);
+int ptrace_set_fpu(struct exec_ctx *ctx, const void *xsave);
+int ptrace_reset_fpu(struct exec_ctx *ctx);
+
+/* fault.c: the rest of *f, whose signal the thread is about to get */
+int ptrace_fault_detail(struct ptrace_ctx *c, struct exit_fault *f);
+
+/* word.c */
+int ptrace_load32(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value);
+int ptrace_store32(struct exec_ctx *ctx, uaddr_t addr, uint32_t value);
+int ptrace_cmpxchg32(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,
+		     uint32_t desired, uint32_t *old);
+
 /* run.c */
 int ptrace_switch_to(struct exec_ctx *ctx, struct exit_info *info);
 void ptrace_interrupt(struct exec_ctx *ctx);
@@ -71,4 +86,7 @@ int ptrace_set_step(struct exec_ctx *ctx, bool on);
 
 /* thread.c */
 int ptrace_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx **out);
+int ptrace_move(struct exec_ctx *ctx, struct addr_space *to);
+int ptrace_set_affinity(struct exec_ctx *ctx, const void *cpuset, size_t size);
+int64_t ptrace_cpu_time(struct exec_ctx *ctx);
 void ptrace_release(struct exec_ctx *ctx);

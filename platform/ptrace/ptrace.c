@@ -40,7 +40,8 @@ static int ptrace_init(const struct platform_config *config, struct platform **o
 
 static int ptrace_as_create(struct platform *p, struct addr_space **out)
 {
-	return stub_space_create(container_of(p, struct ptrace_platform, base)->host, p, out);
+	return stub_space_create(container_of(p, struct ptrace_platform, base)->host, p,
+				 out);
 }
 
 static int ptrace_thread_start(struct platform *p)

@@ -42,11 +42,13 @@ int ptrace_regs_load(struct ptrace_ctx *c)
 
 int ptrace_regs_flush(struct ptrace_ctx *c)
 {
+	struct lx_regs regs = c->regs;
 	int r;
 
 	if (!c->regs_dirty)
 		return 0;
-	r = ptrace_req(PTRACE_SETREGS, ptrace_htid(c), 0, (uint64_t)&c->regs);
+	regs.orig_rax = UINT64_MAX; /* not in a call: the host has nothing to restart */
+	r = ptrace_req(PTRACE_SETREGS, ptrace_htid(c), 0, (uint64_t)&regs);
 	if (r < 0)
 		return ptrace_failed(c, r);
 	c->regs_dirty = false;
@@ -96,7 +98,6 @@ int ptrace_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs)
 	c->regs.fs = legal_selector(regs->fs);
 	c->regs.gs = legal_selector(regs->gs);
 	c->regs.eflags |= EFLAGS_IF;
-	c->regs.orig_rax = UINT64_MAX;
 	c->regs_valid = c->regs_dirty = true;
 	c->in_syscall = false;
 	return 0;
@@ -119,7 +120,8 @@ int ptrace_set_ret(struct exec_ctx *ctx, uint64_t value)
 		if (r < 0)
 			return ptrace_failed(c, r);
 	}
-	r = ptrace_req(PTRACE_POKEUSER, ptrace_htid(c), offsetof(struct lx_regs, rax), value);
+	r = ptrace_req(PTRACE_POKEUSER, ptrace_htid(c), offsetof(struct lx_regs, rax),
+		       value);
 	return r < 0 ? ptrace_failed(c, r) : 0;
 }
 

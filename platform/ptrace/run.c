@@ -21,7 +21,8 @@ static int syscall_exit(struct ptrace_ctx *c)
 {
 	struct ptrace_syscall_info si;
 	struct ctx_syscall *sc = &c->base.sc;
-	int r = ptrace_req(PTRACE_GET_SYSCALL_INFO, ptrace_htid(c), sizeof(si), (uint64_t)&si);
+	int r = ptrace_req(PTRACE_GET_SYSCALL_INFO, ptrace_htid(c), sizeof(si),
+			   (uint64_t)&si);
 
 	if (r < 0) {
 		ptrace_failed(c, r);
@@ -78,7 +79,7 @@ static int signal_exit(struct ptrace_ctx *c, int signo, struct exit_info *info)
 	info->fault.signo = si.si_signo;
 	info->fault.si_code = si.si_code;
 	info->fault.addr = (uaddr_t)si.si_addr;
-	return EXIT_FAULT;
+	return ptrace_fault_detail(c, &info->fault) ? EXIT_GONE : EXIT_FAULT;
 }
 
 static int stop_exit(struct ptrace_ctx *c, int status, struct exit_info *info)
@@ -90,29 +91,38 @@ static int stop_exit(struct ptrace_ctx *c, int status, struct exit_info *info)
 	return signal_exit(c, WSTOPSIG(status), info);
 }
 
+/* One resumption, up to the stop that ends it. -ESRCH: gone. */
+static int resume(struct ptrace_ctx *c, int *status)
+{
+	int r;
+
+	c->regs_valid = c->in_syscall = false;
+	stub_pair_enter(c->space->host, &c->pair);
+	r = ptrace_req(c->step ? PTRACE_SYSEMU_SINGLESTEP : PTRACE_SYSEMU, ptrace_htid(c),
+		       0, 0);
+	r = r < 0 ? ptrace_failed(c, r) : ptrace_wait(c, status);
+	stub_pair_leave(&c->pair);
+	return r;
+}
+
 int ptrace_switch_to(struct exec_ctx *ctx, struct exit_info *info)
 {
 	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
-	const int how = c->step ? PTRACE_SYSEMU_SINGLESTEP : PTRACE_SYSEMU;
 	int r, status, reason = -1;
 
 	*info = (struct exit_info){0};
 	if (c->gone || ptrace_regs_flush(c))
 		return EXIT_GONE;
 	while (reason < 0) {
-		/* interrupt() writes pending, then reads running: one of us sees the other. */
+		/* interrupt() writes pending, then reads running: one of us sees the
+		 * other. */
 		atomic_store(&c->running, true);
-		if (atomic_load_explicit(&c->pending, memory_order_relaxed)) {
+		if (atomic_load(&c->pending)) {
 			atomic_store(&c->running, false);
 			atomic_store(&c->pending, false);
 			return EXIT_INTERRUPT;
 		}
-		c->regs_valid = c->in_syscall = false;
-		r = ptrace_req(how, ptrace_htid(c), 0, 0);
-		if (r < 0)
-			ptrace_failed(c, r);
-		else
-			r = ptrace_wait(c, &status);
+		r = resume(c, &status);
 		atomic_store_explicit(&c->running, false, memory_order_release);
 		if (r < 0)
 			return EXIT_GONE;

@@ -3,9 +3,11 @@
  * Guest threads: born in the guest process by order, untraced and parked; seized by
  * the Sentry thread that will run them. Only the tracer may ask anything of them.
  */
+#include <elf.h>
 #include <errno.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,7 +25,8 @@ int ptrace_wait(struct ptrace_ctx *c, int *status)
 	int r;
 
 	do {
-		r = (int)host_ret(syscall(SYS_wait4, ptrace_htid(c), status, __WALL, NULL));
+		r = (int)host_ret(
+			syscall(SYS_wait4, ptrace_htid(c), status, __WALL, NULL));
 	} while (r == -EINTR);
 	if (r < 0 || !WIFSTOPPED(*status)) {
 		c->gone = true;
@@ -46,8 +49,7 @@ int ptrace_failed(struct ptrace_ctx *c, int r)
 /* Creation and seizure under one lock: the only untraced thread is then the one meant. */
 static int thread_start(struct ptrace_ctx *c, struct stub_space *s)
 {
-	const uint64_t options =
-		PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD;
+	const uint64_t options = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD;
 	const uint64_t no_signals = 0;
 	int r, htid, status;
 
@@ -82,48 +84,102 @@ static void thread_end(struct ptrace_ctx *c)
 		ptrace_failed(c, -ESRCH);
 }
 
-static void pair(struct ptrace_ctx *c)
-{
-	int cpu = c->space->host->cpu[c->cpu];
-
-	host_set_cpu(0, cpu);
-	host_set_cpu(ptrace_htid(c), cpu);
-}
-
 static const struct ctx_ops ptrace_ctx_ops = {
 	.switch_to = ptrace_switch_to,
 	.interrupt = ptrace_interrupt,
 	.get_regs = ptrace_get_regs,
 	.set_regs = ptrace_set_regs,
 	.set_ret = ptrace_set_ret,
+	.get_fpu = ptrace_get_fpu,
+	.set_fpu = ptrace_set_fpu,
+	.reset_fpu = ptrace_reset_fpu,
 	.set_fs_gs = ptrace_set_fs_gs,
 	.set_step = ptrace_set_step,
+	.load32 = ptrace_load32,
+	.store32 = ptrace_store32,
+	.cmpxchg32 = ptrace_cmpxchg32,
+	.move = ptrace_move,
+	.set_affinity = ptrace_set_affinity,
+	.cpu_time = ptrace_cpu_time,
 	.release = ptrace_release,
 };
 
 int ptrace_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx **out)
 {
 	struct stub_host *host = container_of(p, struct ptrace_platform, base)->host;
-	struct ptrace_ctx *c = mem_zalloc(sizeof(*c));
+	AUTO_FREE struct ptrace_ctx *c = mem_zalloc(sizeof(*c));
+	AUTO_FREE void *xsave = mem_zalloc(host->host_xsave_size);
 	int r;
 
 	*out = NULL;
-	if (!c)
+	if (!c || !xsave)
 		return -ENOMEM;
 	c->space = stub_space_of(as);
-	c->cpu = stub_cpu_choose(host);
 	r = thread_start(c, c->space);
-	if (r) {
-		stub_cpu_leave(host, c->cpu);
-		mem_free(c);
+	if (r)
 		return r;
-	}
 	c->base.ops = &ptrace_ctx_ops;
 	c->base.as = as_get(as);
+	c->xsave = TAKE_PTR(xsave);
 	ptrace_regs_fresh(c);
-	pair(c);
-	*out = &c->base;
+	stub_pair_init(host, &c->pair, ptrace_htid(c));
+	*out = &TAKE_PTR(c)->base;
 	return 0;
+}
+
+/*
+ * A thread cannot change its memory: another one, in the other space, takes over
+ * registers and FPU. On failure nothing has changed.
+ */
+int ptrace_move(struct exec_ctx *ctx, struct addr_space *to)
+{
+	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
+	struct stub_host *host = c->space->host;
+	struct ptrace_ctx fresh = {.space = stub_space_of(to)};
+	struct iovec xsave = {c->xsave, host->host_xsave_size};
+	int r;
+
+	r = ptrace_regs_load(c);
+	if (!r)
+		r = ptrace_failed(c, ptrace_req(PTRACE_GETREGSET, ptrace_htid(c),
+						NT_X86_XSTATE, (uint64_t)&xsave));
+	if (!r)
+		r = thread_start(&fresh, fresh.space);
+	if (r)
+		return r;
+	r = ptrace_failed(&fresh, ptrace_req(PTRACE_SETREGSET, ptrace_htid(&fresh),
+					     NT_X86_XSTATE, (uint64_t)&xsave));
+	if (r) {
+		thread_end(&fresh);
+		return r;
+	}
+	fresh.regs = c->regs;
+	thread_end(c);
+	as_get(to);
+	as_put(ctx->as);
+	ctx->as = to;
+	c->space = fresh.space;
+	c->gone = false;
+	c->regs = fresh.regs;
+	c->regs_valid = c->regs_dirty = true;
+	c->in_syscall = false;
+	atomic_store(&c->htid, ptrace_htid(&fresh));
+	stub_pair_init(host, &c->pair, ptrace_htid(c));
+	return 0;
+}
+
+int ptrace_set_affinity(struct exec_ctx *ctx, const void *cpuset, size_t size)
+{
+	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
+
+	return stub_pair_restrict(c->space->host, &c->pair, cpuset, size);
+}
+
+int64_t ptrace_cpu_time(struct exec_ctx *ctx)
+{
+	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
+
+	return stub_thread_cpu_ns(c->space, ptrace_htid(c));
 }
 
 void ptrace_release(struct exec_ctx *ctx)
@@ -131,7 +187,7 @@ void ptrace_release(struct exec_ctx *ctx)
 	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
 
 	thread_end(c);
-	stub_cpu_leave(c->space->host, c->cpu);
 	as_put(ctx->as);
+	mem_free(c->xsave);
 	mem_free(c);
 }

@@ -1,33 +1,117 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Which CPU. Waking a thread on another CPU costs ten times a switch on one, so a
- * Sentry thread and its guest thread share a CPU, and the helper comes to whoever
- * gives an order.
+ * Sentry thread and its guest thread share a CPU (a pair), and the helper comes to
+ * whoever gives an order.
+ *
+ * What counts as a CPU's load is the number of pairs that run guest code there now: a
+ * shell that waits for its child is none. So a child stays beside its parent until both
+ * want to compute; then the one that enters guest code second moves away, at most
+ * once in MOVE_INTERVAL_NS, because moving costs as much as fifty calls.
  */
+#include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "platform/stub/stub.h"
+#include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 
-unsigned stub_cpu_choose(struct stub_host *host)
+#define MOVE_INTERVAL_NS (10 * NSEC_PER_MSEC)
+
+int stub_cpus_init(struct stub_host *host)
 {
-	unsigned best = 0, least = UINT32_MAX;
+	cpu_set_t set;
+	unsigned n = 0;
+	int r = (int)host_ret(sched_getaffinity(0, sizeof(set), &set));
+
+	if (r < 0)
+		return r;
+	host->n_cpus = (unsigned)CPU_COUNT(&set);
+	host->cpu = aligned_alloc(_Alignof(struct stub_cpu),
+				  host->n_cpus * sizeof(*host->cpu));
+	if (!host->cpu)
+		return -ENOMEM;
+	memset(host->cpu, 0, host->n_cpus * sizeof(*host->cpu));
+	for (int c = 0; c < CPU_SETSIZE; c++)
+		if (CPU_ISSET(c, &set))
+			host->cpu[n++].number = c;
+	return 0;
+}
+
+static unsigned load_of(struct stub_cpu *cpu)
+{
+	return atomic_load_explicit(&cpu->running, memory_order_relaxed);
+}
+
+static bool may_use(const struct stub_pair *p, int cpu)
+{
+	return !p->restricted || CPU_ISSET(cpu, &p->allowed);
+}
+
+/* The least loaded CPU the pair may use; its own, or the caller's, when none is better.
+ */
+static struct stub_cpu *choose(struct stub_host *host, struct stub_pair *p, int near)
+{
+	struct stub_cpu *best = NULL;
 
 	for (unsigned i = 0; i < host->n_cpus; i++) {
-		unsigned n = atomic_load_explicit(&host->pairs[i], memory_order_relaxed);
+		struct stub_cpu *c = &host->cpu[i];
 
-		if (n < least) {
-			least = n;
-			best = i;
-		}
+		if (!may_use(p, c->number))
+			continue;
+		if (!best || load_of(c) < load_of(best) ||
+		    (load_of(c) == load_of(best) && c->number == near))
+			best = c;
 	}
-	atomic_fetch_add_explicit(&host->pairs[best], 1, memory_order_relaxed);
 	return best;
 }
 
-void stub_cpu_leave(struct stub_host *host, unsigned index)
+static void settle(struct stub_pair *p, struct stub_cpu *cpu)
 {
-	atomic_fetch_sub_explicit(&host->pairs[index], 1, memory_order_relaxed);
+	p->cpu = cpu;
+	p->moved_ns = clock_mono_ns();
+	host_set_cpu(0, cpu->number);
+	host_set_cpu(p->htid, cpu->number);
+}
+
+void stub_pair_init(struct stub_host *host, struct stub_pair *p, int htid)
+{
+	p->htid = htid;
+	settle(p, choose(host, p, p->cpu ? p->cpu->number : sched_getcpu()));
+}
+
+int stub_pair_restrict(struct stub_host *host, struct stub_pair *p, const void *cpuset,
+		       size_t size)
+{
+	struct stub_pair wish = {.restricted = true};
+	struct stub_cpu *cpu;
+
+	for (size_t i = 0; i < CPU_SETSIZE && i < size * 8; i++)
+		if (((const uint8_t *)cpuset)[i / 8] >> (i % 8) & 1)
+			CPU_SET(i, &wish.allowed);
+	cpu = choose(host, &wish, p->cpu->number);
+	if (!cpu)
+		return -EINVAL;
+	p->restricted = true;
+	p->allowed = wish.allowed;
+	if (!may_use(p, p->cpu->number))
+		settle(p, cpu);
+	return 0;
+}
+
+void stub_pair_balance(struct stub_host *host, struct stub_pair *p)
+{
+	struct stub_cpu *cpu;
+
+	if (clock_mono_ns() - p->moved_ns < MOVE_INTERVAL_NS)
+		return;
+	cpu = choose(host, p, p->cpu->number);
+	if (load_of(cpu) < load_of(p->cpu))
+		settle(p, cpu);
+	else
+		p->moved_ns = clock_mono_ns();
 }
 
 void stub_cpu_follow(struct stub_space *s)

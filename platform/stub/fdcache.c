@@ -33,9 +33,11 @@ static const uaddr_t scratch = STUB_SCRATCH + SCRATCH_MSG;
 static void put_receive(struct stub_order *o)
 {
 	struct receive rx = {
-		.msg = {.msg_iov = (struct iovec *)(scratch + offsetof(struct receive, iov)),
+		.msg = {.msg_iov =
+				(struct iovec *)(scratch + offsetof(struct receive, iov)),
 			.msg_iovlen = 1,
-			.msg_control = (void *)(scratch + offsetof(struct receive, control)),
+			.msg_control =
+				(void *)(scratch + offsetof(struct receive, control)),
 			.msg_controllen = sizeof(rx.control)},
 		.iov = {(void *)(scratch + offsetof(struct receive, byte)), 1},
 	};
@@ -58,6 +60,8 @@ static void drain(struct stub_host *host)
 }
 
 /* Into the lowest free number, which is STUB_FD_FIRST + @i. */
+static int transfer(struct stub_space *s, int hfd, unsigned i) MUST_HOLD(s->lock);
+
 static int transfer(struct stub_space *s, int hfd, unsigned i)
 {
 	struct stub_host *host = s->host;
@@ -73,7 +77,8 @@ static int transfer(struct stub_space *s, int hfd, unsigned i)
 	put_receive(s->order);
 	stub_order_add(s, STUB_OP_COPY, scratch, STUB_ORDER + ORDER_DATA,
 		       sizeof(struct receive), 0, 0, 0);
-	stub_order_add(s, SYS_recvmsg, STUB_FD_SOCKET, scratch, MSG_CMSG_CLOEXEC, 0, 0, 0);
+	stub_order_add(s, SYS_recvmsg, STUB_FD_SOCKET, scratch, MSG_CMSG_CLOEXEC, 0, 0,
+		       0);
 	stub_order_add(s, SYS_fcntl, stub_fd, F_GETFD, 0, 0, 0, 0);
 	r = stub_order_run(s, NULL);
 	if (r)
@@ -94,6 +99,8 @@ static unsigned oldest(const struct stub_space *s)
 			best = i;
 	return best;
 }
+
+static void close_at(struct stub_space *s, unsigned i) MUST_HOLD(s->lock);
 
 static void close_at(struct stub_space *s, unsigned i)
 {

@@ -23,23 +23,28 @@
 #include "platform/stub/stub.h"
 #include "sentry/base/host_rules.h"
 
-#define GUEST(i)    {(i), HOST_LE, STUB_BASE - 1, 0}
-#define IS(i, v)    {(i), HOST_EQ, (v), 0}
-#define BITS(i, v)  {(i), HOST_MASKED_EQ, (v), (v)}
+/* clang-format off */
+#define GUEST(i)   {(i), HOST_LE, STUB_BASE - 1, 0}
+#define IS(i, v)   {(i), HOST_EQ, (v), 0}
+#define BITS(i, v) {(i), HOST_MASKED_EQ, (v), (v)}
 #define RULE(call, args, why, ...) {SYS_##call, #call, {__VA_ARGS__}, args, why}
+/* clang-format on */
 
 /* In the order of their frequency: the filter tries them in turn. */
 static const struct host_rule rules[] = {
 	RULE(pwrite64, "4 bytes into the order pages", "report an order done",
 	     IS(0, STUB_FD_PAGES), IS(2, 4)),
-	RULE(futex, "FUTEX_WAIT, FUTEX_WAKE", "wait for orders", {1, HOST_LE, FUTEX_WAKE, 0}),
-	RULE(mmap, "MAP_FIXED at a guest address", "guest memory", GUEST(0), BITS(3, MAP_FIXED)),
+	RULE(futex, "FUTEX_WAIT, FUTEX_WAKE", "wait for orders",
+	     {1, HOST_LE, FUTEX_WAKE, 0}),
+	RULE(mmap, "MAP_FIXED at a guest address", "guest memory", GUEST(0),
+	     BITS(3, MAP_FIXED)),
 	RULE(munmap, "a guest address", "guest memory", GUEST(0)),
 	RULE(mprotect, "a guest address", "guest memory", GUEST(0)),
 	RULE(madvise, "a guest address", "guest memory", GUEST(0)),
 	RULE(mremap, "guest addresses", "guest memory", GUEST(0), GUEST(4)),
 	RULE(clone, "a thread", "guest threads", IS(0, STUB_CLONE_THREAD)),
-	RULE(clone, "a process, the Sentry's child", "guest fork", IS(0, STUB_CLONE_PROCESS)),
+	RULE(clone, "a process, the Sentry's child", "guest fork",
+	     IS(0, STUB_CLONE_PROCESS)),
 	RULE(mmap, "the order page, read-only", "a new process takes its own page",
 	     IS(0, STUB_ORDER), IS(1, PAGE_SIZE), IS(2, PROT_READ)),
 	RULE(prctl, "PR_SET_PDEATHSIG", "die with the Sentry", IS(0, PR_SET_PDEATHSIG)),
@@ -65,7 +70,8 @@ struct program {
 
 static void emit(struct program *p, unsigned code, unsigned k, unsigned jt, unsigned jf)
 {
-	p->insn[p->n++] = (struct sock_filter){(uint16_t)code, (uint8_t)jt, (uint8_t)jf, k};
+	p->insn[p->n++] =
+		(struct sock_filter){(uint16_t)code, (uint8_t)jt, (uint8_t)jf, k};
 }
 
 static void load(struct program *p, unsigned field)

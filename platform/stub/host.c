@@ -3,7 +3,6 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +22,8 @@
 #define XFEATURE_PKRU 9
 #define XFEATURES_AMX (3ull << 17) /* needs a permission that guests never get */
 
-extern const char stub_text_start[], stub_park[], stub_exit[], stub_handler[], stub_load[],
-	stub_store[], stub_cmpxchg[];
+extern const char stub_text_start[], stub_park[], stub_exit[], stub_handler[],
+	stub_load[], stub_store[], stub_cmpxchg[];
 
 static uaddr_t label(const char *p)
 {
@@ -72,8 +71,8 @@ static int init_pages(struct stub_host *host)
 		return host->pages;
 	r = host_ftruncate(host->pages, (int64_t)size);
 	if (!r)
-		r = host_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, host->pages, 0,
-			      &p);
+		r = host_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, host->pages,
+			      0, &p);
 	if (r)
 		return r;
 	host->orders = p;
@@ -118,32 +117,13 @@ static int init_fpu(struct stub_host *host)
 	if (!image)
 		return -ENOMEM;
 	memset(image, 0, host->host_xsave_size);
-	memcpy(image, &(uint16_t){0x37f}, 2);	   /* FCW */
+	memcpy(image, &(uint16_t){0x37f}, 2);	    /* FCW */
 	memcpy(image + 24, &(uint32_t){0x1f80}, 4); /* MXCSR */
 	if (pkru_at) {
 		memcpy(image + 512, &(uint64_t){1ull << XFEATURE_PKRU}, 8);
 		memcpy(image + pkru_at, &pkru, 4);
 	}
 	host->fresh_xsave = image;
-	return 0;
-}
-
-static int init_cpus(struct stub_host *host)
-{
-	cpu_set_t set;
-	int r = (int)host_ret(sched_getaffinity(0, sizeof(set), &set));
-
-	if (r < 0)
-		return r;
-	host->n_cpus = (unsigned)CPU_COUNT(&set);
-	host->cpu = mem_calloc(host->n_cpus, sizeof(int));
-	host->pairs = mem_calloc(host->n_cpus, sizeof(atomic_uint));
-	if (!host->cpu || !host->pairs)
-		return -ENOMEM;
-	for (int c = 0, n = 0; c < CPU_SETSIZE; c++)
-		if (CPU_ISSET(c, &set))
-			host->cpu[n++] = c;
-	host->limits.n_cpus = host->n_cpus;
 	return 0;
 }
 
@@ -200,8 +180,7 @@ static void host_free(struct stub_host *host)
 		if (host->sock[i] >= 0)
 			host_close(host->sock[i]);
 	mem_free(host->used);
-	mem_free(host->cpu);
-	mem_free(host->pairs);
+	free(host->cpu);
 	free(host->fresh_xsave);
 	mutex_destroy(&host->transfer);
 	mutex_destroy(&host->lock);
@@ -233,12 +212,13 @@ int stub_host_init(const struct platform_config *config, struct stub_host **out)
 	mutex_init(&host->transfer, LOCK_LEAF);
 	r = init_fpu(host);
 	if (!r)
-		r = init_cpus(host);
+		r = stub_cpus_init(host);
 	if (!r)
 		r = init_pages(host);
 	if (!r)
 		r = host_socketpair(SOCK_SEQPACKET, host->sock);
 	if (!r) {
+		host->limits.n_cpus = host->n_cpus;
 		init_vdso(host);
 		r = stub_template_create(host, &host->template);
 	}

@@ -26,7 +26,7 @@
 
 #define STUB_TEXT_SIZE	  0x1000
 #define STUB_SCRATCH_SIZE 0x1000
-#define STUB_FRAME_SIZE	  0x8000 /* a frame with AVX-512 state takes 3.5 KB, with AMX 11 KB */
+#define STUB_FRAME_SIZE	  0x8000 /* AVX-512 state takes 3.5 KB, AMX 11 KB */
 
 /* Descriptors of every stub: the order pages, and the end of the socket pair. */
 #define STUB_FD_PAGES  0
@@ -34,28 +34,28 @@
 #define STUB_FD_FIRST  2 /* donated descriptors start here */
 
 /* Offsets in struct stub_order. */
-#define ORDER_SEQ      0
-#define ORDER_N	       4
-#define ORDER_DONE     8
-#define ORDER_ERR      12
-#define ORDER_ERR_AT   16
-#define ORDER_PID      20
-#define ORDER_PPID     24
-#define ORDER_PAGE_OFF 32
-#define ORDER_DATA     64
+#define ORDER_SEQ	0
+#define ORDER_N		4
+#define ORDER_DONE	8
+#define ORDER_ERR	12
+#define ORDER_ERR_AT	16
+#define ORDER_PID	20
+#define ORDER_PPID	24
+#define ORDER_PAGE_OFF	32
+#define ORDER_DATA	64
 #define ORDER_DATA_SIZE 448
-#define ORDER_OPS      512
-#define ORDER_MAX_OPS  16
-#define ORDER_OP_SIZE  64
+#define ORDER_OPS	512
+#define ORDER_MAX_OPS	16
+#define ORDER_OP_SIZE	64
 
 /* Not a system call: copy args[2] bytes from args[1] to args[0]. */
 #define STUB_OP_COPY 0x10000
 
 /* In the scratch page. */
-#define SCRATCH_PID    0  /* child's tid, by CLONE_CHILD_SETTID */
-#define SCRATCH_TID    8  /* what clone() returned */
-#define SCRATCH_MSG    64 /* msghdr and buffers of recvmsg */
-#define SCRATCH_VEC    1024 /* mincore() result */
+#define SCRATCH_PID 0	 /* child's tid, by CLONE_CHILD_SETTID */
+#define SCRATCH_TID 8	 /* what clone() returned */
+#define SCRATCH_MSG 64	 /* msghdr and buffers of recvmsg */
+#define SCRATCH_VEC 1024 /* mincore() result */
 
 #define STUB_MAX_ERRNO 133 /* larger ones are reported as this */
 
@@ -69,15 +69,19 @@ struct stub_op {
 	uint64_t spare;
 };
 
-/* One page. Written by the Sentry, but for the marked words. */
+/*
+ * One page. The Sentry writes it, but for done, err, err_at and pid, which are the
+ * helper's. An order stands here while seq != done; the helper sleeps on seq, the
+ * Sentry on done.
+ */
 struct stub_order {
-	atomic_uint seq;   /* an order stands here when seq != done; the helper sleeps on it */
-	uint32_t n;	   /* operations; they run in turn until one fails */
-	atomic_uint done;  /* helper: seq of the last order done; the Sentry sleeps on it */
-	uint32_t err;	   /* helper: errno of the operation that failed ... */
-	uint32_t err_at;   /* helper: ... and its index */
-	uint32_t pid;	   /* helper: its own, once at birth */
-	uint32_t ppid;	   /* the Sentry's: who else is the parent means it has died */
+	atomic_uint seq;
+	uint32_t n;	   /* operations: they run in turn until one fails */
+	atomic_uint done;  /* seq of the last order done */
+	uint32_t err;	   /* errno of the operation that failed, 0: none */
+	uint32_t err_at;   /* its index */
+	uint32_t pid;	   /* of this process, written at birth */
+	uint32_t ppid;	   /* the Sentry: any other parent means it has died */
 	uint32_t spare;
 	uint64_t page_off; /* of this page in the file */
 	uint64_t spare2[3];

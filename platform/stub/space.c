@@ -38,8 +38,8 @@ static int order1(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uint6
 	return r;
 }
 
-static int space_map_anon(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot,
-			  unsigned flags)
+static int space_map_anon(struct addr_space *as, uaddr_t addr, uint64_t size,
+			  unsigned prot, unsigned flags)
 {
 	struct stub_space *s = stub_space_of(as);
 	unsigned f = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
@@ -51,8 +51,9 @@ static int space_map_anon(struct addr_space *as, uaddr_t addr, uint64_t size, un
 	return order1(s, SYS_mmap, addr, size, prot, f, (uint64_t)-1, 0);
 }
 
-static int space_map_file(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot,
-			  unsigned flags, int hfd, uint64_t off, uint64_t key)
+static int space_map_file(struct addr_space *as, uaddr_t addr, uint64_t size,
+			  unsigned prot, unsigned flags, int hfd, uint64_t off,
+			  uint64_t key)
 {
 	struct stub_space *s = stub_space_of(as);
 	unsigned f = MAP_FIXED | (flags & AS_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE);
@@ -80,7 +81,8 @@ static int space_unmap(struct addr_space *as, uaddr_t addr, uint64_t size)
 	return order1(s, SYS_munmap, addr, size, 0, 0, 0, 0);
 }
 
-static int space_protect(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot)
+static int space_protect(struct addr_space *as, uaddr_t addr, uint64_t size,
+			 unsigned prot)
 {
 	struct stub_space *s = stub_space_of(as);
 
@@ -89,8 +91,8 @@ static int space_protect(struct addr_space *as, uaddr_t addr, uint64_t size, uns
 	return order1(s, SYS_mprotect, addr, size, prot, 0, 0, 0);
 }
 
-static int space_move(struct addr_space *as, uaddr_t old, uint64_t old_size, uaddr_t new_addr,
-		      uint64_t new_size, bool keep_old)
+static int space_move(struct addr_space *as, uaddr_t old, uint64_t old_size,
+		      uaddr_t new_addr, uint64_t new_size, bool keep_old)
 {
 	struct stub_space *s = stub_space_of(as);
 	unsigned f = MREMAP_MAYMOVE | MREMAP_FIXED;
@@ -131,7 +133,8 @@ static void space_forget(struct addr_space *as, uint64_t key)
 
 /* --- copies --------------------------------------------------------------- */
 
-static ssize_t transfer(struct addr_space *as, void *mine, uaddr_t theirs, size_t n, bool out)
+static ssize_t transfer(struct addr_space *as, void *mine, uaddr_t theirs, size_t n,
+			bool out)
 {
 	struct stub_space *s = stub_space_of(as);
 	const uaddr_t end = s->host->limits.max_addr;
@@ -155,7 +158,8 @@ static ssize_t space_copy_in(struct addr_space *as, void *dst, uaddr_t src, size
 	return transfer(as, dst, src, n, false);
 }
 
-static ssize_t space_copy_out(struct addr_space *as, uaddr_t dst, const void *src, size_t n)
+static ssize_t space_copy_out(struct addr_space *as, uaddr_t dst, const void *src,
+			      size_t n)
 {
 	return transfer(as, (void *)src, dst, n, true);
 }
@@ -213,20 +217,25 @@ static void space_release(struct addr_space *as)
  * that guests can write: good only for looking whether the child has died at birth.
  */
 static int clone_process(struct stub_space *parent, struct stub_space *child)
+	MUST_HOLD(parent->lock);
+
+static int clone_process(struct stub_space *parent, struct stub_space *child)
 {
 	uint32_t hint = 0;
 	int r;
 
-	stub_order_add(parent, SYS_clone, STUB_CLONE_PROCESS, 0, 0, STUB_SCRATCH + SCRATCH_PID,
-		       0, child->order->page_off);
+	stub_order_add(parent, SYS_clone, STUB_CLONE_PROCESS, 0, 0,
+		       STUB_SCRATCH + SCRATCH_PID, 0, child->order->page_off);
 	r = stub_order_run(parent, NULL);
 	if (r)
 		return r;
-	if (atomic_load_explicit(&child->order->done, memory_order_acquire) != child->seq) {
+	if (atomic_load_explicit(&child->order->done, memory_order_acquire) !=
+	    child->seq) {
 		struct iovec here = {&hint, sizeof(hint)};
 		struct iovec there = {(void *)(STUB_SCRATCH + SCRATCH_TID), sizeof(hint)};
 
-		if (process_vm_readv(parent->hpid, &here, 1, &there, 1, 0) != sizeof(hint))
+		if (process_vm_readv(parent->hpid, &here, 1, &there, 1, 0) !=
+		    sizeof(hint))
 			hint = 0;
 		r = stub_order_wait(child->order, child->seq, (int)hint);
 		if (r)
@@ -236,7 +245,11 @@ static int clone_process(struct stub_space *parent, struct stub_space *child)
 	return 0;
 }
 
-static int fork_locked(struct stub_space *parent, struct platform *p, struct addr_space **out)
+static int fork_locked(struct stub_space *parent, struct platform *p,
+		       struct addr_space **out) MUST_HOLD(parent->lock);
+
+static int fork_locked(struct stub_space *parent, struct platform *p,
+		       struct addr_space **out)
 {
 	struct stub_space *child = mem_zalloc(sizeof(*child));
 	unsigned slot;
@@ -286,7 +299,8 @@ int stub_space_create(struct stub_host *host, struct platform *p, struct addr_sp
 
 int stub_thread_create(struct stub_space *s, int *htid)
 {
-	struct iovec here, there = {(void *)(STUB_SCRATCH + SCRATCH_TID), sizeof(uint32_t)};
+	struct iovec here,
+		there = {(void *)(STUB_SCRATCH + SCRATCH_TID), sizeof(uint32_t)};
 	uint32_t tid = 0;
 	int r;
 
@@ -318,5 +332,6 @@ const struct as_ops stub_as_ops = {
 	.copy_in = space_copy_in,
 	.copy_out = space_copy_out,
 	.forget = space_forget,
+	.usage = stub_space_usage,
 	.release = space_release,
 };

@@ -44,6 +44,21 @@ struct stub_labels {
 	uaddr_t park, exit, handler, load, store, cmpxchg;
 };
 
+/* A host CPU, alone on its cache line. */
+struct stub_cpu {
+	_Alignas(64) int number;
+	atomic_uint running; /* pairs that run guest code there now */
+};
+
+/* A guest thread and its Sentry thread, whose alone this is. */
+struct stub_pair {
+	struct stub_cpu *cpu;
+	int htid;
+	bool restricted; /* to `allowed` */
+	cpu_set_t allowed;
+	int64_t moved_ns;
+};
+
 /* The host's vdso and vvar pages as the template keeps them. */
 struct stub_vdso_part {
 	uintptr_t from;
@@ -53,33 +68,31 @@ struct stub_vdso_part {
 
 struct stub_host {
 	/* immutable after init */
-	int pages;		   /* memfd of all order pages */
-	int sock[2];		   /* [0]: ours; [1]: the one each stub has as STUB_FD_SOCKET */
+	int pages;   /* memfd of all order pages */
+	int sock[2]; /* [0]: ours; [1]: the one each stub has as STUB_FD_SOCKET */
 	struct stub_order *orders; /* STUB_MAX_SPACES pages, the file's mapping */
 	int hpid;		   /* of the Sentry */
 	int procfs;		   /* or -1; borrowed */
 	struct stub_space *template;
 	struct stub_labels labels;
 	struct platform_limits limits;
-	size_t host_xsave_size;	   /* of the host's register set; limits.xsave_size is less with AMX */
-	void *fresh_xsave;	   /* image of a fresh program, host_xsave_size bytes */
+	size_t host_xsave_size; /* of the host's register set; limits.xsave_size is less
+				   with AMX */
+	void *fresh_xsave;	/* image of a fresh program, host_xsave_size bytes */
 	struct stub_vdso_part vdso[4];
 	unsigned n_vdso;
 	unsigned n_cpus;
-	int *cpu;		   /* host numbers of the CPUs we may use */
+	struct stub_cpu *cpu; /* those we may use */
 
-	struct mutex transfer;	   /* one descriptor at a time is in the socket */
+	struct mutex transfer; /* one descriptor at a time is in the socket */
 
 	struct mutex lock;
-	uint64_t *used;		   /* bitmap of order pages; under lock */
-	unsigned first_free;	   /* none below; under lock */
-
-	/* atomic */
-	atomic_uint *pairs;	   /* guest threads at home on cpu[i] */
+	uint64_t *used;	     /* bitmap of order pages; under lock */
+	unsigned first_free; /* none below; under lock */
 };
 
 struct stub_fd {
-	uint64_t key; /* 0: free, or in use for one call */
+	uint64_t key;  /* 0: free, or in use for one call */
 	uint64_t used; /* clock of the last use */
 };
 
@@ -92,14 +105,14 @@ struct stub_space {
 	struct stub_order *order; /* mapped writable here */
 	int hpid;		  /* helper's, and the process's */
 
-	struct mutex lock;	  /* order channel and what follows */
+	struct mutex lock; /* order channel and what follows */
 	unsigned seq;
-	int cpu;		  /* the helper was last put there; -1: anywhere */
-	bool dead;		  /* process gone or not to be trusted: -ESRCH from now on */
+	int cpu;   /* the helper was last put there; -1: anywhere */
+	bool dead; /* process gone or not to be trusted: -ESRCH from now on */
 	uint64_t fd_clock;
 	struct stub_fd fd[STUB_CACHED_FDS]; /* donated: descriptor STUB_FD_FIRST + i */
 
-	struct mutex frame_lock;  /* who owns the STUB_FRAME pages */
+	struct mutex frame_lock; /* who owns the STUB_FRAME pages */
 };
 
 static inline struct stub_space *stub_space_of(struct addr_space *as)
@@ -136,8 +149,8 @@ void stub_order_add(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uin
 		    uint64_t a3, uint64_t a4, uint64_t a5) MUST_HOLD(s->lock);
 /*
  * stub_order_run - have the helper run what was added. Returns 0, or the negative
- * errno of the operation that failed, its index in *failed_at (may be NULL; those after it did
- * not run), or -ESRCH when the process is gone.
+ * errno of the operation that failed, its index in *failed_at (may be NULL; those after
+ * it did not run), or -ESRCH when the process is gone.
  */
 int stub_order_run(struct stub_space *s, unsigned *failed_at) MUST_HOLD(s->lock);
 /* Wait until the helper has done order @seq; @hpid is looked at for its death. */
@@ -147,7 +160,8 @@ int stub_order_wait(struct stub_order *order, unsigned seq, int hpid);
 
 extern const struct as_ops stub_as_ops;
 
-int stub_space_create(struct stub_host *host, struct platform *p, struct addr_space **out);
+int stub_space_create(struct stub_host *host, struct platform *p,
+		      struct addr_space **out);
 /* A guest thread, parked, untraced; *htid is checked to be a thread of the process. */
 int stub_thread_create(struct stub_space *s, int *htid) MUST_HOLD(s->lock);
 /* The process is not to be trusted any more: end it. */
@@ -161,14 +175,41 @@ int stub_space_init(struct stub_space *s, struct stub_host *host, struct platfor
  * stub_fd_donate - have @hfd in the stub, as *stub_fd, by the cache when @key is not 0.
  * After the mapping call stub_fd_done().
  */
-int stub_fd_donate(struct stub_space *s, int hfd, uint64_t key, int *stub_fd) MUST_HOLD(s->lock);
+int stub_fd_donate(struct stub_space *s, int hfd, uint64_t key, int *stub_fd)
+	MUST_HOLD(s->lock);
 void stub_fd_done(struct stub_space *s, int stub_fd) MUST_HOLD(s->lock);
 void stub_fd_forget(struct stub_space *s, uint64_t key) MUST_HOLD(s->lock);
 
+/* --- usage.c ------------------------------------------------------------- */
+
+int stub_space_usage(struct addr_space *as, struct as_usage *out);
+/* CPU time of one guest thread; 0 without a procfs. */
+int64_t stub_thread_cpu_ns(struct stub_space *s, int htid);
+
 /* --- cpu.c --------------------------------------------------------------- */
 
-/* The CPU with the fewest pairs (index into host->cpu), counted in. */
-unsigned stub_cpu_choose(struct stub_host *host);
-void stub_cpu_leave(struct stub_host *host, unsigned index);
+int stub_cpus_init(struct stub_host *host);
+/* Bring the calling Sentry thread and guest thread @htid to one CPU; again after a move.
+ */
+void stub_pair_init(struct stub_host *host, struct stub_pair *p, int htid);
+/* Only these CPUs from now on (affinity); -EINVAL when none of them is ours. */
+int stub_pair_restrict(struct stub_host *host, struct stub_pair *p, const void *cpuset,
+		       size_t size);
+/* Others run on this CPU too: move to a free one, if there is. */
+void stub_pair_balance(struct stub_host *host, struct stub_pair *p);
 /* Bring the helper to the CPU the caller runs on. */
 void stub_cpu_follow(struct stub_space *s) MUST_HOLD(s->lock);
+
+/* Around running guest code. */
+static inline void stub_pair_enter(struct stub_host *host, struct stub_pair *p)
+{
+	if (atomic_load_explicit(&p->cpu->running, memory_order_relaxed) &&
+	    host->n_cpus > 1)
+		stub_pair_balance(host, p);
+	atomic_fetch_add_explicit(&p->cpu->running, 1, memory_order_relaxed);
+}
+
+static inline void stub_pair_leave(struct stub_pair *p)
+{
+	atomic_fetch_sub_explicit(&p->cpu->running, 1, memory_order_relaxed);
+}

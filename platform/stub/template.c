@@ -42,7 +42,8 @@ static int map_at(uaddr_t addr, size_t size, int prot, int flags, int hfd, uint6
 	return p == MAP_FAILED ? -1 : 0;
 }
 
-/* Signals that the host raises for faults must have a handler for fault.c to look at frames. */
+/* Signals that the host raises for faults must have a handler for fault.c to look at
+ * frames. */
 static int set_signals(const struct stub_host *host)
 {
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
@@ -85,7 +86,8 @@ static int set_process(void)
 {
 	struct rlimit no_core = {0, 0};
 
-	/* A raw fork keeps the libc's rseq area registered; the host would write there. */
+	/* A raw fork keeps the libc's rseq area registered; the host would write there.
+	 */
 	if (__rseq_size)
 		syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32,
 			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
@@ -180,7 +182,8 @@ int stub_template_create(struct stub_host *host, struct stub_space **out)
 	stub_space_init(s, host, NULL, slot);
 	args.order = s->order;
 	/* No exit signal: the Sentry reaps it, and its children, when it chooses to. */
-	r = (int)host_ret(clone(template_main, (char *)stack + TEMPLATE_STACK_SIZE, 0, &args));
+	r = (int)host_ret(
+		clone(template_main, (char *)stack + TEMPLATE_STACK_SIZE, 0, &args));
 	if (r > 0) {
 		s->hpid = r;
 		r = stub_order_wait(s->order, s->seq, s->hpid);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,14 +25,14 @@
 	__asm__(".pushsection .rodata\n" #name ":\n" text "\n" #name                     \
 		"_end:\n.popsection\n")
 
-#define CODE_AT	 0x400000ul
-#define DATA_AT	 0x500000ul
-#define DATA_SIZE 0x10000ul
-#define STACK_AT 0x600000ul
+#define CODE_AT	   0x400000ul
+#define DATA_AT	   0x500000ul
+#define DATA_SIZE  0x10000ul
+#define STACK_AT   0x600000ul
 #define STACK_SIZE 0x10000ul
-#define RWX_R  AS_PROT_READ
-#define RWX_RW (AS_PROT_READ | AS_PROT_WRITE)
-#define RWX_RX (AS_PROT_READ | AS_PROT_EXEC)
+#define RWX_R	   AS_PROT_READ
+#define RWX_RW	   (AS_PROT_READ | AS_PROT_WRITE)
+#define RWX_RX	   (AS_PROT_READ | AS_PROT_EXEC)
 
 struct guest {
 	struct addr_space *as;
@@ -43,7 +44,8 @@ static struct platform *plat;
 
 static inline int platform_setup(void **state)
 {
-	struct platform_config config = {.procfs = -1};
+	struct platform_config config = {
+		.procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)};
 	const char *why;
 	const struct platform_ops *ops = platform_lookup("ptrace", &why);
 

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+// LINK: platform platform/stub platform/ptrace sentry/base
+// CFLAGS: -static-libgcc
+/* Address spaces: mapping, copies, forks, files, what a stub keeps. No sanitizers:
+ * ptrace. */
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "platform/stub/stub.h"
+#include "tests/unit/platform_fixture.h"
+
+static int n_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* Children of this process that exist, running or dead: just the template. */
+static int n_children(void)
+{
+	char path[64], line[4096] = "";
+	int n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	f = fopen(path, "r");
+	if (f && fgets(line, sizeof(line), f))
+		for (char *p = line; *p; p++)
+			n += *p == ' ';
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static struct addr_space *empty_space(void)
+{
+	struct addr_space *as;
+
+	assert_int_equal(plat->ops->as_create(plat, &as), 0);
+	return as;
+}
+
+static void test_copies(void **state)
+{
+	struct addr_space *as = empty_space();
+	static uint8_t buf[1 << 20];
+	const uaddr_t at = 0x10000000;
+
+	(void)state;
+	assert_int_equal(as->ops->map_anon(as, at, 1 << 20, RWX_RW, 0), 0);
+	memset(buf, 'x', sizeof(buf));
+	assert_int_equal(as->ops->copy_out(as, at, buf, sizeof(buf)), sizeof(buf));
+	assert_int_equal(as->ops->unmap(as, at + 0x3000, 0x1000), 0);
+	assert_int_equal(as->ops->copy_in(as, buf, at + 1, sizeof(buf) - 1), 0x2fff);
+	assert_int_equal(as->ops->copy_out(as, at + 1, buf, sizeof(buf) - 1), 0x2fff);
+	assert_int_equal(as->ops->copy_in(as, buf, at + 0x3000, 1), -EFAULT);
+	assert_int_equal(as->ops->copy_in(as, buf, at + 0x2fff, 2), 1);
+	assert_int_equal(as->ops->copy_in(as, buf, at, 0), 0);
+	/* A hole far inside: 300 pages come first. */
+	assert_int_equal(as->ops->map_anon(as, at, 0x200000, RWX_RW, 0), 0);
+	assert_int_equal(as->ops->unmap(as, at + 0x90000, 0x1000), 0);
+	assert_int_equal(as->ops->copy_in(as, buf, at, sizeof(buf)), 0x90000);
+	/* Protections are obeyed. */
+	assert_int_equal(as->ops->protect(as, at, 0x1000, RWX_R), 0);
+	assert_int_equal(as->ops->copy_out(as, at, buf, 8), -EFAULT);
+	assert_int_equal(as->ops->copy_in(as, buf, at, 8), 8);
+	assert_int_equal(as->ops->protect(as, at, 0x1000, 0), 0);
+	assert_int_equal(as->ops->copy_in(as, buf, at, 8), -EFAULT);
+	/* Never beyond the guest's end, into our own pages. */
+	assert_int_equal(as->ops->copy_in(as, buf, STUB_TEXT, 8), -EFAULT);
+	assert_int_equal(as->ops->copy_in(as, buf, STUB_ORDER, 8), -EFAULT);
+	assert_int_equal(as->ops->copy_out(as, STUB_SCRATCH, buf, 8), -EFAULT);
+	assert_int_equal(as->ops->copy_in(as, buf, ~0ull, 8), -EFAULT);
+	assert_int_equal(as->ops->map_anon(as, STUB_BASE - 0x1000, 0x1000, RWX_RW, 0), 0);
+	assert_int_equal(as->ops->copy_in(as, buf, STUB_BASE - 0x1000, 0x2000), 0x1000);
+	as_put(as);
+}
+
+static void test_bad_ranges(void **state)
+{
+	struct addr_space *as = empty_space();
+
+	(void)state;
+	assert_int_equal(as->ops->map_anon(as, STUB_BASE, 0x1000, RWX_RW, 0), -EINVAL);
+	assert_int_equal(as->ops->map_anon(as, STUB_BASE - 0x1000, 0x2000, RWX_RW, 0),
+			 -EINVAL);
+	assert_int_equal(as->ops->unmap(as, STUB_TEXT, 0x1000), -EINVAL);
+	assert_int_equal(as->ops->unmap(as, 0x1000, ~0xfffull), -EINVAL);
+	assert_int_equal(as->ops->protect(as, STUB_ORDER, 0x1000, RWX_RW), -EINVAL);
+	assert_int_equal(as->ops->map_anon(as, 0x10000001, 0x1000, RWX_RW, 0), -EINVAL);
+	assert_int_equal(as->ops->move(as, 0x10000000, 0x1000, STUB_TEXT, 0x1000, false),
+			 -EINVAL);
+	assert_int_equal(as->ops->protect(as, 0x10000000, 0x1000, RWX_R), -ENOMEM);
+	as_put(as);
+}
+
+static void test_move_and_advise(void **state)
+{
+	struct addr_space *as = empty_space();
+
+	(void)state;
+	assert_int_equal(as->ops->map_anon(as, 0x10000000, 0x4000, RWX_RW, 0), 0);
+	poke(as, 0x10001000, 7);
+	assert_int_equal(as->ops->move(as, 0x10000000, 0x4000, 0x20000000, 0x8000, false),
+			 0);
+	assert_int_equal(peek(as, 0x20001000), 7);
+	assert_int_equal(peek(as, 0x20007000), 0);
+	assert_int_equal(as->ops->copy_in(as, &(uint64_t){0}, 0x10001000, 8), -EFAULT);
+	assert_int_equal(as->ops->move(as, 0x20000000, 0x8000, 0x20000000, 0x2000, false),
+			 0);
+	assert_int_equal(as->ops->copy_in(as, &(uint64_t){0}, 0x20002000, 8), -EFAULT);
+	assert_int_equal(as->ops->move(as, 0x20000000, 0x2000, 0x30000000, 0x2000, true),
+			 0);
+	assert_int_equal(peek(as, 0x30001000), 7);
+	assert_int_equal(peek(as, 0x20001000), 0);
+	assert_int_equal(as->ops->advise(as, 0x30000000, 0x2000, MADV_DONTNEED), 0);
+	assert_int_equal(peek(as, 0x30001000), 0);
+	assert_int_equal(as->ops->reset(as), 0);
+	assert_int_equal(as->ops->copy_in(as, &(uint64_t){0}, 0x30001000, 8), -EFAULT);
+	assert_int_equal(as->ops->map_anon(as, 0x10000000, 0x4000, RWX_RW, 0), 0);
+	poke(as, 0x10001000, 8);
+	as_put(as);
+}
+
+/* One memfd in two spaces; private copies; more files than the cache holds. */
+static void test_files(void **state)
+{
+	struct addr_space *a = empty_space(), *b = empty_space(), *c;
+	enum { N = STUB_CACHED_FDS * 2 + 3 };
+	int hfd = memfd_create("shared", 0), many[N];
+
+	(void)state;
+	assert_int_equal(ftruncate(hfd, 0x10000), 0);
+	assert_int_equal(a->ops->map_file(a, 0x10000000, 0x4000, RWX_RW, AS_MAP_SHARED,
+					  hfd, 0x2000, 1),
+			 0);
+	assert_int_equal(b->ops->map_file(b, 0x20000000, 0x4000, RWX_RW, AS_MAP_SHARED,
+					  hfd, 0x3000, 1),
+			 0);
+	poke(a, 0x10001008, 42);
+	assert_int_equal(peek(b, 0x20000008), 42);
+	assert_int_equal(
+		a->ops->map_file(a, 0x30000000, 0x4000, RWX_RW, 0, hfd, 0x3000, 1), 0);
+	poke(a, 0x30000008, 43);
+	assert_int_equal(peek(b, 0x20000008), 42);
+	assert_int_equal(a->ops->fork(a, &c), 0);
+	poke(c, 0x30000008, 44);
+	poke(c, 0x10001008, 45);
+	assert_int_equal(peek(a, 0x30000008), 43);
+	assert_int_equal(peek(b, 0x20000008), 45);
+	for (unsigned i = 0; i < N; i++) {
+		many[i] = memfd_create("many", 0);
+		assert_int_equal(pwrite(many[i], &i, 4, 0), 4);
+	}
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < N; i++) {
+			uaddr_t at = 0x40000000 + i * 0x1000ul;
+			uint64_t key = i % 7 == 6 ? 0 : 100 + i; /* some are not cached */
+
+			assert_int_equal(c->ops->map_file(c, at, 0x1000, RWX_R,
+							  AS_MAP_SHARED, many[i], 0, key),
+					 0);
+			assert_int_equal((uint32_t)peek(c, at), i);
+			if (i % 5 == 0)
+				c->ops->forget(c, key);
+		}
+	}
+	c->ops->forget(c, 9999);
+	/* The child's cache came with the fork and is its own. */
+	assert_int_equal(a->ops->map_file(a, 0x40000000, 0x1000, RWX_R, AS_MAP_SHARED,
+					  many[9], 0, 109),
+			 0);
+	assert_int_equal((uint32_t)peek(a, 0x40000000), 9);
+	/* Rights are the descriptor's. */
+	close(hfd);
+	hfd = open("/proc/self/exe", O_RDONLY);
+	assert_int_equal(
+		a->ops->map_file(a, 0x50000000, 0x1000, RWX_RW, AS_MAP_SHARED, hfd, 0, 2),
+		-EACCES);
+	assert_int_equal(a->ops->map_file(a, 0x50000000, 0x1000, RWX_RX, 0, hfd, 0, 2),
+			 0);
+	assert_int_equal((uint32_t)peek(a, 0x50000000), 0x464c457f);
+	assert_int_equal(a->ops->map_file(a, 0x50000000, 0x1000, RWX_R, 0, -1, 0, 0),
+			 -EBADF);
+	assert_int_equal((uint32_t)peek(a, 0x40000000), 9);
+	close(hfd);
+	for (int i = 0; i < N; i++)
+		close(many[i]);
+	as_put(a);
+	as_put(b);
+	as_put(c);
+}
+
+CODE(reads, "mov 0x500000, %rax; mov %rax, %rdi; mov $1, %eax; syscall; hlt");
+
+static void test_fork_cow(void **state)
+{
+	struct guest a, b;
+
+	(void)state;
+	GUEST_START(&a, reads);
+	poke(a.as, DATA_AT, 111);
+	assert_int_equal(a.as->ops->fork(a.as, &b.as), 0);
+	b.ctx = ctx_at(b.as, CODE_AT);
+	poke(a.as, DATA_AT, 222);
+	expect_call(&b, 1);
+	assert_int_equal(b.ctx->sc.args[0], 111);
+	expect_call(&a, 1);
+	assert_int_equal(a.ctx->sc.args[0], 222);
+	guest_end(&a);
+	assert_int_equal(peek(b.as, DATA_AT), 111);
+	guest_end(&b);
+}
+
+static void test_no_leaks(void **state)
+{
+	struct addr_space *as = empty_space(), *chain[20];
+	int fds = n_fds(), children;
+
+	(void)state;
+	assert_int_equal(as->ops->map_anon(as, 0x10000000, 0x100000, RWX_RW, 0), 0);
+	children = n_children();
+	for (uint64_t i = 0; i < 100; i++) {
+		struct addr_space *child;
+
+		assert_int_equal(as->ops->fork(as, &child), 0);
+		poke(child, 0x10000000, i);
+		assert_int_equal(peek(child, 0x10000000), i);
+		as_put(child);
+	}
+	/* Grandchildren live on without their parents. */
+	chain[0] = as;
+	for (uint64_t i = 1; i < 20; i++) {
+		poke(chain[i - 1], 0x10000000, i);
+		assert_int_equal(chain[i - 1]->ops->fork(chain[i - 1], &chain[i]), 0);
+		as_put(chain[i - 1]);
+	}
+	assert_int_equal(peek(chain[19], 0x10000000), 19);
+	assert_int_equal(n_children(), children);
+	as_put(chain[19]);
+	assert_int_equal(n_children(), children - 1);
+	assert_int_equal(n_fds(), fds);
+}
+
+/* Nothing of ours is in a guest process, and nothing of it can be written by guests. */
+static void test_stub_is_bare(void **state)
+{
+	struct addr_space *as = empty_space();
+	int hpid = stub_space_of(as)->hpid, n = 0, maps = 0;
+	char path[320], line[512], target[256], perms[8], name[128];
+	uint64_t from, to;
+	struct dirent *e;
+	ssize_t len;
+	FILE *f;
+	DIR *d;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/proc/%d/maps", hpid);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		name[0] = 0;
+		sscanf(line, "%lx-%lx %7s %*s %*s %*s %127s", &from, &to, perms, name);
+		if (!strcmp(name, "[vsyscall]"))
+			continue;
+		assert_true(from >= STUB_BASE);
+		assert_false(perms[1] == 'w' && perms[2] == 'x');
+		if (perms[1] == 'w')
+			assert_true(from == STUB_SCRATCH &&
+				    to == STUB_FRAME + STUB_FRAME_SIZE);
+		maps++;
+	}
+	fclose(f);
+	assert_in_range(maps, 3, 8);
+	snprintf(path, sizeof(path), "/proc/%d/fd", hpid);
+	d = opendir(path);
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", hpid, e->d_name);
+		len = readlink(path, target, sizeof(target) - 1);
+		assert_true(len > 0);
+		target[len] = 0;
+		assert_non_null(strstr(target, atoi(e->d_name) == STUB_FD_PAGES
+						       ? "stub-orders"
+						       : "socket:"));
+		n++;
+	}
+	closedir(d);
+	assert_int_equal(n, 2);
+	as_put(as);
+}
+
+static void test_usage(void **state)
+{
+	struct addr_space *as = empty_space();
+	struct as_usage u, v;
+
+	(void)state;
+	assert_int_equal(as->ops->map_anon(as, 0x10000000, 0x400000, RWX_RW, 0), 0);
+	assert_int_equal(as->ops->usage(as, &u), 0);
+	for (uaddr_t at = 0x10000000; at < 0x10400000; at += 0x1000)
+		poke(as, at, 1);
+	assert_int_equal(as->ops->usage(as, &v), 0);
+	assert_true(v.rss_anon >= u.rss_anon + 0x3c0000);
+	assert_true(v.cpu_ns >= u.cpu_ns && v.cpu_ns > 0);
+	as_put(as);
+}
+
+/* --- death ------------------------------------------------------------------ */
+
+CODE(spin, "1: jmp 1b");
+
+static void *kill_later(void *arg)
+{
+	usleep(50000);
+	kill((int)(intptr_t)arg, SIGKILL);
+	return NULL;
+}
+
+static void test_killed_from_outside(void **state)
+{
+	struct guest g;
+	pthread_t thread;
+	struct lx_regs r;
+	struct addr_space *child;
+
+	(void)state;
+	GUEST_START(&g, spin);
+	pthread_create(&thread, NULL, kill_later,
+		       (void *)(intptr_t)stub_space_of(g.as)->hpid);
+	assert_int_equal(guest_run(&g), EXIT_GONE);
+	pthread_join(thread, NULL);
+	assert_int_equal(guest_run(&g), EXIT_GONE);
+	assert_int_equal(ctx_get_regs(g.ctx, &r), -ESRCH);
+	assert_int_equal(ctx_set_ret(g.ctx, 0), -ESRCH);
+	assert_int_equal(g.as->ops->map_anon(g.as, 0x10000000, 0x1000, RWX_RW, 0),
+			 -ESRCH);
+	assert_int_equal(g.as->ops->fork(g.as, &child), -ESRCH);
+	assert_int_equal(g.as->ops->copy_in(g.as, &r, DATA_AT, 8), -ESRCH);
+	ctx_interrupt(g.ctx);
+	guest_end(&g);
+
+	/* Stopped, not running, when it is killed. */
+	GUEST_START(&g, reads);
+	kill(stub_space_of(g.as)->hpid, SIGKILL);
+	usleep(10000);
+	assert_int_equal(guest_run(&g), EXIT_GONE);
+	guest_end(&g);
+
+	GUEST_START(&g, reads);
+	kill(stub_space_of(g.as)->hpid, SIGKILL);
+	assert_int_equal(g.as->ops->unmap(g.as, 0x10000000, 0x1000), -ESRCH);
+	guest_end(&g);
+}
+
+/* Signals from outside reach no one: reported, swallowed. */
+static void test_stray_signal(void **state)
+{
+	struct guest g;
+
+	(void)state;
+	GUEST_START(&g, reads);
+	kill(stub_space_of(g.as)->hpid, SIGTERM);
+	assert_int_equal(guest_run(&g), EXIT_SIGNAL);
+	assert_int_equal(g.info.signo, SIGTERM);
+	expect_call(&g, 1);
+	guest_end(&g);
+}
+
+static void test_sentry_killed(void **state)
+{
+	int report[2], pid, hpid[2];
+
+	(void)state;
+	assert_int_equal(pipe(report), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct guest g;
+
+		platform_setup(NULL);
+		GUEST_START(&g, spin);
+		hpid[0] = stub_space_of(g.as)->hpid;
+		hpid[1] = stub_space_of(g.as)->host->template->hpid;
+		if (write(report[1], hpid, sizeof(hpid)) == sizeof(hpid))
+			guest_run(&g);
+		_exit(0);
+	}
+	assert_int_equal(read(report[0], hpid, sizeof(hpid)), sizeof(hpid));
+	usleep(50000);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	for (int i = 0; i < 2; i++) {
+		int tries = 0;
+
+		/* Init may be slow to reap: a zombie is dead too. */
+		for (; tries < 200; tries++) {
+			char path[64], stat[256] = "";
+			FILE *f;
+
+			snprintf(path, sizeof(path), "/proc/%d/stat", hpid[i]);
+			f = fopen(path, "r");
+			if (!f || !fgets(stat, sizeof(stat), f) || strstr(stat, ") Z") ||
+			    strstr(stat, ") X")) {
+				if (f)
+					fclose(f);
+				break;
+			}
+			fclose(f);
+			usleep(10000);
+		}
+		assert_true(tries < 200);
+	}
+	close(report[0]);
+	close(report[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_bad_ranges),
+		cmocka_unit_test(test_move_and_advise),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_fork_cow),
+		cmocka_unit_test(test_no_leaks),
+		cmocka_unit_test(test_stub_is_bare),
+		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_killed_from_outside),
+		cmocka_unit_test(test_stray_signal),
+		cmocka_unit_test(test_sentry_killed),
+	};
+	return cmocka_run_group_tests(tests, platform_setup, platform_teardown);
+}
