@@ -44,7 +44,8 @@ struct vfs;
 
 /*
  * The VFS core's state, k->vfs: caches, mount ids, the count of open files. @files_limit:
- * most open file descriptions (-ENFILE beyond). vfs_free() expects everything closed.
+ * most open file descriptions (-ENFILE beyond). @out must be where kernel_vfs(@k) looks.
+ * vfs_free() expects everything closed.
  */
 int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out);
 void vfs_free(struct vfs *v);
@@ -54,7 +55,7 @@ void vfs_file_counts(struct vfs *v, uint64_t *n_open, uint64_t *limit);
 void vfs_sync(struct kernel *k);
 
 struct path {
-	struct mount *mnt;
+	struct mount *mnt;	/* NULL: of a file that lives outside every tree */
 	struct dentry *dentry;
 };
 
@@ -134,7 +135,12 @@ struct super {
 	struct list all;	/* in the VFS's list of supers, for sync(2) */
 };
 
-enum { FS_USERNS_MOUNT = 1, FS_NODEV = 2 /* "nodev" in /proc/filesystems */, FS_INTERNAL = 4 };
+enum {
+	FS_USERNS_MOUNT = 1,
+	FS_NODEV = 2,		/* "nodev" in /proc/filesystems */
+	FS_INTERNAL = 4,
+	FS_GENERIC_TIMES = 8,	/* has a getattr slot, yet times are the inode's generic ones */
+};
 
 struct fs_type {
 	const char *name;
@@ -269,6 +275,7 @@ struct inode {
 	struct mutex attr_lock;	     /* LOCK_LEAF */
 	atomic_int write_count;	     /* > 0 writers, < 0 executing (ETXTBSY) */
 	atomic_bool dead;	     /* a removed directory: no names in it; set under lock */
+	atomic_bool linkable;	     /* of O_TMPFILE: may get its first name */
 	/* Made on first use, owned by the inode, each with a lock of its own: */
 	_Atomic(struct file_lock_list *) locks; /* fs/lock.c */
 	_Atomic(struct notify_marks *) marks;	/* fs/anon/inotify.c */
@@ -654,6 +661,8 @@ ssize_t file_pread(struct file *f, struct uio *u, int64_t pos, unsigned rwf);
 ssize_t file_pwrite(const struct vfs_ctx *c, struct file *f, struct uio *u, int64_t pos,
 		    unsigned rwf);
 int64_t file_lseek(struct file *f, int64_t off, int whence);
+/* For lseek slots: the plain rules on a file of @size bytes of data. pos_lock held. */
+int64_t file_generic_lseek(struct file *f, int64_t off, int whence, uint64_t size);
 uint32_t file_poll(struct file *f, struct poll_table *pt);
 int file_iterate(const struct vfs_ctx *c, struct file *f, struct dir_sink *sink);
 int64_t file_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
@@ -670,6 +679,7 @@ int file_mappable(struct file *f, unsigned vm_flags, uint64_t off, uint64_t size
 		  struct mappable **out, unsigned *may);
 
 /* A file that lives outside every tree: pipes, sockets, eventfd... (fs/anon/anon.c). */
+/* A stream: it has no position until the caller sets FMODE_LSEEK and clears FMODE_STREAM. */
 int anon_file_create(struct kernel *k, const char *name /* "[eventfd]" */,
 		     const struct file_ops *ops, void *priv, int flags, const struct cred *cred,
 		     struct file **out);

@@ -32,6 +32,7 @@ void shmem_init(struct shmem *s, struct pool *pool, const struct mappable_ops *o
 	mappable_init(&s->map, ops);
 	mutex_init(&s->lock, LOCK_FILE_DATA);
 	s->pool = pool;
+	s->quota = NULL;
 	s->size = s->bytes = 0;
 	s->extents.root = NULL;
 }
@@ -80,6 +81,29 @@ static void tree_insert(struct rb_tree *t, struct shmem_extent *e)
 	rb_link(t, &e->node, parent, link);
 }
 
+/* What of @size may be used, counted as used; 0 when the quota is used up. */
+static uint64_t quota_take(struct shmem *s, uint64_t size)
+{
+	uint64_t used, limit;
+
+	if (!s->quota)
+		return size;
+	limit = atomic_load(&s->quota->limit);
+	used = atomic_load(&s->quota->used);
+	do {
+		if (used >= limit)
+			return 0;
+		size = min_t(uint64_t, size, page_down(limit - used));
+	} while (!atomic_compare_exchange_weak(&s->quota->used, &used, used + size));
+	return size;
+}
+
+static void quota_return(struct shmem *s, uint64_t size)
+{
+	if (s->quota)
+		atomic_fetch_sub(&s->quota->used, size);
+}
+
 static void release_all(struct shmem *s, struct rb_tree *t)
 {
 	struct shmem_extent *e;
@@ -87,6 +111,7 @@ static void release_all(struct shmem *s, struct rb_tree *t)
 	while ((e = to_extent(rb_first(t)))) {
 		rb_erase(t, &e->node);
 		pool_release(s->pool, e->pool_off, e->size);
+		quota_return(s, e->size);
 		mem_free(e);
 	}
 }
@@ -116,7 +141,7 @@ static int fill_locked(struct shmem *s, uint64_t start, uint64_t end) MUST_HOLD(
 {
 	while (start < end) {
 		struct shmem_extent *next = extent_find(s, start), *e;
-		uint64_t got;
+		uint64_t want, got;
 		int r;
 
 		if (next && next->off <= start) {
@@ -127,12 +152,14 @@ static int fill_locked(struct shmem *s, uint64_t start, uint64_t end) MUST_HOLD(
 		if (!e)
 			return -ENOMEM;
 		e->off = start;
-		r = pool_alloc(s->pool, (next ? min_t(uint64_t, next->off, end) : end) - start,
-			       &e->pool_off, &got);
+		want = quota_take(s, (next ? min_t(uint64_t, next->off, end) : end) - start);
+		r = want ? pool_alloc(s->pool, want, &e->pool_off, &got) : -ENOSPC;
 		if (r) {
+			quota_return(s, want);
 			mem_free(e);
 			return r;
 		}
+		quota_return(s, want - got);
 		e->size = got;
 		s->bytes += got;
 		start += got;
@@ -219,13 +246,12 @@ static ssize_t read_some(struct shmem *s, uint64_t off, struct uio *u, size_t n)
 	return r;
 }
 
-static ssize_t write_some(struct shmem *s, uint64_t off, struct uio *u, size_t n)
+static ssize_t write_some_locked(struct shmem *s, uint64_t off, struct uio *u, size_t n)
+	MUST_HOLD(s->lock)
 {
 	struct shmem_extent *e;
 	ssize_t r;
 
-	n = min_t(uint64_t, n, CHUNK - off % CHUNK);
-	mutex_lock(&s->lock);
 	r = fill_locked(s, page_down(off), page_up(off + n));
 	e = extent_find(s, off);
 	/* Not all blocks could be had: write into those before the first hole. */
@@ -235,6 +261,16 @@ static ssize_t write_some(struct shmem *s, uint64_t off, struct uio *u, size_t n
 		if (r > 0)
 			s->size = max_t(uint64_t, s->size, off + (uint64_t)r);
 	}
+	return r;
+}
+
+static ssize_t write_some(struct shmem *s, uint64_t off, struct uio *u, size_t n)
+{
+	ssize_t r;
+
+	n = min_t(uint64_t, n, CHUNK - off % CHUNK);
+	mutex_lock(&s->lock);
+	r = write_some_locked(s, off, u, n);
 	mutex_unlock(&s->lock);
 	return r;
 }
@@ -272,6 +308,36 @@ ssize_t shmem_write(struct shmem *s, uint64_t off, struct uio *u, size_t n)
 	return move(s, off, u, n, true);
 }
 
+ssize_t shmem_append(struct shmem *s, struct uio *u, size_t n, uint64_t *end)
+{
+	size_t done = 0;
+	int faults = 0;
+
+	n = min_t(size_t, n, u->left);
+	while (done < n) {
+		ssize_t r = -EFBIG;
+
+		mutex_lock(&s->lock);
+		/* No file grows beyond what a signed position can name. */
+		if (s->size < INT64_MAX)
+			r = write_some_locked(s, s->size, u,
+					      min_t(uint64_t, min_t(uint64_t, n - done, CHUNK),
+						    INT64_MAX - s->size));
+		if (r > 0)
+			*end = s->size;
+		mutex_unlock(&s->lock);
+		if (r > 0) {
+			done += (size_t)r;
+			faults = 0;
+			continue;
+		}
+		if (r == -EFAULT && ++faults <= MAX_FAULTS && !uio_fault_in(u, n - done, false))
+			continue;
+		return done ? (ssize_t)done : r;
+	}
+	return (ssize_t)done;
+}
+
 /* --- size and holes ----------------------------------------------------------------------- */
 
 uint64_t shmem_size(struct shmem *s)
@@ -292,6 +358,13 @@ uint64_t shmem_bytes(struct shmem *s)
 	bytes = s->bytes;
 	mutex_unlock(&s->lock);
 	return bytes;
+}
+
+void shmem_extend(struct shmem *s, uint64_t size)
+{
+	mutex_lock(&s->lock);
+	s->size = max_t(uint64_t, s->size, size);
+	mutex_unlock(&s->lock);
 }
 
 void shmem_truncate(struct shmem *s, uint64_t size)

@@ -12,15 +12,23 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "sentry/base/rbtree.h"
 #include "sentry/mm/mappable.h"
 #include "sentry/mm/pool.h"
 
 struct uio;
 
+/* Bytes that a group of objects (the files of one tmpfs) may use together. */
+struct shmem_quota {
+	_Atomic uint64_t used, limit;
+};
+
 struct shmem {
 	struct mappable map;
 	struct pool *pool;	/* immutable, borrowed */
+	struct shmem_quota *quota; /* NULL: none. Set after shmem_init(), then immutable */
 	struct mutex lock;	/* LOCK_FILE_DATA; protects the rest */
 	uint64_t size;		/* bytes; reads and mappings end there */
 	uint64_t bytes;		/* of the pool in use: st_blocks * 512 */
@@ -41,6 +49,13 @@ int shmem_create(struct pool *pool, uint64_t size, struct mappable **out);
  */
 ssize_t shmem_read(struct shmem *s, uint64_t off, struct uio *u, size_t n);
 ssize_t shmem_write(struct shmem *s, uint64_t off, struct uio *u, size_t n);
+/*
+ * shmem_append - write at the end, which is *end then. Appends never overlap; up to 1 MB
+ * stays in one piece.
+ */
+ssize_t shmem_append(struct shmem *s, struct uio *u, size_t n, uint64_t *end);
+/* Grow to @size; never shrinks. */
+void shmem_extend(struct shmem *s, uint64_t size);
 
 uint64_t shmem_size(struct shmem *s);
 uint64_t shmem_bytes(struct shmem *s);

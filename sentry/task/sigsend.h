@@ -10,6 +10,10 @@ struct pid;
 struct poll_table;
 struct task;
 
+/* References of a pid that a file or a terminal keeps. */
+struct pid *pid_get(struct pid *pid);
+void pid_put(struct pid *pid);
+
 /* To the caller's own thread (SIGPIPE, SIGXFSZ). @t may be NULL: nothing. */
 void sigsend_self(struct task *t, int signo);
 /* SIGIO or the owner's F_SETSIG signal, with permission check against the owner. */

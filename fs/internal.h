@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the files of the VFS core share; nobody else includes this. */
+#pragma once
+
+#include "fs/vfs.h"
+#include "sentry/abi/errno.h"
+#include "sentry/base/alloc.h"
+#include "sentry/base/kernel.h"
+
+/* Most dentries kept that nobody references; KEEP ones do not count. */
+#define DCACHE_LRU_MAX 8192
+/* Most mounts of one namespace, as /proc/sys/fs/mount-max. */
+#define MOUNTS_MAX 100000
+
+struct vfs {
+	struct kernel *k;
+	uint64_t files_limit;
+	/* atomic */
+	atomic_ulong n_files, next_file_id, next_ns_ino;
+	atomic_uint next_dev, next_cookie;
+	atomic_uint rename_seq; /* a directory moved: ".." of a confined walk looks */
+	atomic_uint mount_seq;	/* a mount came, went or moved */
+
+	struct mutex dlock;	/* LOCK_DENTRY: every dentry's links, the mount table */
+	struct htab dentries;	/* by parent and name */
+	struct list lru;	/* unreferenced, oldest first */
+	unsigned n_lru;
+	struct htab mounts;	/* by parent and mountpoint; changed under mount_lock too */
+
+	struct mutex mount_lock; /* LOCK_MOUNT: the mount trees of all namespaces */
+	struct list peers;	/* mounts that are shared or slaves */
+	int next_mnt_id, next_group;
+
+	struct mutex supers_lock; /* LOCK_LEAF */
+	struct list supers;
+
+	struct mutex locks_lock; /* LOCK_FILE_DATA: every file lock and who waits for one */
+	struct list lock_lists;	 /* struct file_lock_list.all */
+	struct list lock_waiters; /* struct file_lock_wait.node */
+
+	struct super *pipefs;
+	struct inode *anon_inode; /* of every file without a place */
+};
+
+static inline struct vfs *super_vfs(const struct super *sb)
+{
+	return kernel_vfs(sb->k);
+}
+
+/* Flags of super.flags and dentry.flags beyond the public ones. */
+enum { SB_DYING = 1u << 30 };
+
+/* --- dcache.c --- */
+static inline bool dentry_is_root(const struct dentry *d)
+{
+	return d->parent == d;
+}
+static inline bool dentry_unhashed(const struct dentry *d)
+{
+	return atomic_load_explicit(&d->flags, memory_order_relaxed) & DENTRY_UNHASHED;
+}
+static inline bool dentry_is_mounted(const struct dentry *d)
+{
+	return atomic_load_explicit(&d->flags, memory_order_relaxed) & DENTRY_MOUNTED;
+}
+/* A fresh, unhashed, negative child of @parent (referenced): ref 1. */
+struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len);
+/* For O_TMPFILE: @inode (taken) by a name that cannot be looked up. */
+struct dentry *dentry_alloc_tmpfile(struct dentry *dir, struct inode *inode);
+/* In the cache now, as dcache_lookup, with the lock held. */
+struct dentry *dcache_lookup_locked(struct vfs *v, struct dentry *parent, const char *name,
+				    size_t len) MUST_HOLD(v->dlock);
+/* Give a negative dentry its inode (takes the reference) and hash it if it is not. */
+void dentry_instantiate(struct dentry *d, struct inode *inode);
+/* Out of the cache; stays with whoever holds it. */
+void dentry_drop(struct dentry *d);
+/* After a rename in the file system. @spare: a copy of @new's name, taken. */
+void dentry_move(struct dentry *old, struct dentry *new, bool exchange, char *spare);
+/* Is @d @top or below it? */
+bool dentry_below(struct vfs *v, struct dentry *d, struct dentry *top);
+bool dentry_below_locked(struct dentry *d, struct dentry *top);
+struct dentry *dentry_parent(struct dentry *d); /* a reference */
+/* The super has no users any more: forget its tree. */
+void dcache_kill_super(struct super *sb);
+
+/* --- super.c --- */
+struct super *super_object_get(struct super *sb);
+void super_object_put(struct super *sb);
+bool super_tryget(struct super *sb);
+
+/* --- mount.c --- */
+struct mount *mount_alloc(struct vfs *v, struct super *sb, struct dentry *root,
+			  const char *devname);
+/* What is mounted on @p: a reference or NULL. */
+struct mount *mount_lookup(struct path p);
+/* Crosses into whatever is mounted on *p, top-most; true if it did. */
+bool path_follow_mounts(struct path *p);
+/* One step up from a mount's root to its mountpoint; false at the top. */
+bool path_follow_up(struct path *p);
+/* Is @d a mountpoint in @ns? Takes dlock. */
+bool dentry_mounted_in(struct dentry *d, struct mnt_ns *ns);
+/* A name was removed that other namespaces have mounts on: take those away. */
+void mounts_detach_on(struct dentry *d);
+/* MNT_* as seen by who uses the mount: the super's own restrictions added. */
+unsigned mount_flags(struct mount *m);
+
+struct mnt_ns {
+	refcount_t ref;
+	struct vfs *v;
+	struct user_ns *owner;	/* a reference */
+	uint64_t ino;
+	struct waitq waitq;
+	atomic_ulong event;	/* counts changes */
+	/* protected by v->mount_lock */
+	struct mount *root;	/* the tree's reference */
+	unsigned n_mounts;
+};
+
+/*
+ * Mount trees: all with v->mount_lock held. A tree that is not attached (a copy being
+ * made) is linked by parent, mountpoint and children, but not in the mount table.
+ */
+struct mount *mount_next(struct mount *m, struct mount *top); /* depth first */
+/* Is @top's tree too large for @ns? -ENOSPC */
+int mount_tree_fits(struct mount *top, struct mnt_ns *ns);
+/* Hang @top's tree at @parent, @mountpoint (takes a reference of it) into the table. */
+void mount_tree_attach(struct mount *top, struct mount *parent, struct dentry *mountpoint);
+/*
+ * Take @top's tree out of the table and apart; each mount goes on @dead by its sibling
+ * link with the tree's reference, to be dropped by mounts_put() without locks.
+ */
+void mount_tree_detach(struct vfs *v, struct mount *top, struct list *dead);
+void mounts_put(struct list *dead);
+/* A copy of @m seen from @root, with what is mounted below when @recursive. NULL: -ENOMEM */
+enum {
+	COPY_RECURSIVE = 1,
+	COPY_UNBINDABLE = 2,   /* unbindable ones too (a namespace) */
+	COPY_TO_SLAVE = 4,     /* shared ones become slaves (a less privileged namespace) */
+	COPY_PRIVATE = 8,      /* no propagation at all */
+};
+int mount_tree_copy(struct vfs *v, struct mount *m, struct dentry *root, unsigned how,
+		    struct mount **out);
+void mount_tree_changed(struct mnt_ns *ns);
+/* A copied tree becomes @ns's own (its root has no parent). */
+void mount_tree_own(struct vfs *v, struct mnt_ns *ns);
+/*
+ * Attach @top's tree at @where with propagation; on success its references belong to the
+ * tree. Takes mount_lock; @dead: for mounts_put() afterwards. -EINVAL (not of @ns),
+ * -ENOENT (removed), -ENOTDIR, -ENOSPC, -ENOMEM.
+ */
+int mount_graft(struct mnt_ns *ns, struct mount *top, struct path where, struct list *dead);
+
+/* --- propagate.c: under mount_lock --- */
+void mount_make_shared(struct vfs *v, struct mount *m);
+void mount_set_group(struct vfs *v, struct mount *m, int peer_group, int master_group);
+void mount_change_type(struct vfs *v, struct mount *m, unsigned long type);
+/* Copies of @top for every mount that @parent propagates to; attached at once. */
+int propagate_mount(struct vfs *v, struct mount *top, struct mount *parent,
+		    struct dentry *mountpoint, struct list *dead);
+/* The same place in those mounts: taken away too, unless busy. */
+void propagate_umount(struct vfs *v, struct mount *m, struct list *dead);
+
+/* path_print.c: 1 and the text, 0 when @p is not below @root, or an error. */
+int path_print_reachable(struct path p, struct path root, struct strbuf *out);
+/* The place of @d below @top in one super, without mounts. */
+int path_print_within(struct dentry *d, struct dentry *top, struct strbuf *out);
+
+/* --- namei.c: the walker --- */
+enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
+
+#define WALK_LINKS_MAX 40
+struct walk {
+	const struct vfs_ctx *c;
+	unsigned flags;		/* LOOKUP_* */
+	int open_flags;		/* a hint for inode_ops.walk, or -1 */
+	struct path root;	/* borrowed: of the context, or the base of a confined walk */
+	struct path at;		/* references: where we are; always valid while walking */
+	/* the last name, after walk_parent() */
+	const char *last;
+	size_t last_len;
+	enum last_type last_type;
+	bool last_slash;	/* it was followed by a slash */
+	unsigned rename_seq, mount_seq;
+	unsigned n_links, depth;
+	struct {
+		char *body;	/* owned; NULL for the caller's name */
+		const char *rest;
+	} frame[WALK_LINKS_MAX + 1];
+};
+
+/* Start; on failure nothing is held. */
+int walk_init(struct walk *w, const struct vfs_ctx *c, const struct path *base,
+	      const char *name, unsigned flags);
+/* Go on to the directory that holds the last name. */
+int walk_parent(struct walk *w);
+/* The last name itself: 0 done, 1 a symlink was entered (walk_parent() again), or an error. */
+int walk_last(struct walk *w);
+/* What the last name (LAST_NORM) is, in w->at: cached or asked for; may be negative. */
+int walk_lookup_last(struct walk *w, struct dentry **out);
+/* Enter symlink @link (references taken over), which stands in w->at. */
+int walk_enter_link(struct walk *w, struct path link);
+int walk_finish(struct walk *w, struct path *out); /* hands w->at on, checks the end rules */
+void walk_done(struct walk *w);
+
+/*
+ * A walk up to a name that is to be made, removed or renamed: directory in w.at, dentry
+ * with the directory locked.
+ */
+int may_create_in(const struct vfs_ctx *c, struct dentry *dir);
+/* Sticky bit and type rules of unlink, rmdir, rename. */
+int may_delete(const struct vfs_ctx *c, struct dentry *dir, struct dentry *victim,
+	       bool is_dir);
+void create_args_init(const struct vfs_ctx *c, struct inode *dir, uint32_t mode,
+		      struct create_args *a);
+
+/* --- open.c, attr.c --- */
+int inode_setattr_now(const struct vfs_ctx *c, struct dentry *d, struct iattr *a);
+int file_kill_priv(const struct vfs_ctx *c, struct file *f);
+void path_accessed(struct path p);
+
+/* --- lock.c --- */
+void file_release_locks(struct file *f);
+
+/* --- anon/anon.c --- */
+int anon_init(struct vfs *v);

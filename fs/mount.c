@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Mounts: a super (or a part of it) seen at a place, and the trees they form.
+ *
+ *	alloc: ref 1 -> attach (the table has that reference) -> detach -> last put: free
+ *
+ * The table is changed under mount_lock and dlock together, so either is enough to look;
+ * the walker looks under dlock, at the same time as into the dentry cache. Files and
+ * working directories hold references: a detached mount lives as long as they do.
+ */
+#include "fs/internal.h"
+
+struct mount *mount_alloc(struct vfs *v, struct super *sb, struct dentry *root,
+			  const char *devname)
+{
+	struct mount *m = mem_zalloc(sizeof(*m));
+	char *dev = str_dup(devname ? devname : "none");
+
+	if (!m || !dev) {
+		mem_free(m);
+		mem_free(dev);
+		return NULL;
+	}
+	refcount_init(&m->ref);
+	m->sb = super_get(sb);
+	m->root = dentry_get(root);
+	atomic_init(&m->flags, MNT_RELATIME);
+	list_init(&m->children);
+	list_init(&m->sibling);
+	list_init(&m->peers);
+	m->devname = dev;
+	mutex_lock(&v->supers_lock);
+	m->id = v->next_mnt_id++;
+	mutex_unlock(&v->supers_lock);
+	return m;
+}
+
+struct mount *mount_get(struct mount *m)
+{
+	refcount_inc(&m->ref);
+	return m;
+}
+
+void mount_put(struct mount *m)
+{
+	struct super *sb = m->sb;
+
+	if (!refcount_dec(&m->ref))
+		return;
+	dentry_put(m->root);
+	mem_free((void *)m->devname);
+	mem_free(m);
+	super_put(sb);
+}
+
+struct path path_get(struct path p)
+{
+	if (p.mnt)
+		mount_get(p.mnt);
+	dentry_get(p.dentry);
+	return p;
+}
+
+void path_put(struct path p)
+{
+	dentry_put(p.dentry);
+	if (p.mnt)
+		mount_put(p.mnt);
+}
+
+static bool mount_flagged(struct mount *m, unsigned flag)
+{
+	return atomic_load_explicit(&m->flags, memory_order_relaxed) & flag;
+}
+
+unsigned mount_flags(struct mount *m)
+{
+	unsigned sb;
+
+	if (!m)
+		return 0;
+	sb = atomic_load_explicit(&m->sb->flags, memory_order_relaxed);
+	return atomic_load_explicit(&m->flags, memory_order_relaxed) |
+	       (sb & SB_RDONLY ? MNT_RDONLY : 0) | (sb & SB_NOEXEC ? MNT_NOEXEC : 0) |
+	       (sb & SB_NODEV ? MNT_NODEV : 0) | (sb & SB_NOSUID ? MNT_NOSUID : 0);
+}
+
+int mnt_want_write(struct mount *m)
+{
+	return mount_flags(m) & MNT_RDONLY ? -EROFS : 0;
+}
+
+/* --- the table ------------------------------------------------------------------ */
+
+static uint64_t place_hash(const struct mount *parent, const struct dentry *d)
+{
+	return hash_u64((uint64_t)(uintptr_t)parent * 31 ^ (uint64_t)(uintptr_t)d);
+}
+
+static struct mount *find_locked(struct vfs *v, struct mount *parent, struct dentry *d)
+{
+	struct hnode *n = htab_first(&v->mounts, place_hash(parent, d));
+
+	for (; n; n = htab_next(n)) {
+		struct mount *m = container_of(n, struct mount, hash);
+
+		if (m->parent == parent && m->mountpoint == d)
+			return m;
+	}
+	return NULL;
+}
+
+struct mount *mount_lookup(struct path p)
+{
+	struct vfs *v = super_vfs(p.dentry->sb);
+	struct mount *m;
+
+	mutex_lock(&v->dlock);
+	m = find_locked(v, p.mnt, p.dentry);
+	if (m)
+		mount_get(m);
+	mutex_unlock(&v->dlock);
+	return m;
+}
+
+bool path_follow_mounts(struct path *p)
+{
+	bool crossed = false;
+	struct mount *m;
+
+	while (dentry_is_mounted(p->dentry) && (m = mount_lookup(*p))) {
+		path_put(*p);
+		p->mnt = m;
+		p->dentry = dentry_get(m->root);
+		crossed = true;
+	}
+	return crossed;
+}
+
+bool path_follow_up(struct path *p)
+{
+	struct vfs *v = super_vfs(p->dentry->sb);
+	struct path up = {0};
+
+	mutex_lock(&v->dlock);
+	if (p->mnt->parent)
+		up = (struct path){mount_get(p->mnt->parent),
+				   dentry_get(p->mnt->mountpoint)};
+	mutex_unlock(&v->dlock);
+	if (!up.mnt)
+		return false;
+	path_put(*p);
+	*p = up;
+	return true;
+}
+
+/* Any mount on @d, of @ns only unless NULL. Umounts and removals are rare: a scan. */
+static struct mount *find_on_locked(struct vfs *v, struct dentry *d, struct mnt_ns *ns)
+{
+	for (size_t i = 0; i < v->mounts.n_slots; i++)
+		for (struct hnode *n = v->mounts.slot[i]; n; n = n->next) {
+			struct mount *m = container_of(n, struct mount, hash);
+
+			if (m->mountpoint == d && (!ns || m->ns == ns))
+				return m;
+		}
+	return NULL;
+}
+
+bool dentry_mounted_in(struct dentry *d, struct mnt_ns *ns)
+{
+	struct vfs *v = super_vfs(d->sb);
+	bool r;
+
+	if (!dentry_is_mounted(d))
+		return false;
+	mutex_lock(&v->dlock);
+	r = find_on_locked(v, d, ns);
+	mutex_unlock(&v->dlock);
+	return r;
+}
+
+static void hash_mount(struct vfs *v, struct mount *m)
+{
+	BUG_ON(htab_insert(&v->mounts, &m->hash, place_hash(m->parent, m->mountpoint)));
+	atomic_fetch_or(&m->mountpoint->flags, DENTRY_MOUNTED);
+}
+
+static void unhash_mount(struct vfs *v, struct mount *m)
+{
+	htab_remove(&v->mounts, &m->hash);
+	if (!find_on_locked(v, m->mountpoint, NULL))
+		atomic_fetch_and(&m->mountpoint->flags, ~(unsigned)DENTRY_MOUNTED);
+}
+
+/* --- trees ---------------------------------------------------------------------- */
+
+struct mount *mount_next(struct mount *m, struct mount *top)
+{
+	if (!list_empty(&m->children))
+		return list_first(&m->children, struct mount, sibling);
+	while (m != top) {
+		if (m->sibling.next != &m->parent->children)
+			return list_entry(m->sibling.next, struct mount, sibling);
+		m = m->parent;
+	}
+	return NULL;
+}
+
+int mount_tree_fits(struct mount *top, struct mnt_ns *ns)
+{
+	unsigned n = 0;
+
+	for (struct mount *m = top; m; m = mount_next(m, top))
+		n++;
+	return n > MOUNTS_MAX - ns->n_mounts ? -ENOSPC : 0;
+}
+
+void mount_tree_changed(struct mnt_ns *ns)
+{
+	atomic_fetch_add(&ns->event, 1);
+	waitq_wake(&ns->waitq, LX_POLLERR | LX_POLLPRI);
+}
+
+void mount_tree_attach(struct mount *top, struct mount *parent, struct dentry *mountpoint)
+{
+	struct vfs *v = super_vfs(top->sb);
+	struct mnt_ns *ns = parent->ns;
+
+	mutex_lock(&v->dlock);
+	atomic_fetch_add(&v->mount_seq, 1);
+	top->parent = parent;
+	top->mountpoint = mountpoint;
+	list_add_tail(&parent->children, &top->sibling);
+	for (struct mount *m = top; m; m = mount_next(m, top)) {
+		hash_mount(v, m);
+		m->ns = ns;
+		ns->n_mounts++;
+	}
+	mutex_unlock(&v->dlock);
+	mount_tree_changed(ns);
+}
+
+void mount_tree_own(struct vfs *v, struct mnt_ns *ns)
+{
+	mutex_lock(&v->dlock);
+	for (struct mount *m = ns->root; m; m = mount_next(m, ns->root)) {
+		if (m != ns->root)
+			hash_mount(v, m);
+		m->ns = ns;
+		ns->n_mounts++;
+	}
+	mutex_unlock(&v->dlock);
+}
+
+void mount_tree_detach(struct vfs *v, struct mount *top, struct list *dead)
+{
+	struct mnt_ns *ns = top->ns;
+	struct mount *m, *next;
+
+	mutex_lock(&v->dlock);
+	atomic_fetch_add(&v->mount_seq, 1);
+	/* Leaves first, so that the links above stay whole on the way. */
+	for (m = top; m; m = next) {
+		while (!list_empty(&m->children))
+			m = list_first(&m->children, struct mount, sibling);
+		next = m == top ? NULL : m->parent;
+		if (m->parent && m->ns)
+			unhash_mount(v, m);
+		if (m->ns)
+			m->ns->n_mounts--;
+		m->ns = NULL;
+		m->parent = NULL;
+		mount_set_group(v, m, 0, 0);
+		list_del(&m->sibling);
+		list_add_tail(dead, &m->sibling);
+	}
+	mutex_unlock(&v->dlock);
+	if (ns)
+		mount_tree_changed(ns);
+}
+
+void mounts_put(struct list *dead)
+{
+	struct mount *m;
+
+	while ((m = list_first(dead, struct mount, sibling))) {
+		struct dentry *mountpoint = m->mountpoint;
+
+		list_del(&m->sibling);
+		m->mountpoint = NULL;
+		if (mountpoint)
+			dentry_put(mountpoint);
+		mount_put(m);
+	}
+}
+
+void mounts_detach_on(struct dentry *d)
+{
+	struct vfs *v = super_vfs(d->sb);
+	struct list dead;
+	struct mount *m;
+
+	if (!dentry_is_mounted(d))
+		return;
+	list_init(&dead);
+	mutex_lock(&v->mount_lock);
+	for (;;) {
+		mutex_lock(&v->dlock);
+		m = find_on_locked(v, d, NULL);
+		mutex_unlock(&v->dlock);
+		if (!m)
+			break;
+		mount_tree_detach(v, m, &dead);
+	}
+	mutex_unlock(&v->mount_lock);
+	mounts_put(&dead);
+}
+
+static struct mount *copy_one(struct vfs *v, struct mount *m, struct dentry *root,
+			      unsigned how)
+{
+	struct mount *copy = mount_alloc(v, m->sb, root, m->devname);
+
+	if (!copy)
+		return NULL;
+	atomic_init(&copy->flags, atomic_load(&m->flags));
+	if (how & COPY_PRIVATE)
+		return copy;
+	if (how & COPY_TO_SLAVE && m->peer_group)
+		mount_set_group(v, copy, 0, m->peer_group);
+	else
+		mount_set_group(v, copy, m->peer_group, m->master_group);
+	return copy;
+}
+
+/* The next mount of a tree, without what is below @m. */
+static struct mount *next_beside(struct mount *m, struct mount *top)
+{
+	while (m != top) {
+		if (m->sibling.next != &m->parent->children)
+			return list_entry(m->sibling.next, struct mount, sibling);
+		m = m->parent;
+	}
+	return NULL;
+}
+
+int mount_tree_copy(struct vfs *v, struct mount *top, struct dentry *root, unsigned how,
+		    struct mount **out)
+{
+	struct mount *m, *at, *copy;
+	struct list dead;
+
+	*out = at = copy_one(v, top, root, how);
+	if (!at)
+		return -ENOMEM;
+	if (!(how & COPY_RECURSIVE))
+		return 0;
+	/* @at is the copy of @from: walk both trees in step. */
+	struct mount *from = top;
+
+	for (m = mount_next(top, top); m;) {
+		bool skip = mount_flagged(m, MNT_UNBINDABLE) && !(how & COPY_UNBINDABLE);
+
+		if (!skip && m->parent == top)
+			skip = !dentry_below(v, m->mountpoint, root);
+		if (skip) {
+			m = next_beside(m, top);
+			continue;
+		}
+		while (from != m->parent) {
+			from = from->parent;
+			at = at->parent;
+		}
+		copy = copy_one(v, m, m->root, how);
+		if (!copy)
+			goto fail;
+		copy->parent = at;
+		copy->mountpoint = dentry_get(m->mountpoint);
+		list_add_tail(&at->children, &copy->sibling);
+		from = m;
+		at = copy;
+		m = mount_next(m, top);
+	}
+	return 0;
+fail:
+	list_init(&dead);
+	mount_tree_detach(v, *out, &dead);
+	*out = NULL;
+	/* Only counts: the originals hold every super and dentry. */
+	mounts_put(&dead);
+	return -ENOMEM;
+}
+
+int mount_graft(struct mnt_ns *ns, struct mount *top, struct path where, struct list *dead)
+{
+	struct vfs *v = ns->v;
+	struct inode *inode;
+	int r;
+
+	path_get(where);
+	mutex_lock(&v->mount_lock);
+	/* What was mounted here since the caller looked goes below. */
+	path_follow_mounts(&where);
+	inode = dentry_inode(where.dentry);
+	mutex_lock(&inode->lock);
+	if (where.mnt->ns != ns)
+		r = -EINVAL;
+	else if (inode->dead || (dentry_unhashed(where.dentry) && !dentry_is_root(where.dentry)))
+		r = -ENOENT;
+	else if (LX_S_ISDIR(inode->mode) != LX_S_ISDIR(dentry_inode(top->root)->mode))
+		r = -ENOTDIR;
+	else
+		r = mount_tree_fits(top, ns);
+	if (!r)
+		r = propagate_mount(v, top, where.mnt, where.dentry, dead);
+	if (!r)
+		mount_tree_attach(top, where.mnt, dentry_get(where.dentry));
+	mutex_unlock(&inode->lock);
+	mutex_unlock(&v->mount_lock);
+	path_put(where);
+	return r;
+}
+
+int mount_attach(struct mnt_ns *ns, struct super *sb, struct dentry *root, struct path where,
+		 unsigned flags, const char *devname, struct mount **out)
+{
+	struct mount *m = mount_alloc(ns->v, sb, root, devname);
+	struct list dead;
+	int r;
+
+	list_init(&dead);
+	if (out)
+		*out = NULL;
+	if (!m)
+		return -ENOMEM;
+	if (flags & MNT_NOATIME)
+		atomic_fetch_and(&m->flags, ~(unsigned)MNT_RELATIME);
+	atomic_fetch_or(&m->flags, flags);
+	r = mount_graft(ns, m, where, &dead);
+	mounts_put(&dead);
+	if (r)
+		mount_put(m);
+	else if (out)
+		*out = mount_get(m);
+	return r;
+}
