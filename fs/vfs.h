@@ -558,6 +558,7 @@ enum {
 	FMODE_READ = 1, FMODE_WRITE = 2, FMODE_EXEC = 4, FMODE_LSEEK = 8, FMODE_PREAD = 0x10,
 	FMODE_PWRITE = 0x20, FMODE_PATH = 0x40, FMODE_STREAM = 0x80, /* no position at all */
 	FMODE_NONOTIFY = 0x100, FMODE_WRITE_COUNTED = 0x200,
+	FMODE_DENY_WRITE = 0x400, /* a program: inode_allow_write() with the last reference */
 };
 
 /*

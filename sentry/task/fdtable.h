@@ -11,6 +11,9 @@ struct fdtable *fdtable_get(struct fdtable *ft);
 /* The last user closes everything (as @t, for flush). */
 void fdtable_put(struct fdtable *ft, struct task *t);
 
+/* Do others use this table? */
+bool fdtable_shared(struct fdtable *ft);
+
 /* fd_lookup - a reference in *out; -EBADF also for O_PATH ones unless @path_ok. */
 int fd_lookup(struct fdtable *ft, int fd, struct file **out);
 int fd_lookup_path(struct fdtable *ft, int fd, struct file **out);

@@ -62,6 +62,7 @@ struct kernel {
 	struct ipc_state *ipc;
 	atomic_uint n_files;
 	atomic_ulong next_file_id;
+	atomic_uint next_ns_ino;   /* kernel_new_ns_ino() */
 	atomic_ulong tick;	   /* reserved for load averages */
 };
 

@@ -53,7 +53,8 @@ struct pid_ns {
 	struct htab by_nr;	 /* struct upid.node */
 	int last_nr;
 	unsigned n_pids;
-	struct task *reaper;	 /* its init; NULL: not started or dead (no forks then) */
+	struct task *reaper;	 /* its init; NULL: not started, or dead */
+	bool started, dying;	 /* it had an init; that one ends: no more forks */
 	int reboot_status;
 };
 
@@ -170,6 +171,7 @@ struct thread_group {
 	struct pid *pid[PIDTYPE_N];  /* TGID, PGID, SID: references */
 	struct list pid_node[PIDTYPE_N];
 	unsigned n_threads;	 /* not yet exited */
+	unsigned n_live;	 /* not yet exiting: the last one cleans up for the process */
 	bool child_subreaper, is_init;
 	bool did_exec;		 /* setpgid of a child after exec: EACCES */
 	int exit_signal;	 /* to the parent; -1: none (a thread) */
@@ -177,6 +179,7 @@ struct thread_group {
 	int exit_code;		 /* wait status */
 	struct waitq wait_chld;	 /* wait4 of this process's threads sleeps here */
 	struct rusage_sum dead_threads, dead_children;
+	int64_t old_mm_utime_ns; /* of address spaces that exec has replaced */
 
 	/* protected by sighand->lock */
 	struct sighand *sighand;
@@ -298,7 +301,9 @@ struct task {
 
 	/* accounting, own (read by others: atomically enough) */
 	int64_t start_ns;
-	_Atomic int64_t stime_ns;
+	int htid;			/* of its Sentry thread; immutable once it is born */
+	atomic_int born;		/* 0: being born, 1: runs, -1: never will */
+	_Atomic int64_t utime_ns, stime_ns; /* as of its last look at the clocks */
 	_Atomic uint64_t n_syscalls, n_switches;
 	struct task_hooks *hooks;	/* seccomp filters, ptrace: later issues */
 };

@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * execve: first everything that can fail is done on the side (open, read headers, collect
+ * arguments, compute credentials); then the other threads end, the old address space goes
+ * and the new program is mapped.
+ *
+ *	exec_prepare -> end_other_threads -> [point of no return] -> replace_mm -> exec_commit
+ *
+ * The address space is emptied in place when the caller is its only user. A vfork child
+ * gets a new one, filled before anything of the old is touched.
+ */
+#include "sentry/task/exec.h"
+
+#include <string.h>
+
+#include "sentry/abi/errno.h"
+#include "sentry/mm/mm.h"
+#include "sentry/task/block.h"
+#include "sentry/task/caps.h"
+#include "sentry/task/fdtable.h"
+#include "sentry/task/fs_struct.h"
+#include "sentry/task/internal.h"
+#include "sentry/task/lifecycle.h"
+#include "sentry/task/personality.h"
+#include "sentry/task/signal.h"
+
+#define SCRIPT_DEPTH_MAX 5
+
+/* What prepare finds out; owned here until commit hands it on. */
+struct exec_state {
+	struct exec_image img;
+	struct file *file, *interp_file; /* references */
+	struct cred *cred;
+	char *interp_name; /* the last script's interpreter: lives as long as needed */
+};
+
+void task_set_comm(struct task *t, const char *name)
+{
+	char comm[sizeof(t->comm)] = {0};
+
+	memcpy(comm, name, strnlen(name, sizeof(comm) - 1));
+	mutex_lock(&t->lock);
+	memcpy(t->comm, comm, sizeof(comm));
+	mutex_unlock(&t->lock);
+}
+
+/* --- the file ---------------------------------------------------------------- */
+
+static int check_program(const struct vfs_ctx *c, struct path p)
+{
+	struct inode *inode = p.dentry->inode;
+
+	if (LX_S_ISLNK(inode->mode))
+		return -ELOOP;
+	if (!LX_S_ISREG(inode->mode))
+		return -EACCES;
+	if ((atomic_load(&p.mnt->flags) & MNT_NOEXEC) ||
+	    (atomic_load(&p.mnt->sb->flags) & SB_NOEXEC))
+		return -EACCES;
+	return inode_permission(c, inode, MAY_EXEC);
+}
+
+/* *out: a reference, and nobody can write to the file as long as it is open. */
+static int open_program(const struct vfs_ctx *c, const struct path *base, const char *name,
+			int at_flags, struct file **out)
+{
+	unsigned lookup = (at_flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+			  (at_flags & LX_AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+	AUTO_PATH struct path p = {0};
+	int r;
+
+	*out = NULL;
+	r = path_lookup(c, base, name, lookup, &p);
+	if (!r)
+		r = check_program(c, p);
+	if (!r)
+		r = vfs_open_path(c, p, LX_O_RDONLY | LX_O_LARGEFILE | LX___FMODE_EXEC, out);
+	if (r)
+		return r;
+	r = inode_deny_write((*out)->inode);
+	if (r)
+		file_put(TAKE_PTR(*out));
+	else
+		(*out)->mode |= FMODE_DENY_WRITE;
+	return r;
+}
+
+static int read_head(struct file *f, char head[EXEC_HEAD_SIZE], struct kstat *st)
+{
+	size_t n;
+	ssize_t r;
+
+	memset(head, 0, EXEC_HEAD_SIZE);
+	r = vfs_getattr(f->path, LX_STATX_BASIC_STATS, st);
+	if (r)
+		return (int)r;
+	n = min_t(uint64_t, st->size, EXEC_HEAD_SIZE);
+	if (!n)
+		return -ENOEXEC;
+	r = file_kernel_read(f, head, n, 0);
+	return r < 0 ? (int)r : 0;
+}
+
+/* Follow scripts to a real program. */
+static int find_program(const struct vfs_ctx *c, struct exec_call *call, struct exec_state *s,
+			struct kstat *st)
+{
+	char head[EXEC_HEAD_SIZE];
+	const char *interp, *arg, *script = call->execfn;
+	char *name;
+	int r;
+
+	r = open_program(c, call->base, call->name, call->flags, &s->file);
+	for (int depth = 0; !r; depth++) {
+		r = read_head(s->file, head, st);
+		if (!r)
+			r = script_parse(head, &interp, &arg);
+		if (r <= 0)
+			break;
+		if (depth == SCRIPT_DEPTH_MAX)
+			return -ELOOP;
+		/* The interpreter could not open it by that name any more. */
+		if (call->inaccessible && depth == 0)
+			return -ENOENT;
+		r = exec_args_script(&call->args, interp, arg, script);
+		name = r ? NULL : str_dup(interp);
+		if (!r && !name)
+			r = -ENOMEM;
+		file_put(TAKE_PTR(s->file));
+		if (!r)
+			r = open_program(c, NULL, name, 0, &s->file);
+		mem_free(s->interp_name);
+		script = s->interp_name = name;
+	}
+	return r;
+}
+
+static void read_limits(struct task *t, struct mm_limits *l)
+{
+	*l = (struct mm_limits){
+		.as = task_rlimit(t, LX_RLIMIT_AS),
+		.data = task_rlimit(t, LX_RLIMIT_DATA),
+		.stack = task_rlimit(t, LX_RLIMIT_STACK),
+		.memlock = task_rlimit(t, LX_RLIMIT_MEMLOCK),
+		.can_lock = task_capable(t, LX_CAP_IPC_LOCK),
+	};
+}
+
+/* Ids and capabilities come from the program itself, not from a script that names it. */
+static int make_cred(struct task *t, struct exec_state *s, const struct kstat *st)
+{
+	const struct path *p = &s->file->path;
+	bool nosuid = (atomic_load(&p->mnt->flags) & MNT_NOSUID) ||
+		      (atomic_load(&p->mnt->sb->flags) & SB_NOSUID) ||
+		      /* someone outside the process can change root and directory under it */
+		      refcount_read(&t->fs->ref) > t->tg->n_threads;
+	struct exec_image *img = &s->img;
+	const struct cred *c;
+	int r;
+
+	r = cred_for_exec(t, st, nosuid, &s->cred, &img->secure);
+	if (r)
+		return r;
+	c = s->cred;
+	img->uid = user_ns_unmap_uid(c->user_ns, c->uid);
+	img->euid = user_ns_unmap_uid(c->user_ns, c->euid);
+	img->gid = user_ns_unmap_gid(c->user_ns, c->gid);
+	img->egid = user_ns_unmap_gid(c->user_ns, c->egid);
+	return 0;
+}
+
+static void exec_done(struct exec_state *s)
+{
+	elf_free(&s->img.exe);
+	elf_free(&s->img.interp);
+	if (s->file)
+		file_put(s->file);
+	if (s->interp_file)
+		file_put(s->interp_file);
+	if (s->cred)
+		cred_put(s->cred);
+	mem_free(s->interp_name);
+}
+
+static int exec_prepare(struct task *t, struct exec_call *call, struct exec_state *s)
+{
+	AUTO_VFS_CTX struct vfs_ctx c;
+	struct exec_image *img = &s->img;
+	struct kstat st;
+	int r;
+
+	task_vfs_ctx(t, &c);
+	r = exec_args_check(&call->args, strlen(call->execfn) + 1);
+	if (!r)
+		r = find_program(&c, call, s, &st);
+	if (!r)
+		r = elf_read(s->file, false, &img->exe);
+	if (!r && img->exe.interp)
+		r = open_program(&c, NULL, img->exe.interp, 0, &s->interp_file);
+	if (!r && s->interp_file)
+		r = elf_read(s->interp_file, true, &img->interp);
+	if (!r)
+		r = make_cred(t, s, &st);
+	if (r)
+		return r;
+	img->file = s->file;
+	img->interp_file = s->interp_file;
+	img->args = &call->args;
+	img->execfn = call->execfn;
+	img->randomize = !(t->personality & LX_ADDR_NO_RANDOMIZE);
+	read_limits(t, &img->limits);
+	return 0;
+}
+
+/* --- the other threads ---------------------------------------------------------- */
+
+static bool alone_locked(struct task *t)
+{
+	return t->tg->n_threads == 1;
+}
+
+/* A thread that is not the leader goes on under the leader's number. */
+static struct task *take_leadership_locked(struct task *t)
+{
+	struct thread_group *tg = t->tg;
+	struct task *old = tg->leader;
+	struct pid *tid = t->pid;
+
+	BUG_ON(!old->exited);
+	tg->leader = t;
+	t->start_ns = old->start_ns;
+	t->pid_before_exec = tid;
+	t->pid = pid_get(old->pid);
+	t->pid->task = t;
+	tid->task = NULL;
+	pid_release_locked(tid);
+	if (task_pid_ns(t)->reaper == old)
+		task_pid_ns(t)->reaper = t;
+	list_del(&old->group_node);
+	t->k->n_tasks--;
+	atomic_fetch_sub(&old->cred->user->n_tasks, 1);
+	atomic_store(&old->state, TASK_DEAD);
+	return old;
+}
+
+/* -EAGAIN: another thread is at it already, or the process is ending. */
+static int end_other_threads(struct task *t)
+{
+	struct thread_group *tg = t->tg;
+	struct kernel *k = t->k;
+	struct task *other, *old = NULL;
+	int r = 0;
+
+	mutex_lock(&k->tasklist);
+	mutex_lock(&tg->sighand->lock);
+	if (tg->group_exit || tg->exec_task)
+		r = -EAGAIN;
+	else
+		tg->exec_task = t;
+	if (!r)
+		list_for_each(other, &tg->threads, group_node)
+			if (other != t && !other->exited)
+				task_kick(other, TASK_WORK_EXIT);
+	mutex_unlock(&tg->sighand->lock);
+	/* The last of them to leave wakes us: exit.c. */
+	while (!r && !alone_locked(t)) {
+		mutex_unlock(&k->tasklist);
+		r = task_block_killable(t, NO_DEADLINE, "exec: other threads", 0);
+		mutex_lock(&k->tasklist);
+	}
+	if (!r && tg->leader != t)
+		old = take_leadership_locked(t);
+	if (r != -EAGAIN)
+		tg->exec_task = NULL;
+	mutex_unlock(&k->tasklist);
+	task_put(old);
+	return r;
+}
+
+/* --- the point of no return -------------------------------------------------------- */
+
+static void set_exe(struct mm *mm, struct file *f)
+{
+	struct file *old;
+
+	mutex_lock(&mm->lock);
+	old = mm->exe;
+	mm->exe = f;
+	mutex_unlock(&mm->lock);
+	if (old)
+		file_put(old);
+}
+
+/* In a fresh address space, while the old one is still in use. */
+static int fill_new_mm(struct task *t, struct exec_state *s, struct lx_regs *regs,
+		       struct mm **out)
+{
+	int r;
+
+	r = mm_create(t->k->platform, out);
+	if (r)
+		return r;
+	(*out)->pool = t->k->pool;
+	r = loader_map(t->k, *out, &s->img, regs);
+	if (r)
+		mm_put(TAKE_PTR(*out));
+	return r;
+}
+
+static int move_to_mm(struct task *t, struct mm *mm)
+{
+	struct mm *old = t->mm;
+	int r;
+
+	task_leave_mm(t);
+	r = t->ctx->ops->move(t->ctx, mm->as);
+	if (r) {
+		mm_put(mm);
+		return r;
+	}
+	mutex_lock(&t->lock);
+	t->mm = t->mem.mm = mm;
+	mutex_unlock(&t->lock);
+	mm_put(old);
+	return 0;
+}
+
+static int reset_mm(struct task *t, struct exec_state *s, struct lx_regs *regs)
+{
+	int r;
+
+	task_leave_mm(t);
+	r = mm_exec_reset(t->mm);
+	return r ? r : loader_map(t->k, t->mm, &s->img, regs);
+}
+
+/* Handlers that another process shares (CLONE_SIGHAND without CLONE_THREAD) are copied. */
+static int unshare_sighand(struct task *t)
+{
+	struct thread_group *tg = t->tg;
+	struct sighand *old = tg->sighand, *new;
+	int r;
+
+	if (refcount_read(&old->ref) == 1)
+		return 0;
+	r = sighand_copy(old, &new);
+	if (r)
+		return r;
+	mutex_lock(&t->k->tasklist);
+	mutex_lock(&old->lock);
+	new->replaced = old; /* with our reference: see tg_sighand_lock() */
+	__atomic_store_n(&tg->sighand, new, __ATOMIC_RELEASE);
+	mutex_unlock(&old->lock);
+	mutex_unlock(&t->k->tasklist);
+	return 0;
+}
+
+static int unshare_files(struct task *t)
+{
+	struct fdtable *new;
+	int r;
+
+	if (!fdtable_shared(t->files))
+		return 0;
+	r = fdtable_copy(t->files, &new);
+	if (!r)
+		task_set_files(t, new);
+	return r;
+}
+
+static void set_program_name(struct task *t, const struct exec_call *call)
+{
+	const char *slash = strrchr(call->execfn, '/');
+
+	if (call->name[0])
+		task_set_comm(t, slash ? slash + 1 : call->execfn);
+	else if (call->base)
+		task_set_comm(t, call->base->dentry->name);
+}
+
+/* Who may look into the new program: not those who could not read it or lend it ids. */
+static bool becomes_dumpable(struct task *t, const struct exec_state *s)
+{
+	const struct cred *old = t->cred, *new = s->cred;
+	AUTO_VFS_CTX struct vfs_ctx c;
+
+	if (new->euid != old->euid || new->egid != old->egid || new->euid != new->uid ||
+	    new->egid != new->gid)
+		return false;
+	task_vfs_ctx(t, &c);
+	return inode_permission(&c, s->file->inode, MAY_READ) == 0;
+}
+
+static void exec_commit(struct task *t, struct exec_call *call, struct exec_state *s)
+{
+	struct thread_group *tg = t->tg;
+	bool dumpable = becomes_dumpable(t, s);
+
+	set_exe(t->mm, TAKE_PTR(s->file));
+	mutex_lock(&t->k->tasklist);
+	tg->did_exec = true;
+	if (tg->exit_signal != -1)
+		tg->exit_signal = LX_SIGCHLD;
+	if (s->img.secure)
+		t->pdeath_signal = 0;
+	mutex_unlock(&t->k->tasklist);
+	t->mm->dumpable = dumpable;
+	t->keep_caps = false;
+	t->fs_base = t->gs_base = 0;
+	t->rseq = 0;
+	t->restart.fn = NULL;
+	if (s->img.secure)
+		t->personality &= ~(uint64_t)LX_PER_CLEAR_ON_SETID;
+	set_program_name(t, call);
+	task_set_cred(t, TAKE_PTR(s->cred));
+	timers_process_exec(tg);
+	signal_exec_reset(t);
+	fd_close_on_exec(t);
+}
+
+static int start_program(struct task *t, const struct lx_regs *regs)
+{
+	int r = t->ctx->ops->reset_fpu(t->ctx);
+
+	return r ? r : ctx_set_regs(t->ctx, regs);
+}
+
+int task_execve(struct task *t, struct exec_call *call)
+{
+	struct exec_state s = {0};
+	struct lx_regs regs;
+	struct mm *mm = NULL;
+	int r;
+
+	r = exec_prepare(t, call, &s);
+	/* With its own threads gone this process may be the only user left: then in place. */
+	if (!r && refcount_read(&t->mm->users) > 1 &&
+	    refcount_read(&t->mm->users) > t->tg->n_threads)
+		r = fill_new_mm(t, &s, &regs, &mm);
+	if (!r)
+		r = end_other_threads(t);
+	if (r) {
+		if (mm)
+			mm_put(mm);
+		exec_done(&s);
+		return r;
+	}
+	/* No way back: from here an error kills. */
+	r = unshare_sighand(t);
+	if (!r)
+		r = unshare_files(t);
+	if (!r && !mm && refcount_read(&t->mm->users) > 1)
+		r = fill_new_mm(t, &s, &regs, &mm);
+	if (!r)
+		r = mm ? move_to_mm(t, TAKE_PTR(mm)) : reset_mm(t, &s, &regs);
+	if (!r) {
+		exec_commit(t, call, &s);
+		r = start_program(t, &regs);
+	}
+	if (mm)
+		mm_put(mm);
+	exec_done(&s);
+	t->sc_no_return = true;
+	if (r)
+		group_exit(t->tg, LX_SIGKILL);
+	return 0;
+}
+
+int exec_first(struct task *t, const char *const *argv, const char *const *envp,
+	       struct lx_regs *regs, const char **why)
+{
+	struct exec_call call = {.name = argv[0] ? argv[0] : "", .execfn = argv[0] ? argv[0] : ""};
+	struct exec_state s = {0};
+	int r;
+
+	exec_args_init(&call.args, task_rlimit(t, LX_RLIMIT_STACK));
+	r = exec_args_from_kernel(&call.args, argv, envp);
+	if (!r)
+		r = exec_prepare(t, &call, &s);
+	if (r && s.img.exe.interp && !s.img.interp.phdr)
+		*why = "its program interpreter";
+	if (!r)
+		r = loader_map(t->k, t->mm, &s.img, regs);
+	if (!r) {
+		set_exe(t->mm, TAKE_PTR(s.file));
+		t->mm->dumpable = true;
+		set_program_name(t, &call);
+		cred_put(t->cred);
+		t->cred = TAKE_PTR(s.cred);
+	}
+	exec_done(&s);
+	exec_args_free(&call.args);
+	return r;
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Namespaces of a task: the set it lives in (nsproxy), leaving it (unshare), joining
+ * others' (setns), and the kinds that are no more than an identity so far.
+ */
+#pragma once
+
+#include "sentry/task/clone.h"
+#include "sentry/task/task.h"
+
+struct fs_struct;
+struct path;
+
+/* What an nsproxy holds; user namespaces are in cred. */
+#define NS_PROXY_FLAGS                                                                   \
+	(LX_CLONE_NEWNS | LX_CLONE_NEWUTS | LX_CLONE_NEWIPC | LX_CLONE_NEWPID |          \
+	 LX_CLONE_NEWNET | LX_CLONE_NEWCGROUP)
+#define NS_ALL_FLAGS (NS_PROXY_FLAGS | LX_CLONE_NEWUSER)
+
+/* An identity with an owner: net (an empty one), cgroup, ipc until they have contents. */
+struct plain_ns {
+	refcount_t ref;
+	struct user_ns *owner; /* a reference */
+	uint64_t ino;
+};
+
+/*
+ * nsproxy_unshare - @t's namespaces with new ones for each of @flags, owned by @c's user
+ * namespace. @fs (private) is moved into a new mount namespace. -EPERM without
+ * CAP_SYS_ADMIN there, -ENOSPC, -ENOMEM.
+ */
+int nsproxy_unshare(struct task *t, uint64_t flags, const struct cred *c,
+		    struct fs_struct *fs, struct nsproxy **out);
+
+struct uts_ns *uts_ns_get(struct uts_ns *ns);
+void uts_ns_put(struct uts_ns *ns);
+/* hostname, domainname: copies under the lock. @size 65. */
+void uts_ns_names(struct uts_ns *ns, char node[65], char domain[65]);
+
+/* --- as files: /proc/PID/ns/NAME, setns -------------------------------------------- */
+
+/* The kinds, by their CLONE_NEW flag; the name under /proc/PID/ns. NULL: no such kind. */
+const char *ns_kind_name(uint64_t flag, bool for_children);

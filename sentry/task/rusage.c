@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * CPU time is real: user time is what the host gave the guest's threads, system time what
+ * the Sentry's thread of the task used. Only a task's own thread can ask its ctx; of a
+ * process as a whole the address space's usage is known to anybody.
+ */
+#include "sentry/task/rusage.h"
+
+#include "sentry/mm/mm.h"
+#include "sentry/task/internal.h"
+
+/* The CPU clock of a thread of ours, as pthread_getcpuclockid() would name it. */
+static clockid_t thread_clock(int htid)
+{
+	return (clockid_t)(~(unsigned)htid << 3 | 6);
+}
+
+void rusage_add(struct rusage_sum *to, const struct rusage_sum *from)
+{
+	to->utime_ns += from->utime_ns;
+	to->stime_ns += from->stime_ns;
+	to->minflt += from->minflt;
+	to->majflt += from->majflt;
+	to->nvcsw += from->nvcsw;
+	to->nivcsw += from->nivcsw;
+	to->inblock += from->inblock;
+	to->oublock += from->oublock;
+	to->maxrss = max_t(uint64_t, to->maxrss, from->maxrss);
+}
+
+void task_sample_times(struct task *t)
+{
+	if (t->ctx)
+		atomic_store_explicit(&t->utime_ns, t->ctx->ops->cpu_time(t->ctx),
+				      memory_order_relaxed);
+	atomic_store_explicit(&t->stime_ns, clock_ns(CLOCK_THREAD_CPUTIME_ID),
+			      memory_order_relaxed);
+}
+
+static void from_samples(struct task *t, struct rusage_sum *out)
+{
+	*out = (struct rusage_sum){
+		.utime_ns = atomic_load_explicit(&t->utime_ns, memory_order_relaxed),
+		.stime_ns = atomic_load_explicit(&t->stime_ns, memory_order_relaxed),
+		.nvcsw = atomic_load_explicit(&t->n_switches, memory_order_relaxed),
+	};
+}
+
+/* Memory figures belong to the address space, so to the process. */
+static bool add_memory(struct mm *mm, struct rusage_sum *out, struct as_usage *u)
+{
+	*u = (struct as_usage){0};
+	if (!mm || !mm->as->ops->usage || mm->as->ops->usage(mm->as, u))
+		return false;
+	out->minflt += u->min_flt;
+	out->majflt += u->maj_flt;
+	out->maxrss = max_t(uint64_t, out->maxrss, u->rss_anon + u->rss_file + u->rss_shmem);
+	return true;
+}
+
+void usage_self_thread(struct task *t, struct rusage_sum *out)
+{
+	struct as_usage u;
+
+	task_sample_times(t);
+	from_samples(t, out);
+	add_memory(t->mm, out, &u);
+}
+
+void usage_thread(struct task *t, struct rusage_sum *out)
+{
+	from_samples(t, out);
+	if (t->htid && !t->exited) {
+		int64_t now = clock_ns(thread_clock(t->htid));
+
+		if (now > out->stime_ns)
+			out->stime_ns = now;
+	}
+}
+
+void task_final_usage(struct task *t, struct rusage_sum *out)
+{
+	struct as_usage u;
+	struct rusage_sum memory = {0};
+
+	task_sample_times(t);
+	from_samples(t, out);
+	/* The address space's own figures once, by who leaves it last. */
+	if (refcount_read(&t->mm->users) == 1 && add_memory(t->mm, &memory, &u))
+		rusage_add(out, &memory);
+}
+
+void usage_process(struct thread_group *tg, struct task *caller, struct rusage_sum *out)
+{
+	struct rusage_sum one;
+	struct as_usage u;
+	struct mm *mm = NULL;
+	struct task *t;
+	unsigned n = 0;
+
+	if (caller && caller->tg == tg)
+		task_sample_times(caller);
+	mutex_lock(&tg->k->tasklist);
+	*out = tg->dead_threads;
+	list_for_each(t, &tg->threads, group_node) {
+		if (t->exited)
+			continue;
+		usage_thread(t, &one);
+		rusage_add(out, &one);
+		n++;
+		if (!mm)
+			mm = task_mm_get(t);
+	}
+	mutex_unlock(&tg->k->tasklist);
+	if (!mm)
+		return;
+	/*
+	 * What other threads have computed since they last looked: if the address space is
+	 * this process's alone, all its CPU time is.
+	 */
+	if (add_memory(mm, out, &u) && (n > 1 || !caller || caller->tg != tg) &&
+	    refcount_read(&mm->users) <= n + 1 &&
+	    u.cpu_ns + tg->old_mm_utime_ns > out->utime_ns)
+		out->utime_ns = u.cpu_ns + tg->old_mm_utime_ns;
+	mm_put(mm);
+}
