@@ -17,6 +17,7 @@ struct plan {
 	uint64_t size;
 	unsigned map_flags; /* LX_MAP_* */
 	unsigned vm_flags;
+	int refusal;	    /* what is wrong with flags and rights: told after the place is */
 	struct mappable *m;
 	struct fetched f;
 };
@@ -44,7 +45,7 @@ static int refuse_hugetlb(const struct mmap_args *a)
 
 static int check_type(const struct mmap_args *a, unsigned *vm)
 {
-	bool anon = a->flags & LX_MAP_ANONYMOUS || !a->m;
+	bool anon = !a->m;
 
 	switch (a->flags & LX_MAP_TYPE) {
 	case LX_MAP_SHARED_VALIDATE:
@@ -68,9 +69,7 @@ static int check_type(const struct mmap_args *a, unsigned *vm)
 
 static int check_flags(struct plan *p, const struct mmap_args *a)
 {
-	unsigned vm = a->vm_flags, may = a->m && !(a->flags & LX_MAP_ANONYMOUS)
-						 ? a->may & VM_MAY_ACCESS
-						 : VM_MAY_ACCESS;
+	unsigned may = a->m ? a->may & VM_MAY_ACCESS : VM_MAY_ACCESS, vm = a->vm_flags;
 	int r;
 
 	if (a->prot & LX_PROT_READ)
@@ -87,6 +86,7 @@ static int check_flags(struct plan *p, const struct mmap_args *a)
 		vm |= VM_NOHUGEPAGE;
 	if (a->flags & LX_MAP_LOCKED)
 		vm |= VM_LOCKED;
+	p->vm_flags = vm; /* what the checks of limits look at even if it is refused */
 	r = check_type(a, &vm);
 	if (r)
 		return r;
@@ -112,10 +112,9 @@ static int check_args(struct plan *p, const struct mmap_args *a)
 		return -ENOMEM;
 	if (!add_ok(a->off, p->size, &last) || (a->m && last > INT64_MAX))
 		return -EOVERFLOW;
-	/* The position of an area is asked for before its kind is looked at, as in Linux. */
-	if (p->size > UINT64_MAX / 2)
-		return -ENOMEM;
-	return check_flags(p, a);
+	/* Linux looks for a place before it looks at the kind: -EEXIST and -ENOMEM come first. */
+	p->refusal = check_flags(p, a);
+	return 0;
 }
 
 /* --- the host mapping ------------------------------------------------------------- */
@@ -217,6 +216,8 @@ static int check_locked(struct mm *mm, const struct plan *p)
 	r = mm_may_lock(mm, p->vm_flags, p->size);
 	if (r)
 		return r;
+	if (p->refusal)
+		return p->refusal;
 	covered = p->map_flags & LX_MAP_FIXED ? mm_covered(mm, p->start, p->end) : 0;
 	return mm_may_expand(mm, p->vm_flags, p->size - covered) ? 0 : -ENOMEM;
 }
@@ -284,7 +285,7 @@ int mm_mmap(struct mm *mm, const struct mmap_args *a, uaddr_t *out)
 	r = check_args(&p, a);
 	if (r)
 		return r;
-	if (!a->m && p.vm_flags & VM_SHARED) {
+	if (!p.refusal && !a->m && p.vm_flags & VM_SHARED) {
 		if (!mm->pool)
 			return -ENOMEM;
 		r = shmem_create(mm->pool, p.size, &shared_anon);
@@ -294,7 +295,7 @@ int mm_mmap(struct mm *mm, const struct mmap_args *a, uaddr_t *out)
 		args.off = 0;
 		args.name = "/dev/zero (deleted)";
 	}
-	if (p.m)
+	if (p.m && !p.refusal)
 		prefetch(&p, args.off, shared_anon);
 	list_init(&dead.vmas);
 	mutex_lock(&mm->lock);

@@ -31,8 +31,10 @@ static unsigned new_flags(const struct vma *v, unsigned access)
 {
 	unsigned flags = (v->flags & ~(unsigned)VM_ACCESS) | access;
 
-	if (flags & VM_WRITE &&
-	    !(v->flags & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE)))
+	/* As Linux with memory that was never touched: what the host touched, it knows alone. */
+	if (!(flags & VM_WRITE) && !v->m)
+		flags &= ~(unsigned)VM_ACCOUNT;
+	else if (flags & VM_WRITE && !(v->flags & (VM_WRITE | VM_SHARED | VM_NORESERVE)))
 		flags |= VM_ACCOUNT;
 	return flags;
 }
