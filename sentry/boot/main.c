@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -107,6 +108,8 @@ int main(int argc, char **argv)
 	static struct boot b;
 
 	log_init("runsc-sentry", LOG_WARN, 2);
+	/* With more, the C library would count CPUs in /sys, which the filter kills for. */
+	mallopt(M_ARENA_MAX, 8);
 	if (argc > 1)
 		return print_tables(argv[1]);
 	boot_phase_done(&b, PHASE_EXEC);
