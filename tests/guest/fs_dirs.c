@@ -179,6 +179,35 @@ TEST(getdents_errors)
 	CHECK(getdents(fd, buf, 24) == 24); /* one short name fits */
 }
 
+/* The old call: the kind lies in the record's last byte. */
+TEST(old_getdents)
+{
+	struct {
+		unsigned long ino, off;
+		unsigned short reclen;
+		char name[];
+	} * d;
+	char buf[1024] __attribute__((aligned(8)));
+	long got;
+	int fd, n = 0;
+
+	scratch_cd();
+	put_str("file", "");
+	fd = CHECK_OK(open(".", O_RDONLY));
+	got = CHECK_OK(syscall(SYS_getdents, fd, buf, sizeof(buf)));
+	for (long at = 0; at < got; at += d->reclen, n++) {
+		unsigned char type;
+
+		d = (void *)(buf + at);
+		type = (unsigned char)buf[at + d->reclen - 1];
+		if (!strcmp(d->name, "file"))
+			CHECK(type == DT_REG || type == DT_UNKNOWN);
+	}
+	CHECK_EQ(n, 3);
+	CHECK_EQ(syscall(SYS_getdents, fd, buf, sizeof(buf)), 0);
+	CHECK_ERRNO(syscall(SYS_getdents, -1, buf, sizeof(buf)), EBADF);
+}
+
 TEST(small_buffers_see_every_entry)
 {
 	char path[32];
