@@ -36,6 +36,8 @@ enum lock_rank {
 	LOCK_ADDR_SPACE,   /* a platform's order channel */
 	LOCK_SOCKET,
 	LOCK_PIPE,
+	LOCK_NOTIFY,	   /* the marks of an inode */
+	LOCK_INOTIFY,	   /* an inotify instance: marks by number, queued events */
 	LOCK_NETSTACK,
 	LOCK_LINK,
 	LOCK_WAITQ,

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Terminals: pseudo-terminal pairs with a line discipline of our own, the file system
+ * that shows their slaves, and the device numbers that lead to them.
+ */
+#pragma once
+
+#include "fs/vfs.h"
+
+/* Openers of /dev/tty (-ENXIO without a controlling terminal), console, ptmx. */
+int devpts_open_tty(const struct vfs_ctx *c, struct inode *inode, struct file *f);
+int devpts_open_console(const struct vfs_ctx *c, struct inode *inode, struct file *f);
+int devpts_open_ptmx(const struct vfs_ctx *c, struct inode *inode, struct file *f);
+
+/*
+ * For the kernel's own use (boot/console.c): a new pair on the devpts instance @sb. The
+ * master's file in *master; the slave is opened through devpts_open_slave().
+ */
+int devpts_new_pair(const struct vfs_ctx *c, struct super *sb, struct file **master);
+int devpts_open_slave(const struct vfs_ctx *c, struct file *master, int flags,
+		      struct file **slave);
+/* The pair that /dev/console leads to (borrowed by the kernel until the end). */
+void devpts_set_console(struct super *sb, struct file *master);
