@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* pipe, eventfd, timerfd, signalfd: calls that make files out of nothing. */
 #include "fs/anon/anon.h"
+#include "fs/anon/memfd.h"
 #include "fs/pipe.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/syscall/time_args.h"
@@ -174,4 +175,25 @@ SYSCALL4(signalfd4, int fd, uaddr_t umask, size_t size, int flags)
 SYSCALL3(signalfd, int fd, uaddr_t umask, size_t size)
 {
 	return do_signalfd4(t, fd, umask, size, 0);
+}
+
+/* --- memfd ------------------------------------------------------------------------------ */
+
+#define MEMFD_NAME_MAX 249
+
+SYSCALL2(memfd_create, uaddr_t uname, unsigned flags)
+{
+	char name[MEMFD_NAME_MAX + 1];
+	struct file *f;
+	ssize_t n;
+	int r;
+
+	if (flags & ~(LX_MFD_CLOEXEC | LX_MFD_ALLOW_SEALING | LX_MFD_NOEXEC_SEAL | LX_MFD_EXEC) ||
+	    (flags & LX_MFD_EXEC && flags & LX_MFD_NOEXEC_SEAL))
+		return -EINVAL; /* also MFD_HUGETLB: a kernel without huge pages */
+	n = copy_string_from_user(&t->mem, name, uname, sizeof(name));
+	if (n < 0)
+		return n == -ENAMETOOLONG ? -EINVAL : n;
+	r = memfd_create_file(t->k, name, flags, t->cred, &f);
+	return r ? r : install(t, f, flags & LX_MFD_CLOEXEC ? LX_O_CLOEXEC : 0);
 }
