@@ -40,6 +40,8 @@ struct vfs {
 
 	struct super *pipefs;
 	struct inode *anon_inode; /* of every file without a place */
+	struct super *memfs;	/* where memfds live */
+	struct mutex epoll_nest; /* LOCK_EPOLL_NEST: see epoll.c */
 };
 
 static inline struct vfs *super_vfs(const struct super *sb)

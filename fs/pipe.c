@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fs/simple.h"
 #include "sentry/base/alloc.h"
 #include "sentry/abi/signal.h"
 #include "sentry/base/strbuf.h"
@@ -496,40 +497,12 @@ bool fifo_open_done(struct file *f)
 
 #define PIPEFS_MAGIC 0x50495045
 
-static void pipefs_free_inode(struct inode *inode)
-{
-	mem_free(inode);
-}
-
-static int pipefs_statfs(struct super *sb, struct lx_statfs *out)
-{
-	*out = (struct lx_statfs){
-		.type = (int64_t)sb->magic, .bsize = 4096, .frsize = 4096, .namelen = 255};
-	return 0;
-}
-
-static void pipefs_release(struct super *sb)
-{
-	mem_free(sb);
-}
-
-static const struct super_ops pipefs_super_ops = {
-	.statfs = pipefs_statfs,
-	.free_inode = pipefs_free_inode,
-	.release = pipefs_release,
-};
 static const struct inode_ops pipefs_inode_ops = {0};
 static const struct fs_type pipefs_type = {.name = "pipefs", .flags = FS_NODEV | FS_INTERNAL};
 
 int pipefs_create(struct kernel *k, struct super **out)
 {
-	struct super *sb = mem_zalloc(sizeof(*sb));
-
-	*out = sb;
-	if (!sb)
-		return -ENOMEM;
-	super_init(sb, &pipefs_type, &pipefs_super_ops, k, PIPEFS_MAGIC);
-	return 0;
+	return simple_super_create(k, &pipefs_type, PIPEFS_MAGIC, out);
 }
 
 static void pipe_dname(struct dentry *d, struct strbuf *out)

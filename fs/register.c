@@ -23,11 +23,3 @@ const struct fs_type *const *fs_types(void)
 {
 	return types;
 }
-
-int device_open(const struct vfs_ctx *c, struct inode *inode, struct file *f)
-{
-	(void)c;
-	(void)inode;
-	(void)f;
-	return -ENXIO;
-}

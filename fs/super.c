@@ -5,6 +5,8 @@
  *	get_super: ref 1 -> mounts take more -> last super_put: the cached tree is dropped
  *	-> the last inode goes: super_ops.release
  */
+#include "fs/anon/memfd.h"
+#include "fs/epoll.h"
 #include "fs/internal.h"
 #include "fs/pipe.h"
 
@@ -38,6 +40,7 @@ int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out)
 	mutex_init(&v->mount_lock, LOCK_MOUNT);
 	mutex_init(&v->supers_lock, LOCK_LEAF);
 	mutex_init(&v->locks_lock, LOCK_FILE_DATA);
+	mutex_init(&v->epoll_nest, LOCK_EPOLL_NEST);
 	list_init(&v->lru);
 	list_init(&v->peers);
 	list_init(&v->supers);
@@ -51,12 +54,24 @@ int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out)
 	*out = v;
 	r = pipefs_create(k, &v->pipefs);
 	if (!r)
+		r = memfs_create(k, &v->memfs);
+	if (!r)
 		r = anon_init(v);
 	if (r) {
 		vfs_free(v);
 		*out = NULL;
 	}
 	return r;
+}
+
+struct super *vfs_memfs(struct kernel *k)
+{
+	return kernel_vfs(k)->memfs;
+}
+
+struct mutex *vfs_epoll_nest(struct kernel *k)
+{
+	return &kernel_vfs(k)->epoll_nest;
 }
 
 struct super *vfs_pipefs(struct kernel *k)
@@ -68,6 +83,8 @@ void vfs_free(struct vfs *v)
 {
 	if (!v)
 		return;
+	if (v->memfs)
+		super_put(v->memfs);
 	if (v->anon_inode)
 		inode_put(v->anon_inode);
 	if (v->pipefs)
