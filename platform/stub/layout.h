@@ -76,12 +76,12 @@ struct stub_op {
  */
 struct stub_order {
 	atomic_uint seq;
-	uint32_t n;	   /* operations: they run in turn until one fails */
-	atomic_uint done;  /* seq of the last order done */
-	uint32_t err;	   /* errno of the operation that failed, 0: none */
-	uint32_t err_at;   /* its index */
-	uint32_t pid;	   /* of this process, written at birth */
-	uint32_t ppid;	   /* the Sentry: any other parent means it has died */
+	uint32_t n;	  /* operations: they run in turn until one fails */
+	atomic_uint done; /* seq of the last order done */
+	uint32_t err;	  /* errno of the operation that failed, 0: none */
+	uint32_t err_at;  /* its index */
+	uint32_t pid;	  /* of this process, written at birth */
+	uint32_t ppid;	  /* the Sentry: any other parent means it has died */
 	uint32_t spare;
 	uint64_t page_off; /* of this page in the file */
 	uint64_t spare2[3];
