@@ -12,7 +12,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <signal.h>
-#include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -26,14 +25,14 @@ static int take_signal(struct ptrace_ctx *c, int signo, uaddr_t *uc)
 	const int htid = ptrace_htid(c);
 	int status, r;
 
-	r = ptrace_req(PTRACE_POKEUSER, htid, offsetof(struct lx_regs, rsp),
+	r = ptrace_req(PTRACE_POKEUSR, htid, offsetof(struct lx_regs, rsp),
 		       STUB_FRAME + STUB_FRAME_SIZE);
 	if (!r)
 		r = ptrace_req(PTRACE_SINGLESTEP, htid, 0, (uint64_t)signo);
 	if (!r)
 		r = ptrace_wait(c, &status);
 	if (!r)
-		r = ptrace_req(PTRACE_PEEKUSER, htid, offsetof(struct lx_regs, rdx),
+		r = ptrace_req(PTRACE_PEEKUSR, htid, offsetof(struct lx_regs, rdx),
 			       (uint64_t)uc);
 	return r < 0 ? ptrace_failed(c, r) : 0;
 }

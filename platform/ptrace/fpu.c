@@ -6,7 +6,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/uio.h>
 
 #include "platform/ptrace/internal.h"

@@ -12,9 +12,12 @@
  */
 #pragma once
 
+#include <linux/ptrace.h>
 #include <stdatomic.h>
 
 #include "platform/stub/stub.h"
+
+#define PTRACE_SYSCALL_STOP (SIGTRAP | 0x80) /* by PTRACE_O_TRACESYSGOOD */
 
 struct ptrace_platform {
 	struct platform base;
@@ -78,6 +81,9 @@ int ptrace_load32(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value);
 int ptrace_store32(struct exec_ctx *ctx, uaddr_t addr, uint32_t value);
 int ptrace_cmpxchg32(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,
 		     uint32_t desired, uint32_t *old);
+
+/* rules.c */
+extern const struct host_rules ptrace_host_rules;
 
 /* run.c */
 int ptrace_switch_to(struct exec_ctx *ctx, struct exit_info *info);

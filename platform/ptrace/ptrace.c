@@ -3,11 +3,8 @@
 #include "platform/ptrace/ptrace.h"
 
 #include <errno.h>
-#include <sched.h>
-#include <string.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <fcntl.h>
+#include <limits.h>
 
 #include "platform/ptrace/internal.h"
 #include "sentry/base/alloc.h"
@@ -15,7 +12,26 @@
 
 static int ptrace_probe(const char **why)
 {
+	char scope = '0';
+	int r, hfd;
+
 	*why = NULL;
+	/* Of a process that cannot be: any other answer says that ptrace is forbidden. */
+	r = ptrace_req(PTRACE_SEIZE, INT_MAX, 0, 0);
+	if (r != -ESRCH) {
+		*why = "the host forbids ptrace (a seccomp filter around us?)";
+		return r ? r : -EPERM;
+	}
+	hfd = (int)host_ret(
+		open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC));
+	if (hfd >= 0) {
+		r = (int)host_read(hfd, &scope, 1);
+		host_close(hfd);
+	}
+	if (scope >= '2') {
+		*why = "kernel.yama.ptrace_scope of the host is above 1";
+		return -EPERM;
+	}
 	return 0;
 }
 
@@ -72,4 +88,6 @@ const struct platform_ops ptrace_platform_ops = {
 	.thread_start = ptrace_thread_start,
 	.thread_exit = ptrace_thread_exit,
 	.shutdown = ptrace_shutdown,
+	.host_rules = &ptrace_host_rules,
+	.stub_rules = &stub_host_rules,
 };

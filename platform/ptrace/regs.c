@@ -4,7 +4,6 @@
  * the thread runs again: most system calls need neither.
  */
 #include <errno.h>
-#include <sys/ptrace.h>
 
 #include "platform/ptrace/internal.h"
 #include "sentry/base/host.h"
@@ -115,12 +114,12 @@ int ptrace_set_ret(struct exec_ctx *ctx, uint64_t value)
 	if (c->regs_dirty)
 		return 0;
 	if (looks_like_restart(value)) {
-		r = ptrace_req(PTRACE_POKEUSER, ptrace_htid(c),
+		r = ptrace_req(PTRACE_POKEUSR, ptrace_htid(c),
 			       offsetof(struct lx_regs, orig_rax), UINT64_MAX);
 		if (r < 0)
 			return ptrace_failed(c, r);
 	}
-	r = ptrace_req(PTRACE_POKEUSER, ptrace_htid(c), offsetof(struct lx_regs, rax),
+	r = ptrace_req(PTRACE_POKEUSR, ptrace_htid(c), offsetof(struct lx_regs, rax),
 		       value);
 	return r < 0 ? ptrace_failed(c, r) : 0;
 }

@@ -5,17 +5,11 @@
  */
 #include <errno.h>
 #include <linux/audit.h>
-#include <linux/ptrace.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 #include "platform/ptrace/internal.h"
 #include "sentry/base/host.h"
-
-#define PTRACE_SYSEMU		 31
-#define PTRACE_SYSEMU_SINGLESTEP 32
-
-#define SYSCALL_STOP (SIGTRAP | 0x80) /* by PTRACE_O_TRACESYSGOOD */
 
 static int syscall_exit(struct ptrace_ctx *c)
 {
@@ -84,7 +78,7 @@ static int signal_exit(struct ptrace_ctx *c, int signo, struct exit_info *info)
 
 static int stop_exit(struct ptrace_ctx *c, int status, struct exit_info *info)
 {
-	if (WSTOPSIG(status) == SYSCALL_STOP)
+	if (WSTOPSIG(status) == PTRACE_SYSCALL_STOP)
 		return syscall_exit(c);
 	if (status >> 16)
 		return -1;

@@ -5,7 +5,6 @@
  */
 #include <elf.h>
 #include <errno.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>

@@ -8,13 +8,9 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 
 #include "platform/ptrace/internal.h"
-
-#define PTRACE_SYSEMU 31
-#define SYSCALL_STOP  (SIGTRAP | 0x80)
 
 /* Runs to the system call. -EFAULT: a signal of ours came instead. */
 static int run(struct ptrace_ctx *c)
@@ -28,7 +24,7 @@ static int run(struct ptrace_ctx *c)
 		r = ptrace_wait(c, &status);
 		if (r < 0)
 			return r;
-		if (WSTOPSIG(status) == SYSCALL_STOP)
+		if (WSTOPSIG(status) == PTRACE_SYSCALL_STOP)
 			return 0;
 		/* Faults end it. Other signals are swallowed; an interrupt stays pending.
 		 */
@@ -61,7 +57,7 @@ static int word_op(struct exec_ctx *ctx, uaddr_t routine, uaddr_t addr, uint32_t
 	if (!r)
 		r = run(c);
 	if (!r)
-		r = ptrace_failed(c, ptrace_req(PTRACE_PEEKUSER, ptrace_htid(c),
+		r = ptrace_failed(c, ptrace_req(PTRACE_PEEKUSR, ptrace_htid(c),
 						offsetof(struct lx_regs, orig_rax),
 						(uint64_t)&word));
 	*value = (uint32_t)word;

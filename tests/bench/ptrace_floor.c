@@ -196,9 +196,38 @@ static double copy_round(void)
 	return (double)(clock_mono_ns() - t) / CALLS;
 }
 
+/* The same fault again and again: a signal, its siginfo, and its frame. */
+static double fault_round(void)
+{
+	struct lx_regs regs, saved;
+	struct exit_info info;
+	int64_t t;
+
+	check(ctx_get_regs(ctx, &saved), "regs");
+	regs = saved;
+	regs.rip = 0x12345678;
+	check(ctx_set_regs(ctx, &regs), "regs");
+	t = clock_mono_ns();
+	for (int i = 0; i < CALLS / 10; i++)
+		check(ctx_switch_to(ctx, &info) == EXIT_FAULT ? 0 : -EIO, "fault");
+	t = clock_mono_ns() - t;
+	check(ctx_set_regs(ctx, &saved), "regs");
+	return (double)t / (CALLS / 10);
+}
+
+static double word_round(void)
+{
+	int64_t t = clock_mono_ns();
+	uint32_t value;
+
+	for (int i = 0; i < CALLS / 10; i++)
+		check(ctx->ops->load32(ctx, CODE_AT, &value), "load32");
+	return (double)(clock_mono_ns() - t) / (CALLS / 10);
+}
+
 int main(void)
 {
-	double v[8][ROUNDS], floor_ns, switch_ns;
+	double v[9][ROUNDS], floor_ns, switch_ns;
 	struct floor bare;
 
 	guest_start();
@@ -212,6 +241,8 @@ int main(void)
 		v[4][i] = fork_round();
 		v[5][i] = thread_round();
 		v[6][i] = copy_round();
+		v[7][i] = fault_round();
+		v[8][i] = word_round();
 	}
 	kill(bare.pid, SIGKILL);
 	floor_ns = report("floor", v[0]);
@@ -221,6 +252,8 @@ int main(void)
 	report("fork", v[4]);
 	report("thread", v[5]);
 	report("copy 256", v[6]);
+	report("fault", v[7]);
+	report("word", v[8]);
 	printf("switch / floor = %.2f, at most %.2f\n", switch_ns / floor_ns, BOUND);
 	ctx_release(ctx);
 	as_put(as);
