@@ -162,6 +162,7 @@ static void copy_fields(struct mm *mm, const struct mm *old)
 	memcpy(mm->auxv, old->auxv, sizeof(mm->auxv));
 	mm->auxv_len = old->auxv_len;
 	mm->dumpable = old->dumpable;
+	atomic_store(&mm->thp_disabled, atomic_load(&old->thp_disabled));
 	mm->limits = old->limits;
 	mm->pool = old->pool;
 	if (old->exe)

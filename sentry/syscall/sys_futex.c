@@ -85,6 +85,17 @@ SYSCALL6(futex, uaddr_t addr, int op, uint32_t val, uaddr_t uts, uaddr_t addr2, 
 		return futex_requeue(t, addr, addr2, shared, n, val2, &val3);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(t, addr, addr2, shared, n, val2, val3);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		return futex_lock_pi(t, addr, shared, false, deadline_ns);
+	case FUTEX_TRYLOCK_PI:
+		return futex_lock_pi(t, addr, shared, true, NO_DEADLINE);
+	case FUTEX_UNLOCK_PI:
+		return futex_unlock_pi(t, addr, shared);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(t, addr, shared, val, addr2, deadline_ns);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_cmp_requeue_pi(t, addr, addr2, shared, n, val2, val3);
 	default: /* FUTEX_FD among them */
 		return -ENOSYS;
 	}

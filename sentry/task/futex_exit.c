@@ -99,4 +99,5 @@ void futex_task_exit(struct task *t)
 			futex_wake(t, t->clear_child_tid, true, 1, FUTEX_MATCH_ANY);
 		t->clear_child_tid = 0;
 	}
+	futex_pi_owner_exit(t);
 }

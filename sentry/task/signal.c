@@ -644,5 +644,7 @@ void signal_exec_reset(struct task *t)
 	mutex_unlock(&sh->lock);
 	t->altstack = (struct lx_stack){.flags = LX_SS_DISABLE};
 	t->restart.fn = NULL;
+	/* The new program's own futexes. */
+	atomic_store(&t->futex_exited, false);
 	memset(&t->fault, 0, sizeof(t->fault));
 }

@@ -291,10 +291,13 @@ struct task {
 	/* protected by the futex table's pi_lock */
 	struct futex_waiter *pi_waiting;
 	struct list pi_owned;
-	bool futex_exited;		/* past futex_task_exit(): owns no PI futex any more */
+	atomic_bool futex_exited;	/* past futex_task_exit(): owns no PI futex any more */
 	/* protected by lock again */
 	int nice, policy, rt_priority;	/* protected by lock */
-	uint64_t cpuset[16];		/* protected by lock: 1024 CPUs */
+	uint64_t cpuset[16];		/* protected by lock: 1024 CPUs; empty: all there are */
+	bool sched_reset_on_fork;	/* protected by lock: sched_fork() */
+	int ioprio;			/* protected by lock: class << 13 | level */
+	atomic_bool affinity_changed;	/* by another task: sched_task_work() tells the ctx */
 	uint64_t timer_slack_ns;
 	bool no_new_privs, keep_caps;
 	unsigned securebits_unused;
