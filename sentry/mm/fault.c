@@ -304,7 +304,9 @@ static int populate_step(struct mm *mm, uaddr_t *addr, uaddr_t end, enum populat
 	if (!v || v->start > *addr)
 		return -ENOMEM;
 	write = wants_write(v, how);
-	if (!access_ok(v, write ? ACCESS_WRITE : ACCESS_READ))
+	if (!(v->flags & (how == POPULATE_READ	  ? VM_READ
+			  : how == POPULATE_WRITE ? VM_WRITE
+						  : VM_ACCESS)))
 		return -EINVAL;
 	if (!v->m) {
 		uaddr_t start = *addr;

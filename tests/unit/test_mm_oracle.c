@@ -139,7 +139,8 @@ static void do_mprotect(struct world *w)
 {
 	unsigned page = rnd(w, PAGES), n = rnd(w, 12), prot = random_prot(w);
 
-	if (rnd(w, 10) == 0)
+	/* Reaches to the start of the area, where touched areas of Linux start elsewhere. */
+	if (rnd(w, 10) == 0 && !w->touch)
 		prot |= PROT_GROWSDOWN;
 	note(w, "mprotect page %u n %u prot %x", page, n, prot);
 	same(w, mm_mprotect(w->e.mm, GUEST + page * PG, n * PG, prot),
@@ -317,18 +318,26 @@ static void sequence(unsigned seed, bool touch)
 	free(w);
 }
 
+/* MM_SEED=N tries others than every run does. */
+static unsigned first_seed(void)
+{
+	const char *s = getenv("MM_SEED");
+
+	return s ? (unsigned)atoi(s) : 1;
+}
+
 static void test_areas(void **state)
 {
 	(void)state;
-	for (unsigned seed = 1; seed <= 40; seed++)
+	for (unsigned seed = first_seed(); seed < first_seed() + 40; seed++)
 		sequence(seed, false);
 }
 
 static void test_content(void **state)
 {
 	(void)state;
-	for (unsigned seed = 1000; seed < 1040; seed++)
-		sequence(seed, true);
+	for (unsigned seed = first_seed(); seed < first_seed() + 40; seed++)
+		sequence(seed + 1000000, true);
 }
 
 int main(void)

@@ -22,9 +22,24 @@ struct fake_seg {
 	uint64_t off;
 };
 
+static struct fake_platform *to_platform(struct addr_space *as)
+{
+	return container_of(as->platform, struct fake_platform, p);
+}
+
+static void unlock(pthread_mutex_t **m)
+{
+	pthread_mutex_unlock(*m);
+}
+
+/* Locked until the end of the scope. */
+#define SERIALISE(as)                                                                          \
+	__attribute__((cleanup(unlock))) pthread_mutex_t *held_ = &to_platform(as)->lock;      \
+	pthread_mutex_lock(held_)
+
 static bool inject(struct addr_space *as)
 {
-	struct fake_platform *fp = container_of(as->platform, struct fake_platform, p);
+	struct fake_platform *fp = to_platform(as);
 
 	return fp->fail_after && --fp->fail_after == 0;
 }
@@ -80,6 +95,7 @@ static int map(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot
 	       int hfd, uint64_t off)
 {
 	struct fake_as *f = to_fake(as);
+	SERIALISE(as);
 	void *p;
 
 	f->n_map++;
@@ -120,6 +136,7 @@ static int fake_map_file(struct addr_space *as, uaddr_t addr, uint64_t size, uns
 
 static int fake_unmap(struct addr_space *as, uaddr_t addr, uint64_t size)
 {
+	SERIALISE(as);
 	to_fake(as)->n_unmap++;
 	if (addr % PAGE_SIZE || size % PAGE_SIZE || !size)
 		abort();
@@ -131,6 +148,7 @@ static int fake_unmap(struct addr_space *as, uaddr_t addr, uint64_t size)
 
 static int fake_protect(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot)
 {
+	SERIALISE(as);
 	struct fake_as *f = to_fake(as);
 
 	f->n_protect++;
@@ -149,6 +167,7 @@ static int fake_protect(struct addr_space *as, uaddr_t addr, uint64_t size, unsi
 static int fake_move(struct addr_space *as, uaddr_t old, uint64_t old_size, uaddr_t new_addr,
 		     uint64_t new_size, bool keep_old)
 {
+	SERIALISE(as);
 	struct fake_as *f = to_fake(as);
 	struct fake_seg moved = {0};
 	int flags = old == new_addr ? 0 : MREMAP_MAYMOVE | MREMAP_FIXED;
@@ -182,6 +201,7 @@ static int fake_advise(struct addr_space *as, uaddr_t addr, uint64_t size, int a
 
 static int fake_reset(struct addr_space *as)
 {
+	SERIALISE(as);
 	struct fake_as *f = to_fake(as);
 
 	munmap(fake_host(as, 0), FAKE_MAX);
@@ -221,6 +241,7 @@ static void fork_seg(struct addr_space *as, struct addr_space *child, const stru
 
 static int fake_fork(struct addr_space *as, struct addr_space **out)
 {
+	SERIALISE(as);
 	struct fake_as *f = to_fake(as);
 	int r;
 
@@ -256,11 +277,13 @@ static ssize_t fake_copy_out(struct addr_space *as, uaddr_t dst, const void *src
 static void fake_release(struct addr_space *as)
 {
 	struct fake_as *f = to_fake(as);
-	struct fake_platform *fp = container_of(as->platform, struct fake_platform, p);
+	struct fake_platform *fp = to_platform(as);
 
 	fake_reset(as);
+	pthread_mutex_lock(&fp->lock);
 	fp->n_live--;
 	fp->slots &= ~(1ull << f->slot);
+	pthread_mutex_unlock(&fp->lock);
 	free(f);
 }
 
@@ -276,12 +299,14 @@ static int fake_as_create(struct platform *p, struct addr_space **out)
 	struct fake_platform *fp = container_of(p, struct fake_platform, p);
 	struct fake_as *f = calloc(1, sizeof(*f));
 
+	pthread_mutex_lock(&fp->lock);
 	while (fp->slots >> f->slot & 1)
 		f->slot++;
 	if (f->slot >= MAX_ARENAS)
 		abort();
 	fp->slots |= 1ull << f->slot;
 	fp->n_live++;
+	pthread_mutex_unlock(&fp->lock);
 	f->base = ARENA_0 + f->slot * FAKE_MAX;
 	f->as.ops = &as_ops;
 	f->as.platform = p;
@@ -294,8 +319,13 @@ static const struct platform_ops ops = {.name = "fake", .as_create = fake_as_cre
 
 void fake_platform_init(struct fake_platform *fp)
 {
+	pthread_mutexattr_t attr;
+
 	*fp = (struct fake_platform){
 		.p = {.ops = &ops, .limits = {.min_addr = FAKE_MIN, .max_addr = FAKE_MAX}}};
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&fp->lock, &attr);
 }
 
 const char *fake_page(struct addr_space *as, uaddr_t addr, char out[5])

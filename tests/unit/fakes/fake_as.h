@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "platform/platform.h"
 
 #define FAKE_MIN 0x10000ull
@@ -31,6 +33,7 @@ struct fake_platform {
 	unsigned fail_after; /* the n-th operation from now fails with -ENOMEM; 0: none */
 	unsigned n_live;
 	uint64_t slots; /* arenas in use */
+	pthread_mutex_t lock; /* recursive: operations serialise themselves */
 };
 
 void fake_platform_init(struct fake_platform *fp);
