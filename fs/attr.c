@@ -32,6 +32,16 @@ int vfs_getattr(struct path p, uint32_t mask, struct kstat *out)
 	return r;
 }
 
+ssize_t vfs_readlink(const struct vfs_ctx *c, struct path p, char *buf, size_t size)
+{
+	struct inode *inode = dentry_inode(p.dentry);
+
+	if (!inode->ops->readlink)
+		return -EINVAL;
+	path_accessed(p);
+	return inode->ops->readlink(c, inode, buf, size);
+}
+
 int vfs_access(const struct vfs_ctx *c, struct path p, unsigned want)
 {
 	struct inode *inode = dentry_inode(p.dentry);

@@ -143,6 +143,17 @@ enum {
 int mount_tree_copy(struct vfs *v, struct mount *m, struct dentry *root, unsigned how,
 		    struct mount **out);
 void mount_tree_changed(struct mnt_ns *ns);
+/*
+ * Hang an attached tree at another place; @mountpoint's reference is taken. Returns the
+ * old mountpoint, to be put without locks.
+ */
+struct dentry *mount_tree_move(struct mount *top, struct mount *parent,
+			       struct dentry *mountpoint);
+/*
+ * pivot_root: @new takes @root's place, @root goes to @put_old. Returns a mountpoint to
+ * be put without locks.
+ */
+struct dentry *mount_tree_pivot(struct mount *root, struct mount *new, struct path put_old);
 /* A copied tree becomes @ns's own (its root has no parent). */
 void mount_tree_own(struct vfs *v, struct mnt_ns *ns);
 /*

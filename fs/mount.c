@@ -280,6 +280,64 @@ void mount_tree_detach(struct vfs *v, struct mount *top, struct list *dead)
 		mount_tree_changed(ns);
 }
 
+/* dlock held: the links of one mount to what it is mounted on. */
+static void unhook(struct vfs *v, struct mount *m)
+{
+	unhash_mount(v, m);
+	list_del(&m->sibling);
+	m->parent = NULL;
+	m->mountpoint = NULL;
+}
+
+static void hook(struct vfs *v, struct mount *m, struct mount *parent, struct dentry *mountpoint)
+{
+	m->parent = parent;
+	m->mountpoint = mountpoint;
+	list_add_tail(&parent->children, &m->sibling);
+	hash_mount(v, m);
+}
+
+struct dentry *mount_tree_move(struct mount *top, struct mount *parent,
+			       struct dentry *mountpoint)
+{
+	struct vfs *v = super_vfs(top->sb);
+	struct dentry *old = top->mountpoint;
+
+	mutex_lock(&v->dlock);
+	atomic_fetch_add(&v->mount_seq, 1);
+	unhook(v, top);
+	hook(v, top, parent, mountpoint);
+	mutex_unlock(&v->dlock);
+	mount_tree_changed(top->ns);
+	return old;
+}
+
+struct dentry *mount_tree_pivot(struct mount *root, struct mount *new, struct path put_old)
+{
+	struct vfs *v = super_vfs(root->sb);
+	struct mount *root_parent = root->parent;
+	struct dentry *root_place = root->mountpoint, *new_place = new->mountpoint;
+
+	dentry_get(put_old.dentry);
+	mutex_lock(&v->dlock);
+	atomic_fetch_add(&v->mount_seq, 1);
+	unhook(v, new);
+	if (root_parent) {
+		unhook(v, root);
+		hook(v, new, root_parent, root_place);
+	} else {
+		root->ns->root = new;
+	}
+	hook(v, root, put_old.mnt, put_old.dentry);
+	if (mount_flagged(root, MNT_LOCKED)) {
+		atomic_fetch_or(&new->flags, MNT_LOCKED);
+		atomic_fetch_and(&root->flags, ~(unsigned)MNT_LOCKED);
+	}
+	mutex_unlock(&v->dlock);
+	mount_tree_changed(root->ns);
+	return new_place;
+}
+
 void mounts_put(struct list *dead)
 {
 	struct mount *m;
