@@ -91,6 +91,8 @@ void file_put(struct file *f)
 	}
 	if (f->mode & FMODE_WRITE_COUNTED)
 		inode_put_write(f->inode);
+	if (f->mode & FMODE_DENY_WRITE)
+		inode_allow_write(f->inode);
 	if (f->owner.pid)
 		pid_put(f->owner.pid);
 	inode_put(f->inode);

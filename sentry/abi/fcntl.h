@@ -24,8 +24,6 @@
 #define LX_O_PATH      010000000
 #define LX_O_TMPFILE   020200000 /* __O_TMPFILE | O_DIRECTORY */
 #define LX___O_TMPFILE 020000000
-/* Internal, never from a guest: opened to be executed, so MAY_EXEC instead of MAY_READ. */
-#define LX___FMODE_EXEC 040
 #define LX_VALID_OPEN_FLAGS                                                              \
 	(LX_O_ACCMODE | LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY | LX_O_TRUNC | LX_O_APPEND | \
 	 LX_O_NONBLOCK | LX_FASYNC | LX_O_DIRECT | LX_O_LARGEFILE | LX_O_DIRECTORY |     \

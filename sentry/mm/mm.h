@@ -72,6 +72,7 @@ struct mm {
 				  off for as long as this open file lives, not by mm */
 	bool dumpable;	       /* PR_SET_DUMPABLE */
 	atomic_bool thp_disabled; /* PR_SET_THP_DISABLE: shown back; a fork copies it */
+	bool membarrier;       /* registered for MEMBARRIER_CMD_PRIVATE_EXPEDITED */
 	bool lock_future;      /* mlockall(MCL_FUTURE) */
 	bool lock_future_onfault; /* and MCL_ONFAULT */
 	uint64_t hole_size;    /* no hole this big stands between hole_top and mmap_base */

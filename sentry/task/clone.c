@@ -214,10 +214,16 @@ static int new_group(struct task *t, struct task *child, const struct clone_args
 
 static int copy_mm(struct task *t, struct task *child, uint64_t flags)
 {
-	if (!(flags & LX_CLONE_VM))
-		return mm_fork(t->mm, &child->mm);
-	child->mm = mm_get(t->mm);
-	return 0;
+	int r;
+
+	if (flags & LX_CLONE_VM) {
+		child->mm = mm_get(t->mm);
+		return 0;
+	}
+	r = mm_fork(t->mm, &child->mm);
+	if (!r)
+		child->mm->membarrier = t->mm->membarrier;
+	return r;
 }
 
 static int copy_namespaces(struct task *t, struct task *child, uint64_t flags)

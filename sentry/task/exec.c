@@ -21,6 +21,7 @@
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/internal.h"
 #include "sentry/task/lifecycle.h"
+#include "sentry/task/limits.h"
 #include "sentry/task/personality.h"
 #include "sentry/task/signal.h"
 
@@ -46,35 +47,15 @@ void task_set_comm(struct task *t, const char *name)
 
 /* --- the file ---------------------------------------------------------------- */
 
-static int check_program(const struct vfs_ctx *c, struct path p)
-{
-	struct inode *inode = p.dentry->inode;
-
-	if (LX_S_ISLNK(inode->mode))
-		return -ELOOP;
-	if (!LX_S_ISREG(inode->mode))
-		return -EACCES;
-	if ((atomic_load(&p.mnt->flags) & MNT_NOEXEC) ||
-	    (atomic_load(&p.mnt->sb->flags) & SB_NOEXEC))
-		return -EACCES;
-	return inode_permission(c, inode, MAY_EXEC);
-}
-
 /* *out: a reference, and nobody can write to the file as long as it is open. */
 static int open_program(const struct vfs_ctx *c, const struct path *base, const char *name,
 			int at_flags, struct file **out)
 {
 	unsigned lookup = (at_flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
 			  (at_flags & LX_AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
-	AUTO_PATH struct path p = {0};
 	int r;
 
-	*out = NULL;
-	r = path_lookup(c, base, name, lookup, &p);
-	if (!r)
-		r = check_program(c, p);
-	if (!r)
-		r = vfs_open_path(c, p, LX_O_RDONLY | LX_O_LARGEFILE | LX___FMODE_EXEC, out);
+	r = vfs_open_exec(c, base, name, lookup, out);
 	if (r)
 		return r;
 	r = inode_deny_write((*out)->inode);
@@ -133,17 +114,6 @@ static int find_program(const struct vfs_ctx *c, struct exec_call *call, struct 
 		script = s->interp_name = name;
 	}
 	return r;
-}
-
-static void read_limits(struct task *t, struct mm_limits *l)
-{
-	*l = (struct mm_limits){
-		.as = task_rlimit(t, LX_RLIMIT_AS),
-		.data = task_rlimit(t, LX_RLIMIT_DATA),
-		.stack = task_rlimit(t, LX_RLIMIT_STACK),
-		.memlock = task_rlimit(t, LX_RLIMIT_MEMLOCK),
-		.can_lock = task_capable(t, LX_CAP_IPC_LOCK),
-	};
 }
 
 /* Ids and capabilities come from the program itself, not from a script that names it. */
@@ -208,7 +178,7 @@ static int exec_prepare(struct task *t, struct exec_call *call, struct exec_stat
 	img->args = &call->args;
 	img->execfn = call->execfn;
 	img->randomize = !(t->personality & LX_ADDR_NO_RANDOMIZE);
-	read_limits(t, &img->limits);
+	img->limits = task_mm_limits(t);
 	return 0;
 }
 
@@ -405,6 +375,7 @@ static void exec_commit(struct task *t, struct exec_call *call, struct exec_stat
 		t->pdeath_signal = 0;
 	mutex_unlock(&t->k->tasklist);
 	t->mm->dumpable = dumpable;
+	t->mm->membarrier = false;
 	t->keep_caps = false;
 	t->fs_base = t->gs_base = 0;
 	t->rseq = 0;

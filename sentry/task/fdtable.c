@@ -8,9 +8,8 @@
 
 #include <string.h>
 
+#include "fs/lock.h"
 #include "sentry/abi/errno.h"
-
-void posix_locks_close(struct file *f, const void *owner); /* fs/lock.h */
 
 #define FD_FIRST_SIZE 64u
 #define FD_MAX	      (1024u * 1024) /* fs.nr_open */

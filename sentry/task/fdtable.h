@@ -11,6 +11,8 @@ struct fdtable *fdtable_get(struct fdtable *ft);
 /* The last user closes everything (as @t, for flush). */
 void fdtable_put(struct fdtable *ft, struct task *t);
 
+/* Own thread: use another table from now on (takes @files, NULL: none); the old one is put. */
+void task_set_files(struct task *t, struct fdtable *files);
 /* Do others use this table? */
 bool fdtable_shared(struct fdtable *ft);
 

@@ -28,8 +28,6 @@ void thread_group_put(struct thread_group *tg);
 int task_start_thread(struct task *t, const struct lx_regs *regs, const void *xsave);
 /* Ends the guest thread. Own thread. */
 void task_drop_ctx(struct task *t);
-/* Own thread: another table (takes @files), the old one is put. */
-void task_set_files(struct task *t, struct fdtable *files);
 /* Run, or (@run false: the birth failed after all) take everything back and end. */
 void task_let_go(struct task *t, bool run);
 /* run.c: the loop; returns when the task has exited and is no longer in need of its thread. */

@@ -5,7 +5,7 @@
  */
 #include "sentry/task/kernel.h"
 
-#include <string.h>
+#include <unistd.h>
 
 #include "sentry/abi/errno.h"
 #include "sentry/base/strbuf.h"
@@ -80,6 +80,8 @@ int kernel_create(const struct kernel_config *config, struct platform *platform,
 	k->platform = platform;
 	k->timers = timers;
 	k->pool = pool;
+	/* Before lock-down: later the host's kernel will not be asked. */
+	k->host_memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE;
 	k->boot_mono_ns = clock_mono_ns();
 	k->boot_real_ns = clock_real_ns();
 	mutex_init(&k->tasklist, LOCK_TASKLIST);

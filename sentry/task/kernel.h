@@ -41,6 +41,7 @@ struct kernel {
 	struct pool *pool;
 	struct vfs *vfs;
 	int64_t boot_mono_ns, boot_real_ns;
+	uint64_t host_memory;	  /* bytes of RAM the host has */
 
 	struct mutex tasklist;	  /* LOCK_TASKLIST: parents, children, pids, groups, sessions */
 	struct pid_ns *init_pid_ns;

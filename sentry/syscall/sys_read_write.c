@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/* read(2), write(2) and their kin: a descriptor, a cursor over the guest's buffers. */
+#include "sentry/syscall/syscall.h"
+#include "sentry/task/block.h"
+#include "sentry/task/fdtable.h"
+
+/* What a guest may name at all; a range beyond it faults before anything is moved. */
+#define USER_ADDR_MAX 0x7ffffffff000ull
+#define RWF_KNOWN                                                                        \
+	(LX_RWF_HIPRI | LX_RWF_DSYNC | LX_RWF_SYNC | LX_RWF_NOWAIT | LX_RWF_APPEND)
+
+static int init_buffer(struct task *t, struct uio *u, uaddr_t buf, size_t count)
+{
+	if ((ssize_t)count < 0)
+		return -EINVAL;
+	if (buf > USER_ADDR_MAX || count > USER_ADDR_MAX - buf)
+		return -EFAULT;
+	uio_init_user(u, &t->mem, buf, min_t(size_t, count, LX_MAX_RW_COUNT));
+	return 0;
+}
+
+/* One buffer, at @pos (-1: the file's own position). */
+static int64_t rw_buffer(struct task *t, int fd, uaddr_t buf, size_t count, int64_t pos,
+			 bool write)
+{
+	AUTO_PUT(file) struct file *f = NULL;
+	struct uio u;
+	int r;
+
+	r = fd_lookup(t->files, fd, &f);
+	if (r)
+		return r;
+	if (pos >= 0 && !(f->mode & (write ? FMODE_PWRITE : FMODE_PREAD)))
+		return -ESPIPE;
+	if (!(f->mode & (write ? FMODE_WRITE : FMODE_READ)))
+		return -EBADF;
+	r = init_buffer(t, &u, buf, count);
+	if (r)
+		return r;
+	return write ? file_pwritev_wait(t, f, &u, pos, 0) : file_preadv_wait(t, f, &u, pos, 0);
+}
+
+SYSCALL3(read, int fd, uaddr_t buf, size_t count)
+{
+	return rw_buffer(t, fd, buf, count, -1, false);
+}
+
+SYSCALL3(write, int fd, uaddr_t buf, size_t count)
+{
+	return rw_buffer(t, fd, buf, count, -1, true);
+}
+
+SYSCALL4(pread64, int fd, uaddr_t buf, size_t count, int64_t pos)
+{
+	return pos < 0 ? -EINVAL : rw_buffer(t, fd, buf, count, pos, false);
+}
+
+SYSCALL4(pwrite64, int fd, uaddr_t buf, size_t count, int64_t pos)
+{
+	return pos < 0 ? -EINVAL : rw_buffer(t, fd, buf, count, pos, true);
+}
+
+static int64_t rw_vector(struct task *t, int fd, uaddr_t iov, uint64_t n, int64_t pos,
+			 unsigned rwf, bool write)
+{
+	AUTO_PUT(file) struct file *f = NULL;
+	struct uio u;
+	int64_t r;
+
+	r = fd_lookup(t->files, fd, &f);
+	if (r)
+		return r;
+	if (pos >= 0 && !(f->mode & (write ? FMODE_PWRITE : FMODE_PREAD)))
+		return -ESPIPE;
+	if (!(f->mode & (write ? FMODE_WRITE : FMODE_READ)))
+		return -EBADF;
+	r = uio_init_iovec(&u, &t->mem, iov, n);
+	if (r)
+		return r;
+	if (rwf & ~(unsigned)RWF_KNOWN)
+		r = -EOPNOTSUPP;
+	else
+		r = write ? file_pwritev_wait(t, f, &u, pos, rwf)
+			  : file_preadv_wait(t, f, &u, pos, rwf);
+	uio_done(&u);
+	return r;
+}
+
+SYSCALL3(readv, int fd, uaddr_t iov, uint64_t n)
+{
+	return rw_vector(t, fd, iov, n, -1, 0, false);
+}
+
+SYSCALL3(writev, int fd, uaddr_t iov, uint64_t n)
+{
+	return rw_vector(t, fd, iov, n, -1, 0, true);
+}
+
+/* The upper half of the position is a leftover of 32-bit callers: it falls off. */
+SYSCALL5(preadv, int fd, uaddr_t iov, uint64_t n, int64_t pos, uint64_t unused)
+{
+	(void)unused;
+	return pos < 0 ? -EINVAL : rw_vector(t, fd, iov, n, pos, 0, false);
+}
+
+SYSCALL5(pwritev, int fd, uaddr_t iov, uint64_t n, int64_t pos, uint64_t unused)
+{
+	(void)unused;
+	return pos < 0 ? -EINVAL : rw_vector(t, fd, iov, n, pos, 0, true);
+}
+
+SYSCALL6(preadv2, int fd, uaddr_t iov, uint64_t n, int64_t pos, uint64_t unused, unsigned rwf)
+{
+	(void)unused;
+	return pos < -1 ? -EINVAL : rw_vector(t, fd, iov, n, pos, rwf, false);
+}
+
+SYSCALL6(pwritev2, int fd, uaddr_t iov, uint64_t n, int64_t pos, uint64_t unused, unsigned rwf)
+{
+	(void)unused;
+	return pos < -1 ? -EINVAL : rw_vector(t, fd, iov, n, pos, rwf, true);
+}
+
+SYSCALL3(lseek, int fd, int64_t off, unsigned whence)
+{
+	AUTO_PUT(file) struct file *f = NULL;
+	int r = fd_lookup(t->files, fd, &f);
+
+	if (r)
+		return r;
+	return whence > LX_SEEK_HOLE ? -EINVAL : file_lseek(f, off, (int)whence);
+}
