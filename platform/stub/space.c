@@ -122,6 +122,37 @@ static int space_reset(struct addr_space *as)
 	return order1(s, SYS_munmap, 0, s->host->limits.max_addr, 0, 0, 0, 0);
 }
 
+/*
+ * Through the scratch page, so a guest can spoil the answer; it is advice, and its own.
+ */
+static int space_mincore(struct addr_space *as, uaddr_t addr, uint64_t size, uint8_t *vec)
+{
+	const uint64_t at_once = (STUB_SCRATCH_SIZE - SCRATCH_VEC) * PAGE_SIZE;
+	struct stub_space *s = stub_space_of(as);
+	int r = 0;
+
+	if (!range_ok(s, addr, size))
+		return -EINVAL;
+	mutex_lock(&s->lock);
+	while (size && !r) {
+		const uint64_t n = min_t(uint64_t, size, at_once);
+		struct iovec here = {vec, n / PAGE_SIZE};
+		struct iovec there = {(void *)(STUB_SCRATCH + SCRATCH_VEC),
+				      n / PAGE_SIZE};
+
+		stub_order_add(s, SYS_mincore, addr, n, STUB_SCRATCH + SCRATCH_VEC, 0, 0,
+			       0);
+		r = stub_order_run(s, NULL);
+		if (!r && process_vm_readv(s->hpid, &here, 1, &there, 1, 0) < 0)
+			r = -ESRCH;
+		addr += n;
+		size -= n;
+		vec += n / PAGE_SIZE;
+	}
+	mutex_unlock(&s->lock);
+	return r;
+}
+
 static void space_forget(struct addr_space *as, uint64_t key)
 {
 	struct stub_space *s = stub_space_of(as);
@@ -332,6 +363,7 @@ const struct as_ops stub_as_ops = {
 	.copy_in = space_copy_in,
 	.copy_out = space_copy_out,
 	.forget = space_forget,
+	.mincore = space_mincore,
 	.usage = stub_space_usage,
 	.release = space_release,
 };

@@ -4,11 +4,17 @@
 /* Address spaces: mapping, copies, forks, files, what a stub keeps. No sanitizers:
  * ptrace. */
 #include <dirent.h>
+#include <elf.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "platform/stub/stub.h"
 #include "tests/unit/platform_fixture.h"
@@ -317,6 +323,195 @@ static void test_usage(void **state)
 	as_put(as);
 }
 
+static void test_mincore(void **state)
+{
+	struct addr_space *as = empty_space();
+	static uint8_t vec[5000];
+
+	(void)state;
+	assert_int_equal(as->ops->map_anon(as, 0x10000000, sizeof(vec) * 4096, RWX_RW, 0),
+			 0);
+	poke(as, 0x10000000, 1);
+	poke(as, 0x10000000 + 4500 * 4096ul, 1);
+	assert_int_equal(as->ops->mincore(as, 0x10000000, sizeof(vec) * 4096, vec), 0);
+	for (unsigned i = 0; i < sizeof(vec); i++)
+		assert_int_equal(vec[i] & 1, i == 0 || i == 4500);
+	assert_int_equal(as->ops->unmap(as, 0x10002000, 0x1000), 0);
+	assert_int_equal(as->ops->mincore(as, 0x10000000, 0x4000, vec), -ENOMEM);
+	as_put(as);
+}
+
+/* --- hostile guests --------------------------------------------------------- */
+
+/* Overwrites the scratch page for ever, with what it finds at DATA_AT. */
+CODE(spoiler, "mov $39, %eax; syscall\n"
+	      "1: mov $0x7ffff8020000, %rdi; mov $0x500000, %esi; mov $512, %ecx; rep "
+	      "movsq; jmp 1b");
+
+static void *run_guest(void *arg)
+{
+	struct exit_info info;
+	struct exec_ctx *ctx = ctx_at(arg, CODE_AT);
+	int r;
+
+	while ((r = ctx_switch_to(ctx, &info)) == EXIT_SYSCALL)
+		ctx_set_ret(ctx, 0);
+	ctx_release(ctx);
+	return (void *)(intptr_t)r;
+}
+
+/* The caller and the helper that follows it then run at the same time as the guest. */
+static void leave_cpu_of(pthread_t thread)
+{
+	cpu_set_t theirs, mine;
+
+	pthread_getaffinity_np(thread, sizeof(theirs), &theirs);
+	CPU_ZERO(&mine);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (!CPU_ISSET(i, &theirs))
+			CPU_SET(i, &mine);
+	sched_setaffinity(0, sizeof(mine), &mine);
+}
+
+/*
+ * A guest that spoils what the helper receives gets the right file or is killed; it
+ * never gets another file than the one meant, and others do not notice.
+ */
+static void test_spoilt_transfers(void **state)
+{
+	static const uint64_t fills[] = {0, ~0ull, 1, STUB_SCRATCH + 64, 0x500000};
+	struct addr_space *other = empty_space();
+	int fds = n_fds(), hfd[40], killed = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < ARRAY_SIZE(hfd); i++) {
+		hfd[i] = memfd_create("file", 0);
+		assert_int_equal(pwrite(hfd[i], &i, 8, 0), 8);
+	}
+	for (size_t f = 0; f < ARRAY_SIZE(fills); f++) {
+		struct addr_space *as = space_with(spoiler, spoiler_end);
+		pthread_t thread;
+		int64_t r = 0;
+
+		for (uaddr_t at = DATA_AT; at < DATA_AT + 4096; at += 8)
+			poke(as, at, fills[f]);
+		pthread_create(&thread, NULL, run_guest, as);
+		usleep(5000);
+		leave_cpu_of(thread);
+		for (uint64_t i = 0; i < 200 && !r; i++) {
+			const uint64_t n = i % ARRAY_SIZE(hfd);
+			uint64_t v = 99;
+
+			r = as->ops->map_file(as, 0x10000000, 0x1000, RWX_R,
+					      AS_MAP_SHARED, hfd[n], 0, n + 1);
+			if (!r && as->ops->copy_in(as, &v, 0x10000000, 8) == 8)
+				assert_int_equal(v, n);
+			assert_int_equal(other->ops->map_file(other, 0x10000000, 0x1000,
+							      RWX_R, AS_MAP_SHARED,
+							      hfd[n], 0, n + 1),
+					 0);
+			assert_int_equal(peek(other, 0x10000000), n);
+		}
+		assert_true(r == 0 || r == -ESRCH);
+		killed += r == -ESRCH;
+		kill(stub_space_of(as)->hpid, SIGKILL);
+		pthread_join(thread, NULL);
+		as_put(as);
+	}
+	print_message("%d of %zu spoilers were killed\n", killed, ARRAY_SIZE(fills));
+	for (size_t i = 0; i < ARRAY_SIZE(hfd); i++)
+		close(hfd[i]);
+	assert_int_equal(n_fds(), fds);
+	as_put(other);
+}
+
+/* The stub's own system call instructions are calls like any other. */
+CODE(jumper, "mov $0x7ffff8000000, %rbx; add %rdi, %rbx; mov $9, %eax; jmp *%rbx");
+
+static void test_jump_into_the_stub(void **state)
+{
+	struct guest g;
+	uint8_t text[STUB_TEXT_SIZE];
+	struct iovec here = {text, sizeof(text)},
+		     there = {(void *)STUB_TEXT, sizeof(text)};
+	struct lx_regs r;
+	int n = 0;
+
+	(void)state;
+	GUEST_START(&g, jumper);
+	assert_int_equal(
+		process_vm_readv(stub_space_of(g.as)->hpid, &here, 1, &there, 1, 0),
+		sizeof(text));
+	for (unsigned i = 0; i + 1 < sizeof(text); i++) {
+		if (text[i] != 0x0f || text[i + 1] != 0x05)
+			continue;
+		r = regs_of(g.ctx);
+		r.rdi = i;
+		r.rip = CODE_AT;
+		ctx_set_regs(g.ctx, &r);
+		expect_call(&g, 9);
+		assert_int_equal(g.ctx->sc.rip, STUB_TEXT + i + 2);
+		n++;
+	}
+	assert_true(n > 10);
+	guest_end(&g);
+}
+
+/* --- the host's vdso --------------------------------------------------------- */
+
+/* __vdso_clock_gettime in our own image, as an offset. */
+static uint64_t vdso_symbol(const char *name)
+{
+	const char *base = (const char *)getauxval(AT_SYSINFO_EHDR), *strings = NULL;
+	const Elf64_Ehdr *eh = (const void *)base;
+	const Elf64_Phdr *ph = (const void *)(base + eh->e_phoff);
+	const Elf64_Sym *sym = NULL;
+
+	for (int i = 0; i < eh->e_phnum; i++) {
+		if (ph[i].p_type != PT_DYNAMIC)
+			continue;
+		for (const Elf64_Dyn *d = (const void *)(base + ph[i].p_offset); d->d_tag;
+		     d++) {
+			if (d->d_tag == DT_STRTAB)
+				strings = base + d->d_un.d_ptr;
+			if (d->d_tag == DT_SYMTAB)
+				sym = (const void *)(base + d->d_un.d_ptr);
+		}
+	}
+	for (int i = 1; sym && strings && i < 64; i++)
+		if (strcmp(strings + sym[i].st_name, name) == 0)
+			return sym[i].st_value;
+	return 0;
+}
+
+CODE(vdso, "mov $0, %edi; mov $0x500000, %esi; call *%rbx; mov %rax, %rdi; mov $1, %eax; "
+	   "syscall");
+
+static void test_vdso(void **state)
+{
+	struct guest g;
+	struct lx_regs r;
+	uint64_t off;
+	int64_t now = time(NULL);
+
+	(void)state;
+	if (!plat->limits.host_vdso || !(off = vdso_symbol("__vdso_clock_gettime")))
+		skip();
+	GUEST_START(&g, vdso);
+	r = regs_of(g.ctx);
+	r.rbx = plat->limits.host_vdso + off;
+	ctx_set_regs(g.ctx, &r);
+	assert_int_equal(guest_run(&g), EXIT_SYSCALL);
+	if (g.ctx->sc.nr == SYS_clock_gettime) { /* the clock source needs a call */
+		guest_end(&g);
+		skip();
+	}
+	assert_int_equal(g.ctx->sc.nr, 1);
+	assert_int_equal(g.ctx->sc.args[0], 0);
+	assert_in_range(peek(g.as, DATA_AT), now, now + 2);
+	guest_end(&g);
+}
+
 /* --- death ------------------------------------------------------------------ */
 
 CODE(spin, "1: jmp 1b");
@@ -436,6 +631,10 @@ int main(void)
 		cmocka_unit_test(test_no_leaks),
 		cmocka_unit_test(test_stub_is_bare),
 		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_mincore),
+		cmocka_unit_test(test_spoilt_transfers),
+		cmocka_unit_test(test_jump_into_the_stub),
+		cmocka_unit_test(test_vdso),
 		cmocka_unit_test(test_killed_from_outside),
 		cmocka_unit_test(test_stray_signal),
 		cmocka_unit_test(test_sentry_killed),
