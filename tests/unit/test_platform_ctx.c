@@ -478,5 +478,5 @@ int main(void)
 		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_affinity),
 	};
-	return cmocka_run_group_tests(tests, platform_setup, platform_teardown);
+	return cmocka_run_group_tests(tests, platform_setup_sealed, platform_teardown);
 }

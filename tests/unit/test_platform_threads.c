@@ -299,5 +299,5 @@ int main(void)
 		cmocka_unit_test(test_fork_among_threads),
 		cmocka_unit_test(test_balance),
 	};
-	return cmocka_run_group_tests(tests, platform_setup, platform_teardown);
+	return cmocka_run_group_tests(tests, platform_setup_sealed, platform_teardown);
 }
