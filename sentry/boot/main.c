@@ -28,15 +28,13 @@ void boot_missing_wall(struct boot *b, const char *what)
 }
 
 /* Descriptors are our scarcest resource: all that the host lets us have. */
-static void raise_nofile(struct boot *b)
+static void raise_nofile(void)
 {
 	struct rlimit rl;
 
-	b->max_hfds = 1024;
 	if (!getrlimit(RLIMIT_NOFILE, &rl)) {
 		rl.rlim_cur = rl.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &rl);
-		b->max_hfds = (unsigned)min_t(rlim_t, rl.rlim_cur, 1u << 20);
 	}
 }
 
@@ -122,7 +120,7 @@ int main(int argc, char **argv)
 		return EXIT_STATUS_OURS;
 	}
 	boot_phase_done(&b, PHASE_CONFIG);
-	raise_nofile(&b);
+	raise_nofile();
 	if (jail_enter(&b))
 		return EXIT_STATUS_OURS;
 	boot_phase_done(&b, PHASE_JAIL);

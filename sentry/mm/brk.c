@@ -4,8 +4,9 @@
 
 #include "sentry/mm/internal.h"
 
-#define HEAP_FLAGS                                                                             \
-	(VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | VM_HEAP)
+#define HEAP_FLAGS                                                                       \
+	(VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT |       \
+	 VM_HEAP)
 
 /* RLIMIT_DATA here counts the heap and the program's data, as check_data_rlimit(). */
 static bool data_limit_ok(const struct mm *mm, uaddr_t brk)
@@ -26,7 +27,9 @@ static bool grow(struct mm *mm, uaddr_t from, uaddr_t to)
 
 	if (to > mm->as->platform->limits.max_addr)
 		return false;
-	/* One page and the guard gap of a stack stay between the heap and what is above. */
+	/*
+	 * One page and the guard gap of a stack stay between the heap and what is above.
+	 */
 	if (next && to + PAGE_SIZE > vma_start_gap(next))
 		return false;
 	if (mm_may_lock(mm, flags, to - from) || !mm_may_expand(mm, flags, to - from) ||
@@ -35,7 +38,7 @@ static bool grow(struct mm *mm, uaddr_t from, uaddr_t to)
 	v = vma_alloc(mm, from, to, flags, NULL, NULL, 0);
 	if (!v)
 		return false;
-	if (mm->as->ops->map_anon(mm->as, from, to - from, AS_PROT_READ | AS_PROT_WRITE, 0)) {
+	if (vma_map_anon(v, from, to - from)) {
 		vma_free(v);
 		return false;
 	}

@@ -27,7 +27,7 @@
 /* Races lost in a row before the guest is left to fault anew (and take its signals). */
 #define MAX_TRIES 16
 
-/* --- translations ---------------------------------------------------------------- */
+/* --- translations -------------------------------------------------------- */
 
 int fetch(struct fetched *f, struct mappable *m, uint64_t off, uint64_t size, bool shared,
 	  bool write)
@@ -59,7 +59,8 @@ void fetch_done(struct fetched *f)
 
 /*
  * For a fault. What exists already is asked for in one piece as far as the area goes;
- * where the answer costs blocks (holes of shared memory, copy-up) a small piece is enough.
+ * where the answer costs blocks (holes of shared memory, copy-up) a small piece is
+ * enough.
  */
 static int fetch_fault(struct fetched *f, struct mappable *m, uint64_t off, uint64_t size,
 		       bool shared, bool write)
@@ -79,20 +80,19 @@ static int fetch_fault(struct fetched *f, struct mappable *m, uint64_t off, uint
 	return fetch(f, m, off, around, true, write);
 }
 
-static int map_run(struct vma *v, const struct mappable_run *run, uaddr_t addr, uint64_t size,
-		   bool writable)
+static int map_run(struct vma *v, const struct mappable_run *run, uaddr_t addr,
+		   uint64_t size, bool writable)
 {
 	struct addr_space *as = v->mm->as;
 	unsigned prot = vm_prot_to_as(v->flags);
 	bool shared = v->flags & VM_SHARED;
 
 	if (run->zero)
-		return as->ops->map_anon(as, addr, size, prot,
-					 v->flags & VM_NORESERVE ? AS_MAP_NORESERVE : 0);
+		return vma_map_anon(v, addr, size);
 	if (!writable)
 		prot &= ~(unsigned)AS_PROT_WRITE;
-	return as->ops->map_file(as, addr, size, prot, shared ? AS_MAP_SHARED : 0, run->hfd,
-				 run->hoff, run->key);
+	return as->ops->map_file(as, addr, size, prot, shared ? AS_MAP_SHARED : 0,
+				 run->hfd, run->hoff, run->key);
 }
 
 int map_fetched_locked(struct vma *v, const struct fetched *f, uaddr_t addr, bool write)
@@ -126,7 +126,7 @@ int map_fetched_locked(struct vma *v, const struct fetched *f, uaddr_t addr, boo
 	return 1;
 }
 
-/* --- the fault --------------------------------------------------------------------- */
+/* --- the fault ----------------------------------------------------------- */
 
 /* As x86's access_error(): any right at all lets one read. */
 static bool access_ok(const struct vma *v, unsigned access)
@@ -161,14 +161,13 @@ static bool may_grow(struct mm *mm, const struct vma *v, uaddr_t addr)
 
 static int grow_stack(struct mm *mm, struct vma *v, uaddr_t addr)
 {
-	struct addr_space *as = mm->as;
 	uaddr_t more = addr & ~(FAULT_AROUND - 1);
 
 	if (v->m || !may_grow(mm, v, addr))
 		return FAULT_MAPERR;
 	if (may_grow(mm, v, more))
 		addr = more;
-	if (as->ops->map_anon(as, addr, v->start - addr, vm_prot_to_as(v->flags), 0))
+	if (vma_map_anon(v, addr, v->start - addr))
 		return FAULT_MAPERR;
 	vma_resize(mm, v, addr, v->end);
 	return 0;
@@ -197,7 +196,10 @@ static struct vma *fault_vma(struct mm *mm, uaddr_t addr, unsigned access, int *
 	return v;
 }
 
-/* Bytes from @addr on that are not mapped yet, or lack the right to write; 0: nothing to do. */
+/*
+ * Bytes from @addr on that are not mapped yet, or lack the right to write; 0: nothing to
+ * do.
+ */
 static uint64_t missing(struct vma *v, uaddr_t addr, bool write)
 {
 	struct range *g;
@@ -216,8 +218,8 @@ static uint64_t missing(struct vma *v, uaddr_t addr, bool write)
 }
 
 /* The second half, after the translation. */
-static int fault_map(struct mm *mm, const struct fetched *f, uaddr_t addr, unsigned access,
-		     bool shared)
+static int fault_map(struct mm *mm, const struct fetched *f, uaddr_t addr,
+		     unsigned access, bool shared)
 {
 	struct vma *v = mm_find_vma_locked(mm, addr);
 	int r;
@@ -264,7 +266,7 @@ static int fault_once(struct mm *mm, uaddr_t addr, unsigned access, uint64_t sta
 		mutex_unlock(&mm->lock);
 		fetch_done(&f);
 	} else {
-		/* Interrupted by a signal: let the task take it, the access comes again. */
+		/* Interrupted by a signal: the task takes it, the access comes again. */
 		r = r == -EINTR ? 0 : FAULT_BUS;
 	}
 	m->ops->put(m);
@@ -280,11 +282,14 @@ int mm_fault(struct mm *mm, uaddr_t addr, unsigned access, uint64_t stack_limit)
 	return r == FAULT_AGAIN ? 0 : r;
 }
 
-/* --- population ---------------------------------------------------------------------- */
+/* --- population ---------------------------------------------------------- */
 
 static bool wants_write(const struct vma *v, enum populate how)
 {
-	/* As Linux: what will be written privately gets its own pages, shared is only read. */
+	/*
+	 * As Linux: what will be written privately gets its own pages, shared is only
+	 * read.
+	 */
 	return how == POPULATE_AUTO ? (v->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE
 				    : how == POPULATE_WRITE;
 }
@@ -343,7 +348,7 @@ int mm_populate(struct mm *mm, uaddr_t start, uaddr_t end, enum populate how)
 			continue;
 		if (mm_fault(mm, addr, access, mm->limits.stack))
 			return -EFAULT;
-		addr += PAGE_SIZE; /* so that a mapping that is taken back at once ends too */
+		addr += PAGE_SIZE; /* ends even if what was mapped is taken back at once */
 	}
 	return 0;
 }

@@ -22,11 +22,12 @@ extern const char mm_zeroes[ZEROES_SIZE];
 /* Is [@addr, @addr + @n) inside what the guest may map? */
 bool user_range_ok(const struct umem *u, uaddr_t addr, uint64_t n);
 /* Bytes moved, fewer than @n at an inaccessible page, or -EFAULT when none (@n > 0). */
-ssize_t user_read(const struct umem *u, void *dst, uaddr_t src, size_t n, enum copy_mode mode);
+ssize_t user_read(const struct umem *u, void *dst, uaddr_t src, size_t n,
+		  enum copy_mode mode);
 ssize_t user_write(const struct umem *u, uaddr_t dst, const void *src, size_t n,
 		   enum copy_mode mode);
 
-/* --- vma.c: the areas. All under mm->lock ------------------------------------ */
+/* --- vma.c: the areas. All under mm->lock -------------------------------- */
 
 #define MAX_MAP_COUNT 65530
 #define STACK_GUARD   (256 * PAGE_SIZE)
@@ -36,7 +37,9 @@ ssize_t user_write(const struct umem *u, uaddr_t dst, const void *src, size_t n,
 #define VM_ACCESS	(VM_READ | VM_WRITE | VM_EXEC)
 #define VM_MAY_ACCESS	(VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
 
-/* Areas taken out of the tree; their references are dropped by vma_free_list() unlocked. */
+/*
+ * Areas taken out of the tree; their references are dropped by vma_free_list() unlocked.
+ */
 struct dead_list {
 	struct list vmas;
 };
@@ -61,15 +64,22 @@ static inline uaddr_t vma_start_gap(const struct vma *v)
 }
 
 unsigned vm_prot_to_as(unsigned vm_flags);
+/* Fresh zeroes on the host, with the rights of @v. */
+int vma_map_anon(const struct vma *v, uaddr_t addr, uint64_t size);
 struct vma *vma_next(const struct vma *v);
 struct vma *vma_prev(const struct vma *v);
-/* An area that is in no tree yet, with references to @m and @file (either may be NULL). */
+/*
+ * An area that is in no tree yet, with references to @m and @file (either may be NULL).
+ */
 struct vma *vma_alloc(struct mm *mm, uaddr_t start, uaddr_t end, unsigned flags,
 		      struct mappable *m, struct file *file, uint64_t off);
 /* Drops the references of an area that is in no tree; not under mm->lock. */
 void vma_free(struct vma *v);
 void vma_free_list(struct dead_list *dead);
-/* Tell the mappable of a writable shared mapping that comes (+1, may be refused) or goes. */
+/*
+ * Tell the mappable of a writable shared mapping that comes (+1, may be refused) or
+ * goes.
+ */
 int vma_count_writable(struct vma *v, int delta);
 /* Into the tree and the accounts; not yet on the reverse map. */
 void vma_link(struct mm *mm, struct vma *v);
@@ -78,12 +88,13 @@ void vma_rmap_add_locked(struct vma *v);
  * Out of the tree, the accounts and the reverse map, onto @dead. @held: a mappable whose
  * lock the caller holds, or NULL.
  */
-void vma_unlink(struct mm *mm, struct vma *v, struct mappable *held, struct dead_list *dead);
+void vma_unlink(struct mm *mm, struct vma *v, struct mappable *held,
+		struct dead_list *dead);
 /* Cut @v at @addr inside it: @v keeps the lower part. -ENOMEM, -EINVAL (VM_SPECIAL). */
 int vma_split(struct mm *mm, struct vma *v, uaddr_t addr);
 /*
- * Make area borders of @start and @end: -ENOMEM, also at the map count limit (@unmap: what
- * lies between is going away, so only a hole in one area adds to the count).
+ * Make area borders of @start and @end: -ENOMEM, also at the map count limit (@unmap:
+ * what lies between is going away, so only a hole in one area adds to the count).
  */
 int vma_split_range(struct mm *mm, uaddr_t start, uaddr_t end, bool unmap);
 /* Join all compatible neighbours in and at the edges of [@start, @end]. */
@@ -97,14 +108,14 @@ uint64_t mm_covered(struct mm *mm, uaddr_t start, uaddr_t end);
 /* No gap in [@start, @end)? */
 bool mm_range_mapped(struct mm *mm, uaddr_t start, uaddr_t end);
 
-/* --- place.c --------------------------------------------------------------- */
+/* --- place.c ------------------------------------------------------------- */
 
 /* Where @size bytes go as mmap(2) chooses: -ENOMEM, -EPERM, -EINVAL. @flags: LX_MAP_*. */
 int mm_place(struct mm *mm, uaddr_t hint, uint64_t size, unsigned flags, uaddr_t *out);
 /* Something that ended at @end was unmapped: the hole there must be looked at again. */
 void mm_hole_made(struct mm *mm, uaddr_t end);
 
-/* --- limits.c -------------------------------------------------------------- */
+/* --- limits.c ------------------------------------------------------------ */
 
 /* May the mm grow by @size bytes of an area with @vm_flags (RLIMIT_AS, RLIMIT_DATA)? */
 bool mm_may_expand(struct mm *mm, unsigned vm_flags, uint64_t size);
@@ -112,12 +123,12 @@ bool mm_may_expand(struct mm *mm, unsigned vm_flags, uint64_t size);
 int mm_may_lock(struct mm *mm, unsigned vm_flags, uint64_t size);
 void mm_take_limits(struct mm *mm, const struct mm_limits *limits);
 
-/* --- unmap.c --------------------------------------------------------------- */
+/* --- unmap.c ------------------------------------------------------------- */
 
 /* munmap under mm->lock; the areas go to @dead. */
 int mm_unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct dead_list *dead);
 
-/* --- fault.c --------------------------------------------------------------- */
+/* --- fault.c ------------------------------------------------------------- */
 
 /* A translation made without mm->lock, and what must still hold when it is mapped. */
 struct fetched {
@@ -144,7 +155,7 @@ enum populate { POPULATE_READ, POPULATE_WRITE, POPULATE_AUTO };
  */
 int mm_populate(struct mm *mm, uaddr_t start, uaddr_t end, enum populate how);
 
-/* --- mappable.c ------------------------------------------------------------ */
+/* --- mappable.c ---------------------------------------------------------- */
 
 /* Unmap [@start, @end) of @v on the host and note it. Under v->m->lock. */
 void vma_forget_locked(struct vma *v, uaddr_t start, uaddr_t end);

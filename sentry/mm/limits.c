@@ -31,6 +31,7 @@ int mm_may_lock(struct mm *mm, unsigned vm_flags, uint64_t size)
 
 	if (!(vm_flags & VM_LOCKED) || mm->limits.can_lock)
 		return 0;
-	return add_ok(mm->locked, size, &sum) && sum <= page_down(mm->limits.memlock) ? 0
-										       : -EAGAIN;
+	return add_ok(mm->locked, size, &sum) && sum <= page_down(mm->limits.memlock)
+		       ? 0
+		       : -EAGAIN;
 }

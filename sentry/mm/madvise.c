@@ -9,7 +9,6 @@
 
 #include "sentry/mm/internal.h"
 
-
 static bool known(int advice)
 {
 	switch (advice) {
@@ -74,7 +73,8 @@ static int advise_flags(const struct vma *v, int advice, unsigned *flags)
 	return 0;
 }
 
-static int set_advice(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end, int advice)
+static int set_advice(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end,
+		      int advice)
 {
 	unsigned flags;
 	int r = advise_flags(v, advice, &flags);
@@ -113,7 +113,8 @@ static int drop(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end, int ad
 	return 0;
 }
 
-static int advise_vma(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end, int advice)
+static int advise_vma(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end,
+		      int advice)
 {
 	switch (advice) {
 	case LX_MADV_WILLNEED:
@@ -149,7 +150,8 @@ static int remove_pages(struct mm *mm, uaddr_t start, uaddr_t end)
 		if (at < end) {
 			if (v->flags & VM_LOCKED || !v->m)
 				r = -EINVAL;
-			else if ((v->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+			else if ((v->flags & (VM_SHARED | VM_WRITE)) !=
+				 (VM_SHARED | VM_WRITE))
 				r = -EACCES;
 			else if (!v->m->ops->punch)
 				r = -EOPNOTSUPP;
@@ -198,7 +200,8 @@ int mm_madvise(struct mm *mm, uaddr_t addr, uint64_t size, int advice)
 	uint64_t len = page_up(size);
 	uaddr_t end;
 
-	if (!known(advice) || addr % PAGE_SIZE || (size && !len) || !add_ok(addr, len, &end))
+	if (!known(advice) || addr % PAGE_SIZE || (size && !len) ||
+	    !add_ok(addr, len, &end))
 		return -EINVAL;
 	if (addr == end)
 		return 0;

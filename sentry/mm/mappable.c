@@ -51,7 +51,10 @@ void vma_forget_locked(struct vma *v, uaddr_t start, uaddr_t end)
 		end = g->end;
 		(void)!ranges_remove(&v->mapped, start, end);
 	}
-	/* Fails only with the guest process gone, or out of host memory: then it is as good as. */
+	/*
+	 * Fails only with the guest process gone, or out of host memory: then it is as
+	 * good as.
+	 */
 	as->ops->unmap(as, start, end - start);
 }
 
@@ -77,8 +80,11 @@ void mappable_invalidate(struct mappable *m, uint64_t off, uint64_t size, bool e
 
 	mutex_lock(&m->lock);
 	m->generation++;
-	list_for_each(v, &m->vmas, rmap) {
-		/* The guest's own copies of a private area cannot be told from the file's pages. */
+	list_for_each (v, &m->vmas, rmap) {
+		/*
+		 * The guest's own copies of a private area cannot be told from the
+		 * file's pages.
+		 */
 		if (!even_cow && (v->flags & VM_MAYCOPY))
 			continue;
 		if (vma_window(v, off, size, &start, &end))

@@ -24,8 +24,11 @@ static const char *area_name(const struct mm *mm, const struct vma *v)
 
 static void fill_info(const struct mm *mm, const struct vma *v, struct vma_info *info)
 {
-	*info = (struct vma_info){.start = v->start, .end = v->end, .flags = v->flags,
-				  .off = v->off, .name = area_name(mm, v)};
+	*info = (struct vma_info){.start = v->start,
+				  .end = v->end,
+				  .flags = v->flags,
+				  .off = v->off,
+				  .name = area_name(mm, v)};
 	if (v->m)
 		v->m->ops->describe(v->m, &info->dev, &info->ino);
 	if (v->file)
@@ -65,7 +68,7 @@ int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma_info *, void *), v
 	return r;
 }
 
-/* --- futex ------------------------------------------------------------------------ */
+/* --- futex --------------------------------------------------------------- */
 
 int mm_futex_key(struct mm *mm, uaddr_t addr, bool shared_wanted, struct futex_key *key)
 {

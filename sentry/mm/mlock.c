@@ -24,11 +24,13 @@ static uint64_t locked_in(struct mm *mm, uaddr_t start, uaddr_t end)
 
 	for (; v && v->start < end; v = vma_next(v))
 		if (v->flags & VM_LOCKED)
-			sum += min_t(uaddr_t, v->end, end) - max_t(uaddr_t, v->start, start);
+			sum += min_t(uaddr_t, v->end, end) -
+			       max_t(uaddr_t, v->start, start);
 	return sum;
 }
 
-static int set_locked(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end, unsigned lock)
+static int set_locked(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end,
+		      unsigned lock)
 {
 	unsigned flags = (v->flags & ~(unsigned)(VM_LOCKED | VM_LOCKONFAULT)) | lock;
 	int r;
@@ -107,7 +109,9 @@ static void lock_all(struct mm *mm, unsigned lock)
 	vma_merge_range(mm, 0, UINT64_MAX);
 }
 
-/* Errors do not matter here (mlockall(2)): what cannot be had now comes with its fault. */
+/*
+ * Errors do not matter here (mlockall(2)): what cannot be had now comes with its fault.
+ */
 static void populate_all(struct mm *mm)
 {
 	uaddr_t at = 0;

@@ -14,7 +14,10 @@
 #define DEFAULT_GAP (128ull << 20)
 
 static const struct mm_limits no_limits = {
-	.as = UINT64_MAX, .data = UINT64_MAX, .stack = 8ull << 20, .memlock = 8ull << 20,
+	.as = UINT64_MAX,
+	.data = UINT64_MAX,
+	.stack = 8ull << 20,
+	.memlock = 8ull << 20,
 };
 
 static struct mm *mm_alloc(void)
@@ -98,7 +101,9 @@ void mm_put(struct mm *mm)
 		return;
 	list_init(&dead.vmas);
 	mutex_lock(&mm->lock);
-	/* A proc file that still holds the struct must not keep the guest's memory too. */
+	/*
+	 * A proc file that still holds the struct must not keep the guest's memory too.
+	 */
 	if (refcount_read(&mm->ref) > 1)
 		mm->as->ops->reset(mm->as);
 	unlink_all(mm, &dead);
@@ -142,7 +147,7 @@ int mm_exec_reset(struct mm *mm)
 	return 0;
 }
 
-/* --- fork ---------------------------------------------------------------------------- */
+/* --- fork ---------------------------------------------------------------- */
 
 static void copy_fields(struct mm *mm, const struct mm *old)
 {
@@ -259,11 +264,7 @@ static int settle_child(struct mm *mm, struct mm *old)
 			if (v->m)
 				r = adopt_mapped(copy, v);
 			else if (v->flags & VM_WIPEONFORK)
-				r = as->ops->map_anon(as, v->start, vma_size(v),
-						      vm_prot_to_as(v->flags),
-						      v->flags & VM_NORESERVE
-							      ? AS_MAP_NORESERVE
-							      : 0);
+				r = vma_map_anon(copy, copy->start, vma_size(copy));
 			copy = vma_next(copy);
 		}
 		if (r)

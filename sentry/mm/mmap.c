@@ -17,21 +17,21 @@ struct plan {
 	uint64_t size;
 	unsigned map_flags; /* LX_MAP_* */
 	unsigned vm_flags;
-	int refusal;	    /* what is wrong with flags and rights: told after the place is */
+	int refusal; /* what is wrong with flags and rights: told after the place is */
 	struct mappable *m;
 	struct fetched f;
 };
 
 #define HUGE_SHIFT_OF(flags) ((flags) >> 26 & 0x3f)
 
-/* What MAP_SHARED_VALIDATE knows; MAP_SYNC needs persistent memory, which no file here is. */
-#define KNOWN_FLAGS                                                                            \
-	(LX_MAP_TYPE | LX_MAP_FIXED | LX_MAP_ANONYMOUS | LX_MAP_32BIT | LX_MAP_GROWSDOWN |     \
-	 LX_MAP_DENYWRITE | LX_MAP_EXECUTABLE | LX_MAP_LOCKED | LX_MAP_NORESERVE |             \
-	 LX_MAP_POPULATE | LX_MAP_NONBLOCK | LX_MAP_STACK | LX_MAP_HUGETLB |                   \
-	 LX_MAP_FIXED_NOREPLACE)
+/* What MAP_SHARED_VALIDATE knows; MAP_SYNC needs persistent memory. */
+#define KNOWN_FLAGS                                                                      \
+	(LX_MAP_TYPE | LX_MAP_FIXED | LX_MAP_ANONYMOUS | LX_MAP_32BIT |                  \
+	 LX_MAP_GROWSDOWN | LX_MAP_DENYWRITE | LX_MAP_EXECUTABLE | LX_MAP_LOCKED |       \
+	 LX_MAP_NORESERVE | LX_MAP_POPULATE | LX_MAP_NONBLOCK | LX_MAP_STACK |           \
+	 LX_MAP_HUGETLB | LX_MAP_FIXED_NOREPLACE)
 
-/* --- checks --------------------------------------------------------------------- */
+/* --- checks -------------------------------------------------------------- */
 
 /* A kernel with huge pages of the two sizes x86 has, and none of them reserved. */
 static int refuse_hugetlb(const struct mmap_args *a)
@@ -45,23 +45,17 @@ static int refuse_hugetlb(const struct mmap_args *a)
 
 static int check_type(const struct mmap_args *a, unsigned *vm)
 {
-	bool anon = !a->m;
+	unsigned type = a->flags & LX_MAP_TYPE;
 
-	switch (a->flags & LX_MAP_TYPE) {
-	case LX_MAP_SHARED_VALIDATE:
-		if (anon)
-			return -EINVAL;
+	if (type == LX_MAP_SHARED_VALIDATE && a->m) {
 		if (a->flags & ~(unsigned)KNOWN_FLAGS)
 			return -EOPNOTSUPP;
-		/* fallthrough */
-	case LX_MAP_SHARED:
-		*vm |= VM_SHARED | VM_MAYSHARE;
-		break;
-	case LX_MAP_PRIVATE:
-		break;
-	default:
-		return -EINVAL;
+		type = LX_MAP_SHARED;
 	}
+	if (type == LX_MAP_SHARED)
+		*vm |= VM_SHARED | VM_MAYSHARE;
+	else if (type != LX_MAP_PRIVATE)
+		return -EINVAL;
 	if (*vm & VM_GROWSDOWN && (a->m || *vm & VM_SHARED))
 		return -EINVAL;
 	return 0;
@@ -112,12 +106,12 @@ static int check_args(struct plan *p, const struct mmap_args *a)
 		return -ENOMEM;
 	if (!add_ok(a->off, p->size, &last) || (a->m && last > INT64_MAX))
 		return -EOVERFLOW;
-	/* Linux looks for a place before it looks at the kind: -EEXIST and -ENOMEM come first. */
+	/* Linux looks for a place first: -EEXIST and -ENOMEM come before this. */
 	p->refusal = check_flags(p, a);
 	return 0;
 }
 
-/* --- the host mapping ------------------------------------------------------------- */
+/* --- the host mapping ---------------------------------------------------- */
 
 static bool fetched_all(const struct plan *p)
 {
@@ -130,13 +124,12 @@ static int map_on_host(struct mm *mm, struct vma *v, const struct plan *p, bool 
 	int r;
 
 	if (!v->m)
-		return mm->as->ops->map_anon(mm->as, v->start, p->size,
-					     vm_prot_to_as(v->flags),
-					     v->flags & VM_NORESERVE ? AS_MAP_NORESERVE : 0);
+		return vma_map_anon(v, v->start, p->size);
 	if (!p->f.valid)
 		return 0;
 	r = map_fetched_locked(v, &p->f, v->start, false);
-	if (r == 0 && overlap) /* out of date by now: nothing has replaced the old mappings */
+	/* Out of date by now: nothing has replaced the old mappings. */
+	if (r == 0 && overlap)
 		return mm->as->ops->unmap(mm->as, v->start, p->size);
 	return r < 0 ? r : 0;
 }
@@ -162,7 +155,8 @@ static bool one_step(struct mm *mm, const struct plan *p, struct mappable **held
 	return true;
 }
 
-static int replace(struct mm *mm, struct vma *v, const struct plan *p, struct dead_list *dead)
+static int replace(struct mm *mm, struct vma *v, const struct plan *p,
+		   struct dead_list *dead)
 {
 	bool overlap = mm_covered(mm, p->start, p->end);
 	struct mappable *held = p->m;
@@ -202,7 +196,7 @@ static int replace(struct mm *mm, struct vma *v, const struct plan *p, struct de
 	return r;
 }
 
-/* --- mmap -------------------------------------------------------------------------- */
+/* --- mmap ---------------------------------------------------------------- */
 
 static int check_locked(struct mm *mm, const struct plan *p)
 {
@@ -273,6 +267,13 @@ static void prefetch(struct plan *p, uint64_t off, bool anon)
 	}
 }
 
+static bool wants_pages(const struct plan *p)
+{
+	if (p->vm_flags & VM_LOCKED)
+		return !(p->vm_flags & VM_LOCKONFAULT);
+	return p->map_flags & LX_MAP_POPULATE && !(p->map_flags & LX_MAP_NONBLOCK);
+}
+
 int mm_mmap(struct mm *mm, const struct mmap_args *a, uaddr_t *out)
 {
 	struct mappable *shared_anon = NULL;
@@ -308,9 +309,7 @@ int mm_mmap(struct mm *mm, const struct mmap_args *a, uaddr_t *out)
 	if (r)
 		return r;
 	/* Failing to populate is no failure of mmap(2). */
-	if (p.vm_flags & VM_LOCKED ? !(p.vm_flags & VM_LOCKONFAULT)
-				   : (a->flags & (LX_MAP_POPULATE | LX_MAP_NONBLOCK)) ==
-					     LX_MAP_POPULATE)
+	if (wants_pages(&p))
 		(void)!mm_populate(mm, p.start, p.end, POPULATE_AUTO);
 	*out = p.start;
 	return 0;

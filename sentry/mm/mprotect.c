@@ -20,9 +20,11 @@ static int protect_on_host(struct vma *v, unsigned flags)
 	if (!v->m)
 		return as->ops->protect(as, v->start, vma_size(v), prot);
 	mutex_lock(&v->m->lock);
-	for (struct range *g = ranges_find(&v->mapped, v->start); g && !r; g = ranges_next(g))
+	for (struct range *g = ranges_find(&v->mapped, v->start); g && !r;
+	     g = ranges_next(g))
 		r = as->ops->protect(as, g->start, g->end - g->start,
-				     g->writable ? prot : prot & ~(unsigned)AS_PROT_WRITE);
+				     g->writable ? prot
+						 : prot & ~(unsigned)AS_PROT_WRITE);
 	mutex_unlock(&v->m->lock);
 	return r;
 }
@@ -31,7 +33,10 @@ static unsigned new_flags(const struct vma *v, unsigned access)
 {
 	unsigned flags = (v->flags & ~(unsigned)VM_ACCESS) | access;
 
-	/* As Linux with memory that was never touched: what the host touched, it knows alone. */
+	/*
+	 * As Linux with memory that was never touched: what the host touched, it knows
+	 * alone.
+	 */
 	if (!(flags & VM_WRITE) && !v->m)
 		flags &= ~(unsigned)VM_ACCOUNT;
 	else if (flags & VM_WRITE && !(v->flags & (VM_WRITE | VM_SHARED | VM_NORESERVE)))
@@ -44,8 +49,12 @@ static int protect_vma(struct mm *mm, struct vma *v, unsigned flags)
 {
 	int r;
 
-	/* Becoming data may exceed RLIMIT_DATA; what exceeded it before may not get worse. */
-	if (!mm_may_expand(mm, flags, vma_size(v)) && mm_may_expand(mm, v->flags, vma_size(v)))
+	/*
+	 * Becoming data may exceed RLIMIT_DATA; what exceeded it before may not get
+	 * worse.
+	 */
+	if (!mm_may_expand(mm, flags, vma_size(v)) &&
+	    mm_may_expand(mm, v->flags, vma_size(v)))
 		return -ENOMEM;
 	r = protect_on_host(v, flags);
 	if (r)
@@ -83,7 +92,8 @@ static int protect_range(struct mm *mm, uaddr_t start, uaddr_t end, unsigned acc
 		}
 		at = stop;
 	}
-	vma_merge_range(mm, start, min_t(uaddr_t, end, max_t(uaddr_t, at, start) + PAGE_SIZE));
+	vma_merge_range(mm, start,
+			min_t(uaddr_t, end, max_t(uaddr_t, at, start) + PAGE_SIZE));
 	return r;
 }
 
@@ -103,14 +113,18 @@ int mm_mprotect(struct mm *mm, uaddr_t addr, uint64_t size, unsigned prot)
 		return -ENOMEM;
 	if (prot & ~(unsigned)(LX_PROT_READ | LX_PROT_WRITE | LX_PROT_EXEC | LX_PROT_SEM))
 		return -EINVAL;
-	access = (prot & LX_PROT_READ ? VM_READ : 0) | (prot & LX_PROT_WRITE ? VM_WRITE : 0) |
+	access = (prot & LX_PROT_READ ? VM_READ : 0) |
+		 (prot & LX_PROT_WRITE ? VM_WRITE : 0) |
 		 (prot & LX_PROT_EXEC ? VM_EXEC : 0);
 
 	mutex_lock(&mm->lock);
 	v = mm_find_vma_locked(mm, addr);
 	r = 0;
 	if (grows && v && v->start < end) {
-		/* The range grows to the end of a growing area: how a stack becomes executable. */
+		/*
+		 * The range grows to the end of a growing area: how a stack becomes
+		 * executable.
+		 */
 		if (!(v->flags & VM_GROWSDOWN) || grows == LX_PROT_GROWSUP)
 			r = -EINVAL;
 		else

@@ -25,7 +25,7 @@ static bool dont_unmap(const struct remap *re)
 	return re->flags & LX_MREMAP_DONTUNMAP || !re->old_size;
 }
 
-/* --- the host's part --------------------------------------------------------------- */
+/* --- the host's part ----------------------------------------------------- */
 
 static int move_back(struct addr_space *as, uaddr_t from, uaddr_t to, uint64_t size)
 {
@@ -68,8 +68,7 @@ static int move_anon(const struct remap *re, const struct vma *v)
 	if (r != -EFAULT)
 		return r;
 	if (more) {
-		r = as->ops->map_anon(as, re->new + re->old_size, more, vm_prot_to_as(v->flags),
-				      v->flags & VM_NORESERVE ? AS_MAP_NORESERVE : 0);
+		r = vma_map_anon(v, re->new + re->old_size, more);
 		if (r)
 			return r;
 	}
@@ -77,8 +76,7 @@ static int move_anon(const struct remap *re, const struct vma *v)
 	if (r && more)
 		as->ops->unmap(as, re->new + re->old_size, more);
 	if (!r && keep) /* what DONTUNMAP leaves behind is empty anyway */
-		r = as->ops->map_anon(as, re->old, re->old_size, vm_prot_to_as(v->flags),
-				      v->flags & VM_NORESERVE ? AS_MAP_NORESERVE : 0);
+		r = vma_map_anon(v, re->old, re->old_size);
 	return r;
 }
 
@@ -127,7 +125,7 @@ static int move_host(const struct remap *re, struct vma *v, struct vma *nv)
 	return r;
 }
 
-/* --- moving an area ------------------------------------------------------------------- */
+/* --- moving an area ------------------------------------------------------ */
 
 static int move_area(struct remap *re)
 {
@@ -223,18 +221,20 @@ static int remap_to(struct remap *re)
 			return r;
 		re->old_size = re->new_size;
 	}
-	/* With old_size 0 the target may have covered what was to be mapped a second time. */
+	/*
+	 * With old_size 0 the target may have covered what was to be mapped a second
+	 * time.
+	 */
 	v = mm_find_vma_locked(mm, re->old);
 	if (!v || v->start > re->old)
 		return -EFAULT;
-	if (re->flags & LX_MREMAP_DONTUNMAP &&
-	    !mm_may_expand(mm, v->flags, re->old_size))
+	if (re->flags & LX_MREMAP_DONTUNMAP && !mm_may_expand(mm, v->flags, re->old_size))
 		return -ENOMEM;
 	r = mm_place(mm, re->new, re->new_size, fixed ? LX_MAP_FIXED : 0, &re->new);
 	return r ? r : move_area(re);
 }
 
-/* --- growing and shrinking --------------------------------------------------------------- */
+/* --- growing and shrinking ----------------------------------------------- */
 
 static bool free_behind(struct mm *mm, uaddr_t start, uint64_t size)
 {
@@ -245,14 +245,12 @@ static bool free_behind(struct mm *mm, uaddr_t start, uint64_t size)
 
 static int grow_in_place(struct remap *re, struct vma *v)
 {
-	struct addr_space *as = re->mm->as;
 	uint64_t grow = re->new_size - re->old_size;
 	uaddr_t end = v->end;
 	int r;
 
 	if (!v->m) {
-		r = as->ops->map_anon(as, end, grow, vm_prot_to_as(v->flags),
-				      v->flags & VM_NORESERVE ? AS_MAP_NORESERVE : 0);
+		r = vma_map_anon(v, end, grow);
 		if (r)
 			return r;
 	}
@@ -297,13 +295,15 @@ static int check_args(const struct remap *re)
 	uaddr_t max = re->mm->as->platform->limits.max_addr;
 	unsigned flags = re->flags;
 
-	if (flags & ~(unsigned)(LX_MREMAP_MAYMOVE | LX_MREMAP_FIXED | LX_MREMAP_DONTUNMAP))
+	if (flags &
+	    ~(unsigned)(LX_MREMAP_MAYMOVE | LX_MREMAP_FIXED | LX_MREMAP_DONTUNMAP))
 		return -EINVAL;
 	if (re->old % PAGE_SIZE || !re->new_size || re->new_size > max)
 		return -EINVAL;
 	if (!(flags & (LX_MREMAP_FIXED | LX_MREMAP_DONTUNMAP)))
 		return 0;
-	if (re->new > max - re->new_size || re->new % PAGE_SIZE || !(flags & LX_MREMAP_MAYMOVE))
+	if (re->new > max - re->new_size || re->new % PAGE_SIZE ||
+	    !(flags & LX_MREMAP_MAYMOVE))
 		return -EINVAL;
 	if (flags & LX_MREMAP_DONTUNMAP && re->old_size != re->new_size)
 		return -EINVAL;
@@ -328,11 +328,16 @@ static int remap_locked(struct remap *re)
 	return resize(re);
 }
 
-int mm_mremap(struct mm *mm, uaddr_t old, uint64_t old_size, uint64_t new_size, unsigned flags,
-	      uaddr_t new_addr, const struct mm_limits *limits, uaddr_t *out)
+int mm_mremap(struct mm *mm, uaddr_t old, uint64_t old_size, uint64_t new_size,
+	      unsigned flags, uaddr_t new_addr, const struct mm_limits *limits,
+	      uaddr_t *out)
 {
-	struct remap re = {.mm = mm, .old = old, .new = new_addr, .flags = flags,
-			   .old_size = page_up(old_size), .new_size = page_up(new_size)};
+	struct remap re = {.mm = mm,
+			   .old = old,
+			   .new = new_addr,
+			   .flags = flags,
+			   .old_size = page_up(old_size),
+			   .new_size = page_up(new_size)};
 	uint64_t kept;
 	int r;
 
@@ -350,7 +355,8 @@ int mm_mremap(struct mm *mm, uaddr_t old, uint64_t old_size, uint64_t new_size, 
 		return r;
 	kept = min_t(uint64_t, re.old_size, re.new_size);
 	if (re.populate && re.new_size > kept)
-		(void)!mm_populate(mm, re.new + kept, re.new + re.new_size, POPULATE_AUTO);
+		(void)!mm_populate(mm, re.new + kept, re.new + re.new_size,
+				   POPULATE_AUTO);
 	*out = re.new;
 	return 0;
 }

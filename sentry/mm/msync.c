@@ -69,7 +69,7 @@ int mm_msync(struct mm *mm, uaddr_t addr, uint64_t size, int flags)
 	return sync_range(mm, addr, end, flags);
 }
 
-/* --- mincore --------------------------------------------------------------------------- */
+/* --- mincore ------------------------------------------------------------- */
 
 /*
  * Residence of up to @n pages from @addr on, as far as its area goes. Private memory is
@@ -96,7 +96,8 @@ static int core_step(struct mm *mm, uaddr_t addr, size_t n, uint8_t *vec, size_t
 	mutex_lock(&v->m->lock);
 	for (struct range *g = ranges_find(&v->mapped, addr); g && g->start < end;
 	     g = ranges_next(g)) {
-		uaddr_t from = max_t(uaddr_t, g->start, addr), to = min_t(uaddr_t, g->end, end);
+		uaddr_t from = max_t(uaddr_t, g->start, addr),
+			to = min_t(uaddr_t, g->end, end);
 
 		memset(vec + (from - addr) / PAGE_SIZE, 1, (to - from) / PAGE_SIZE);
 	}
@@ -104,7 +105,8 @@ static int core_step(struct mm *mm, uaddr_t addr, size_t n, uint8_t *vec, size_t
 	return 0;
 }
 
-int mm_mincore(struct mm *mm, uaddr_t addr, uint64_t size, const struct umem *u, uaddr_t vec)
+int mm_mincore(struct mm *mm, uaddr_t addr, uint64_t size, const struct umem *u,
+	       uaddr_t vec)
 {
 	uaddr_t max = mm->as->platform->limits.max_addr;
 	uint64_t n = page_up(size) / PAGE_SIZE;

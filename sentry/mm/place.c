@@ -42,7 +42,8 @@ static int search_down(struct mm *mm, uint64_t size, uaddr_t low, uaddr_t *out)
 	above = mm_find_vma_locked(mm, top);
 	if (above && vma_start_gap(above) < top)
 		top = vma_start_gap(above);
-	v = above ? vma_prev(above) : rb_entry_or_null(rb_last(&mm->vmas), struct vma, node);
+	v = above ? vma_prev(above)
+		  : rb_entry_or_null(rb_last(&mm->vmas), struct vma, node);
 	for (;;) {
 		uaddr_t bottom = v ? max_t(uaddr_t, v->end, low) : low;
 
@@ -61,7 +62,8 @@ static int search_down(struct mm *mm, uint64_t size, uaddr_t low, uaddr_t *out)
 	}
 }
 
-static int search_up(struct mm *mm, uint64_t size, uaddr_t low, uaddr_t high, uaddr_t *out)
+static int search_up(struct mm *mm, uint64_t size, uaddr_t low, uaddr_t high,
+		     uaddr_t *out)
 {
 	struct vma *v = mm_find_vma_locked(mm, low);
 	uaddr_t bottom = low;

@@ -26,12 +26,12 @@
 #include "sentry/base/rbtree.h"
 #include "sentry/mm/host_rules.h"
 
-#define SPAN_MAX   (1ull << 40) /* address space only; halved until the host gives it */
-#define SPAN_MIN   (64ull << 20)
-#define DIRTY_MAX  (1ull << 20)
-#define SMALL	   (64ull << 10) /* requests up to this reuse dirty pages */
-#define SCAN_MAX   64		 /* free extents looked at before the big one at the end */
-#define POOL_KEY   UINT64_MAX	 /* no counter of file keys gets there */
+#define SPAN_MAX  (1ull << 40) /* address space only; halved until the host gives it */
+#define SPAN_MIN  (64ull << 20)
+#define DIRTY_MAX (1ull << 20)
+#define SMALL	  (64ull << 10) /* requests up to this reuse dirty pages */
+#define SCAN_MAX  64		/* free extents looked at before the big one at the end */
+#define POOL_KEY  UINT64_MAX	/* no counter of file keys gets there */
 
 struct extent {
 	struct rb_node node;
@@ -39,26 +39,29 @@ struct extent {
 };
 
 struct pool {
-	int hfd;	   /* immutable, as the next three */
-	char *window;	   /* the memfd, mapped */
-	uint64_t span;	   /* its size */
+	int hfd;       /* immutable, as the next three */
+	char *window;  /* the memfd, mapped */
+	uint64_t span; /* its size */
 	uint64_t limit;
 	struct mutex lock; /* LOCK_LEAF; protects all below */
 	struct rb_tree clean, dirty;
-	uint64_t n_dirty;  /* bytes in the dirty tree */
+	uint64_t n_dirty; /* bytes in the dirty tree */
 	uint64_t used, peak, last_unique;
 };
 
 static const struct host_rule rules[] = {
-	{.nr = SYS_fallocate, .name = "fallocate",
-	 .cond = {{.arg = 1, .cmp = HOST_EQ,
+	{.nr = SYS_fallocate,
+	 .name = "fallocate",
+	 .cond = {{.arg = 1,
+		   .cmp = HOST_EQ,
 		   .value = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE}},
-	 .args = "mode == PUNCH_HOLE | KEEP_SIZE", .why = "give freed pages back to the host"},
+	 .args = "mode == PUNCH_HOLE | KEEP_SIZE",
+	 .why = "give freed pages back to the host"},
 	{.nr = -1},
 };
 const struct host_rules mm_host_rules = {.module = "sentry/mm", .rule = rules};
 
-/* --- trees of extents ------------------------------------------------------------- */
+/* --- trees of extents ---------------------------------------------------- */
 
 static struct extent *to_extent(struct rb_node *n)
 {
@@ -71,8 +74,9 @@ static void tree_insert(struct rb_tree *t, struct extent *e)
 
 	while (*link) {
 		parent = *link;
-		link = e->off < rb_entry(parent, struct extent, node)->off ? &parent->left
-									    : &parent->right;
+		link = e->off < rb_entry(parent, struct extent, node)->off
+			       ? &parent->left
+			       : &parent->right;
 	}
 	rb_link(t, &e->node, parent, link);
 }
@@ -100,7 +104,8 @@ static struct extent *tree_before(struct rb_tree *t, uint64_t off)
  * Add free space, joined with its neighbours; *@spare is used if it has none. Without a
  * spare the space is given up: it is offsets of a sparse file that are lost, not memory.
  */
-static void tree_add(struct rb_tree *t, uint64_t off, uint64_t size, struct extent **spare)
+static void tree_add(struct rb_tree *t, uint64_t off, uint64_t size,
+		     struct extent **spare)
 {
 	struct extent *prev = tree_before(t, off), *next;
 
@@ -125,7 +130,8 @@ static void tree_add(struct rb_tree *t, uint64_t off, uint64_t size, struct exte
 }
 
 /* Cut up to @size bytes off the front of @e: offset in *off, returns the bytes. */
-static uint64_t take_front(struct rb_tree *t, struct extent *e, uint64_t size, uint64_t *off)
+static uint64_t take_front(struct rb_tree *t, struct extent *e, uint64_t size,
+			   uint64_t *off)
 {
 	size = min_t(uint64_t, size, e->size);
 	*off = e->off;
@@ -163,7 +169,7 @@ static void tree_free(struct rb_tree *t)
 	}
 }
 
-/* --- the pool ------------------------------------------------------------------------ */
+/* --- the pool ------------------------------------------------------------ */
 
 /* Sets span and window: as much address space as the host gives. */
 static int map_window(struct pool *p)
@@ -230,8 +236,8 @@ void pool_free(struct pool *p)
 
 static void punch(struct pool *p, uint64_t off, uint64_t size)
 {
-	int r = host_fallocate(p->hfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (int64_t)off,
-			       (int64_t)size);
+	int r = host_fallocate(p->hfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       (int64_t)off, (int64_t)size);
 
 	/* The host cannot refuse it; if it does, zeroes matter more than the memory. */
 	if (r)
@@ -317,7 +323,7 @@ void pool_release(struct pool *p, uint64_t off, uint64_t size)
 		clean_dirty(p);
 }
 
-/* --- access ---------------------------------------------------------------------------- */
+/* --- access -------------------------------------------------------------- */
 
 int pool_hfd(struct pool *p)
 {

@@ -33,7 +33,8 @@ struct range *ranges_next(const struct range *g)
 	return to_range(rb_next(&g->node));
 }
 
-static void insert(struct ranges *r, struct range *g, uaddr_t start, uaddr_t end, bool writable)
+static void insert(struct ranges *r, struct range *g, uaddr_t start, uaddr_t end,
+		   bool writable)
 {
 	struct rb_node **link = &r->tree.root, *parent = NULL;
 
@@ -42,8 +43,9 @@ static void insert(struct ranges *r, struct range *g, uaddr_t start, uaddr_t end
 	g->writable = writable;
 	while (*link) {
 		parent = *link;
-		link = start < rb_entry(parent, struct range, node)->start ? &parent->left
-									    : &parent->right;
+		link = start < rb_entry(parent, struct range, node)->start
+			       ? &parent->left
+			       : &parent->right;
 	}
 	rb_link(&r->tree, &g->node, parent, link);
 }

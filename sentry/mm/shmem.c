@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * shmem - a file's bytes as a tree of extents: [off, off + size) stands at pool_off in the
- * pool. What no extent covers is a hole. Neighbours that are contiguous on both sides are
- * one extent.
+ * shmem - a file's bytes as a tree of extents: [off, off + size) stands at pool_off in
+ * the pool. What no extent covers is a hole. Neighbours that are contiguous on both sides
+ * are one extent.
  *
  * Taking pages away is done in three steps, so that no guest reaches a page that belongs
  * to somebody else already: out of the tree (under the lock), mappings taken back, then
@@ -37,7 +37,7 @@ void shmem_init(struct shmem *s, struct pool *pool, const struct mappable_ops *o
 	s->extents.root = NULL;
 }
 
-/* --- extents ------------------------------------------------------------------------ */
+/* --- extents ------------------------------------------------------------- */
 
 static struct shmem_extent *to_extent(struct rb_node *n)
 {
@@ -152,7 +152,8 @@ static int fill_locked(struct shmem *s, uint64_t start, uint64_t end) MUST_HOLD(
 		if (!e)
 			return -ENOMEM;
 		e->off = start;
-		want = quota_take(s, (next ? min_t(uint64_t, next->off, end) : end) - start);
+		want = quota_take(s,
+				  (next ? min_t(uint64_t, next->off, end) : end) - start);
 		r = want ? pool_alloc(s->pool, want, &e->pool_off, &got) : -ENOSPC;
 		if (r) {
 			quota_return(s, want);
@@ -202,11 +203,11 @@ static void zero_locked(struct shmem *s, uint64_t start, uint64_t end) MUST_HOLD
 }
 
 /*
- * Move the extents of [@start, @end) (page-aligned) to @out. Without the memory to cut one
- * they are cleared instead, which reads the same and keeps the blocks.
+ * Move the extents of [@start, @end) (page-aligned) to @out. Without the memory to cut
+ * one they are cleared instead, which reads the same and keeps the blocks.
  */
-static void detach_locked(struct shmem *s, uint64_t start, uint64_t end, struct rb_tree *out)
-	MUST_HOLD(s->lock)
+static void detach_locked(struct shmem *s, uint64_t start, uint64_t end,
+			  struct rb_tree *out) MUST_HOLD(s->lock)
 {
 	struct shmem_extent *e, *next;
 
@@ -222,7 +223,7 @@ static void detach_locked(struct shmem *s, uint64_t start, uint64_t end, struct 
 	}
 }
 
-/* --- reading and writing --------------------------------------------------------------- */
+/* --- reading and writing ------------------------------------------------- */
 
 /* One lock's worth: bytes moved, 0 at the end, -EFAULT to be faulted in. */
 static ssize_t read_some(struct shmem *s, uint64_t off, struct uio *u, size_t n)
@@ -257,7 +258,8 @@ static ssize_t write_some_locked(struct shmem *s, uint64_t off, struct uio *u, s
 	/* Not all blocks could be had: write into those before the first hole. */
 	if (e && e->off <= off) {
 		n = min_t(uint64_t, n, e->off + e->size - off);
-		r = uio_copy_from_nofault(u, pool_ptr(s->pool, e->pool_off + (off - e->off)), n);
+		r = uio_copy_from_nofault(
+			u, pool_ptr(s->pool, e->pool_off + (off - e->off)), n);
 		if (r > 0)
 			s->size = max_t(uint64_t, s->size, off + (uint64_t)r);
 	}
@@ -321,7 +323,8 @@ ssize_t shmem_append(struct shmem *s, struct uio *u, size_t n, uint64_t *end)
 		/* No file grows beyond what a signed position can name. */
 		if (s->size < INT64_MAX)
 			r = write_some_locked(s, s->size, u,
-					      min_t(uint64_t, min_t(uint64_t, n - done, CHUNK),
+					      min_t(uint64_t,
+						    min_t(uint64_t, n - done, CHUNK),
 						    INT64_MAX - s->size));
 		if (r > 0)
 			*end = s->size;
@@ -331,14 +334,15 @@ ssize_t shmem_append(struct shmem *s, struct uio *u, size_t n, uint64_t *end)
 			faults = 0;
 			continue;
 		}
-		if (r == -EFAULT && ++faults <= MAX_FAULTS && !uio_fault_in(u, n - done, false))
+		if (r == -EFAULT && ++faults <= MAX_FAULTS &&
+		    !uio_fault_in(u, n - done, false))
 			continue;
 		return done ? (ssize_t)done : r;
 	}
 	return (ssize_t)done;
 }
 
-/* --- size and holes ----------------------------------------------------------------------- */
+/* --- size and holes ------------------------------------------------------ */
 
 uint64_t shmem_size(struct shmem *s)
 {
@@ -444,10 +448,10 @@ int shmem_next(struct shmem *s, uint64_t off, bool data, uint64_t *start)
 	return r;
 }
 
-/* --- mapping --------------------------------------------------------------------------------- */
+/* --- mapping ------------------------------------------------------------- */
 
-int shmem_translate(struct mappable *m, uint64_t off, uint64_t size, bool shared, bool write,
-		    struct mappable_run *run)
+int shmem_translate(struct mappable *m, uint64_t off, uint64_t size, bool shared,
+		    bool write, struct mappable_run *run)
 {
 	struct shmem *s = container_of(m, struct shmem, map);
 	struct shmem_extent *e;
@@ -481,7 +485,7 @@ int shmem_translate(struct mappable *m, uint64_t off, uint64_t size, bool shared
 	return r;
 }
 
-/* --- an object of its own ---------------------------------------------------------------------- */
+/* --- an object of its own ------------------------------------------------ */
 
 struct shmem_object {
 	struct shmem s;

@@ -27,8 +27,9 @@ struct shmem_quota {
 
 struct shmem {
 	struct mappable map;
-	struct pool *pool;	/* immutable, borrowed */
-	struct shmem_quota *quota; /* NULL: none. Set after shmem_init(), then immutable */
+	struct pool *pool; /* immutable, borrowed */
+	struct shmem_quota
+		*quota;		/* NULL: none. Set after shmem_init(), then immutable */
 	struct mutex lock;	/* LOCK_FILE_DATA; protects the rest */
 	uint64_t size;		/* bytes; reads and mappings end there */
 	uint64_t bytes;		/* of the pool in use: st_blocks * 512 */
@@ -44,8 +45,8 @@ int shmem_create(struct pool *pool, uint64_t size, struct mappable **out);
 
 /*
  * shmem_read, shmem_write - up to @n bytes at @off through the cursor @u, which advances.
- * Reading ends at the size (0 there); writing beyond it extends it. Return the bytes moved;
- * if none: -EFAULT, -ENOSPC (pool limit), -ENOMEM.
+ * Reading ends at the size (0 there); writing beyond it extends it. Return the bytes
+ * moved; if none: -EFAULT, -ENOSPC (pool limit), -ENOMEM.
  */
 ssize_t shmem_read(struct shmem *s, uint64_t off, struct uio *u, size_t n);
 ssize_t shmem_write(struct shmem *s, uint64_t off, struct uio *u, size_t n);
@@ -60,11 +61,14 @@ void shmem_extend(struct shmem *s, uint64_t size);
 uint64_t shmem_size(struct shmem *s);
 uint64_t shmem_bytes(struct shmem *s);
 /*
- * shmem_truncate - set the size. What is cut off is freed and unmapped everywhere (SIGBUS);
- * the rest of the last page reads as zeroes when the file grows again.
+ * shmem_truncate - set the size. What is cut off is freed and unmapped everywhere
+ * (SIGBUS); the rest of the last page reads as zeroes when the file grows again.
  */
 void shmem_truncate(struct shmem *s, uint64_t size);
-/* Blocks for [@off, @off + @size), zeroes where there were none; the size stays. -ENOSPC. */
+/*
+ * Blocks for [@off, @off + @size), zeroes where there were none; the size stays.
+ * -ENOSPC.
+ */
 int shmem_allocate(struct shmem *s, uint64_t off, uint64_t size);
 /* Zeroes there; whole pages become holes, private copies of them are lost as in Linux. */
 void shmem_punch(struct shmem *s, uint64_t off, uint64_t size);
@@ -75,5 +79,5 @@ void shmem_punch(struct shmem *s, uint64_t off, uint64_t size);
 int shmem_next(struct shmem *s, uint64_t off, bool data, uint64_t *start);
 
 /* The translate slot. */
-int shmem_translate(struct mappable *m, uint64_t off, uint64_t size, bool shared, bool write,
-		    struct mappable_run *run);
+int shmem_translate(struct mappable *m, uint64_t off, uint64_t size, bool shared,
+		    bool write, struct mappable_run *run);

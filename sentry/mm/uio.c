@@ -123,7 +123,8 @@ static ssize_t copy_to(struct uio *u, const void *src, size_t n, enum copy_mode 
 		if (u->kernel)
 			memcpy((void *)(uintptr_t)base, (const char *)src + done, want);
 		else
-			r = user_write(&u->mem, base, (const char *)src + done, want, mode);
+			r = user_write(&u->mem, base, (const char *)src + done, want,
+				       mode);
 		if (r < 0)
 			break;
 		uio_advance(u, (size_t)r);

@@ -43,7 +43,8 @@ static int fault_in(const struct umem *u, uaddr_t addr, unsigned access)
 	return mm_fault(u->mm, addr, access, u->mm->limits.stack) ? -EFAULT : 0;
 }
 
-ssize_t user_read(const struct umem *u, void *dst, uaddr_t src, size_t n, enum copy_mode mode)
+ssize_t user_read(const struct umem *u, void *dst, uaddr_t src, size_t n,
+		  enum copy_mode mode)
 {
 	size_t want = clamp_range(u, src, n), done = 0;
 	struct addr_space *as;
@@ -61,7 +62,8 @@ ssize_t user_read(const struct umem *u, void *dst, uaddr_t src, size_t n, enum c
 	}
 	as = u->mm->as;
 	while (done < want) {
-		ssize_t r = as->ops->copy_in(as, (char *)dst + done, src + done, want - done);
+		ssize_t r =
+			as->ops->copy_in(as, (char *)dst + done, src + done, want - done);
 
 		if (r > 0) {
 			done += (size_t)r;
@@ -84,7 +86,8 @@ ssize_t user_write(const struct umem *u, uaddr_t dst, const void *src, size_t n,
 
 	if (!want)
 		return n ? -EFAULT : 0;
-	if (u->ctx && u->ctx->ops->carry_out && u->ctx->ops->carry_out(u->ctx, dst, src, want))
+	if (u->ctx && u->ctx->ops->carry_out &&
+	    u->ctx->ops->carry_out(u->ctx, dst, src, want))
 		return (ssize_t)want;
 	as = u->mm->as;
 	while (done < want) {
@@ -132,7 +135,8 @@ ssize_t copy_string_from_user(const struct umem *u, char *dst, uaddr_t src, size
 
 	/* Page by page: the string may end right before a page that is not there. */
 	while (done < size) {
-		size_t chunk = min_t(size_t, size - done, PAGE_SIZE - (src + done) % PAGE_SIZE);
+		size_t chunk =
+			min_t(size_t, size - done, PAGE_SIZE - (src + done) % PAGE_SIZE);
 		const char *nul;
 
 		if (copy_from_user(u, dst + done, src + done, chunk))
@@ -150,7 +154,8 @@ ssize_t copy_string_from_user(const struct umem *u, char *dst, uaddr_t src, size
  * for one that is not mapped; mm_fault() tells them apart. A write to a page the file
  * shares needs two faults at most (map, then copy up).
  */
-static int word_retry(const struct umem *u, uaddr_t addr, unsigned access, int r, int *faults)
+static int word_retry(const struct umem *u, uaddr_t addr, unsigned access, int r,
+		      int *faults)
 {
 	if (r != -EFAULT)
 		return r == -ESRCH ? -EFAULT : r;
@@ -192,8 +197,8 @@ int user_store32(const struct umem *u, uaddr_t addr, uint32_t value)
 	return r;
 }
 
-int user_cmpxchg32(const struct umem *u, uaddr_t addr, uint32_t expected, uint32_t desired,
-		   uint32_t *old)
+int user_cmpxchg32(const struct umem *u, uaddr_t addr, uint32_t expected,
+		   uint32_t desired, uint32_t *old)
 {
 	int faults = 0, r = word_check(u, addr);
 

@@ -58,7 +58,15 @@ unsigned vm_prot_to_as(unsigned vm_flags)
 	return prot;
 }
 
-/* --- accounts --------------------------------------------------------------- */
+int vma_map_anon(const struct vma *v, uaddr_t addr, uint64_t size)
+{
+	struct addr_space *as = v->mm->as;
+
+	return as->ops->map_anon(as, addr, size, vm_prot_to_as(v->flags),
+				 v->flags & VM_NORESERVE ? AS_MAP_NORESERVE : 0);
+}
+
+/* --- accounts ------------------------------------------------------------ */
 
 static void add_if(uint64_t *account, bool cond, int64_t size)
 {
@@ -91,7 +99,7 @@ void vma_set_flags(struct mm *mm, struct vma *v, unsigned flags)
 	account(mm, v->flags, v->file, (int64_t)vma_size(v));
 }
 
-/* --- life of one area ----------------------------------------------------------- */
+/* --- life of one area ---------------------------------------------------- */
 
 struct vma *vma_alloc(struct mm *mm, uaddr_t start, uaddr_t end, unsigned flags,
 		      struct mappable *m, struct file *file, uint64_t off)
@@ -142,8 +150,9 @@ static void tree_insert(struct mm *mm, struct vma *v)
 
 	while (*link) {
 		parent = *link;
-		link = v->start < rb_entry(parent, struct vma, node)->start ? &parent->left
-									     : &parent->right;
+		link = v->start < rb_entry(parent, struct vma, node)->start
+			       ? &parent->left
+			       : &parent->right;
 	}
 	rb_link(&mm->vmas, &v->node, parent, link);
 	mm->n_vmas++;
@@ -168,7 +177,8 @@ int vma_count_writable(struct vma *v, int delta)
 	return v->m->ops->writable(v->m, delta);
 }
 
-void vma_unlink(struct mm *mm, struct vma *v, struct mappable *held, struct dead_list *dead)
+void vma_unlink(struct mm *mm, struct vma *v, struct mappable *held,
+		struct dead_list *dead)
 {
 	rb_erase(&mm->vmas, &v->node);
 	mm->n_vmas--;
@@ -199,7 +209,7 @@ void vma_resize(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end)
 		mutex_unlock(&v->m->lock);
 }
 
-/* --- cutting ---------------------------------------------------------------------- */
+/* --- cutting ------------------------------------------------------------- */
 
 int vma_split(struct mm *mm, struct vma *v, uaddr_t addr)
 {
@@ -208,7 +218,8 @@ int vma_split(struct mm *mm, struct vma *v, uaddr_t addr)
 
 	if (v->flags & VM_SPECIAL)
 		return -EINVAL;
-	upper = vma_alloc(mm, addr, v->end, v->flags, v->m, v->file, v->m ? vma_off(v, addr) : 0);
+	upper = vma_alloc(mm, addr, v->end, v->flags, v->m, v->file,
+			  v->m ? vma_off(v, addr) : 0);
 	if (!upper)
 		return -ENOMEM;
 	upper->name = v->name;
@@ -261,11 +272,12 @@ int vma_split_range(struct mm *mm, uaddr_t start, uaddr_t end, bool unmap)
 	return r;
 }
 
-/* --- joining ------------------------------------------------------------------------ */
+/* --- joining ------------------------------------------------------------- */
 
 static bool can_join(const struct vma *a, const struct vma *b)
 {
-	return a->end == b->start && !((a->flags ^ b->flags) & ~(unsigned)VM_IGNORE_MERGE) &&
+	return a->end == b->start &&
+	       !((a->flags ^ b->flags) & ~(unsigned)VM_IGNORE_MERGE) &&
 	       !(a->flags & VM_SPECIAL) && a->m == b->m && a->file == b->file &&
 	       a->name == b->name && (!a->m || vma_off(a, a->end) == b->off);
 }
@@ -301,7 +313,7 @@ void vma_merge_range(struct mm *mm, uaddr_t start, uaddr_t end)
 	}
 }
 
-/* --- questions ------------------------------------------------------------------------ */
+/* --- questions ----------------------------------------------------------- */
 
 uint64_t mm_covered(struct mm *mm, uaddr_t start, uaddr_t end)
 {

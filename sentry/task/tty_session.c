@@ -8,7 +8,6 @@
 #include "sentry/task/tty_session.h"
 
 #include "sentry/abi/errno.h"
-#include "sentry/task/internal.h"
 #include "sentry/task/signal.h"
 #include "sentry/task/sigqueue.h"
 

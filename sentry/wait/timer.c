@@ -20,17 +20,19 @@
 #include "sentry/wait/host_rules.h"
 
 struct timers {
-	int hfd;	      /* immutable */
-	struct mutex lock;    /* LOCK_TIMER; protects all below and every ktimer */
-	struct rb_tree tree;  /* by deadline_ns, equal ones in the order they were armed */
-	int64_t armed_ns;     /* what the timerfd is set to, NO_DEADLINE: nothing */
-	pthread_cond_t idle;  /* a fire() returned */
+	int hfd;	     /* immutable */
+	struct mutex lock;   /* LOCK_TIMER; protects all below and every ktimer */
+	struct rb_tree tree; /* by deadline_ns, equal ones in the order they were armed */
+	int64_t armed_ns;    /* what the timerfd is set to, NO_DEADLINE: nothing */
+	pthread_cond_t idle; /* a fire() returned */
 };
 
 static const struct host_rule rules[] = {
-	{.nr = SYS_timerfd_settime, .name = "timerfd_settime",
+	{.nr = SYS_timerfd_settime,
+	 .name = "timerfd_settime",
 	 .cond = {{.arg = 1, .cmp = HOST_EQ, .value = TFD_TIMER_ABSTIME}},
-	 .args = "flags == TFD_TIMER_ABSTIME", .why = "the next guest timer"},
+	 .args = "flags == TFD_TIMER_ABSTIME",
+	 .why = "the next guest timer"},
 	{.nr = SYS_read, .name = "read", .args = "", .why = "clear the timerfd"},
 	{.nr = -1},
 };
@@ -104,11 +106,11 @@ static void insert_locked(struct timers *ts, struct ktimer *t) MUST_HOLD(ts->loc
 	rb_link(&ts->tree, &t->node, parent, link);
 }
 
-static bool disarm_locked(struct ktimer *t) MUST_HOLD(t->timers->lock)
+static bool disarm_locked(struct timers *ts, struct ktimer *t) MUST_HOLD(ts->lock)
 {
 	if (t->deadline_ns == NO_DEADLINE)
 		return false;
-	rb_erase(&t->timers->tree, &t->node);
+	rb_erase(&ts->tree, &t->node);
 	t->deadline_ns = NO_DEADLINE;
 	return true;
 }
@@ -118,14 +120,15 @@ void timers_run(struct timers *ts)
 	uint64_t expirations;
 	struct ktimer *t;
 	int64_t now;
-	int budget = 256; /* a timer that re-arms itself in the past cannot hold us here */
+	int budget =
+		256; /* a timer that re-arms itself in the past cannot hold us here */
 
 	(void)!host_read(ts->hfd, &expirations, sizeof(expirations));
 	mutex_lock(&ts->lock);
 	ts->armed_ns = NO_DEADLINE;
 	now = clock_mono_ns();
 	while ((t = first_locked(ts)) && t->deadline_ns <= now && budget--) {
-		disarm_locked(t);
+		disarm_locked(ts, t);
 		t->running = true;
 		mutex_unlock(&ts->lock);
 		t->fire(t);
@@ -147,7 +150,7 @@ void ktimer_arm(struct ktimer *t, int64_t deadline_ns)
 	struct timers *ts = t->timers;
 
 	mutex_lock(&ts->lock);
-	disarm_locked(t);
+	disarm_locked(ts, t);
 	if (deadline_ns != NO_DEADLINE) {
 		t->deadline_ns = deadline_ns;
 		insert_locked(ts, t);
@@ -158,11 +161,12 @@ void ktimer_arm(struct ktimer *t, int64_t deadline_ns)
 
 bool ktimer_cancel(struct ktimer *t)
 {
+	struct timers *ts = t->timers;
 	bool armed;
 
-	mutex_lock(&t->timers->lock);
-	armed = disarm_locked(t);
-	mutex_unlock(&t->timers->lock);
+	mutex_lock(&ts->lock);
+	armed = disarm_locked(ts, t);
+	mutex_unlock(&ts->lock);
 	return armed;
 }
 
@@ -171,10 +175,10 @@ void ktimer_cancel_sync(struct ktimer *t)
 	struct timers *ts = t->timers;
 
 	mutex_lock(&ts->lock);
-	disarm_locked(t);
+	disarm_locked(ts, t);
 	while (t->running) {
 		pthread_cond_wait(&ts->idle, &ts->lock.m);
-		disarm_locked(t); /* fire() may have armed it again */
+		disarm_locked(ts, t); /* fire() may have armed it again */
 	}
 	mutex_unlock(&ts->lock);
 }

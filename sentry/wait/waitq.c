@@ -52,7 +52,7 @@ static void wake_locked(struct waitq *q, uint32_t events, unsigned n) MUST_HOLD(
 {
 	struct wait_entry *e;
 
-	list_for_each(e, &q->entries, node) {
+	list_for_each (e, &q->entries, node) {
 		if (!(events & (e->events | ALWAYS)))
 			continue;
 		if (!e->exclusive) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // LINK: sentry/base sentry/mm tests/unit/fakes/fake_as.c tests/unit/fakes/fake_file.c
-/* File mappings: population on demand, copy-up, invalidation, and the races between them. */
+/*
+ * File mappings: population on demand, copy-up, invalidation, and the races between
+ * them.
+ */
 #include "tests/unit/fakes/mm_env.h"
 
 #include <pthread.h>
@@ -29,12 +32,14 @@ static void test_eager_and_lazy(void **state)
 	env_init(&e);
 	fake_mappable_init(&fm, 8 * PG);
 	/* One run: one host call at mmap, none at the first touch. */
-	assert_int_equal(mmap_file(&e, &fm, &f, A, 4 * PG, LX_PROT_READ, LX_MAP_PRIVATE, PG), A);
+	assert_int_equal(
+		mmap_file(&e, &fm, &f, A, 4 * PG, LX_PROT_READ, LX_MAP_PRIVATE, PG), A);
 	assert_int_equal(n_map(&e), 1);
 	assert_int_equal(*(char *)addr_of(&e, A), 'b');
 	assert_int_equal(mm_fault(e.mm, A, ACCESS_READ, 0), 0);
 	assert_int_equal(fm.n_translate, 1);
-	assert_int_equal(MM_FAULT_CODE(mm_fault(e.mm, A, ACCESS_WRITE, 0)), LX_SEGV_ACCERR);
+	assert_int_equal(MM_FAULT_CODE(mm_fault(e.mm, A, ACCESS_WRITE, 0)),
+			 LX_SEGV_ACCERR);
 	assert_int_equal(mm_munmap(e.mm, A, 4 * PG), 0);
 	assert_int_equal(fm.refs, 0);
 
@@ -49,7 +54,8 @@ static void test_eager_and_lazy(void **state)
 	assert_int_equal(mm_fault(e.mm, A + 2 * PG, ACCESS_WRITE, 0), 0);
 	assert_int_equal(peek(&e, A + 2 * PG), 'X');
 	/* No rights: nothing is mapped before there are some. */
-	assert_int_equal(mmap_file(&e, &fm, &f, A + 8 * PG, PG, 0, LX_MAP_PRIVATE, 0), A + 8 * PG);
+	assert_int_equal(mmap_file(&e, &fm, &f, A + 8 * PG, PG, 0, LX_MAP_PRIVATE, 0),
+			 A + 8 * PG);
 	assert_int_equal(MM_FAULT_CODE(mm_fault(e.mm, A + 8 * PG, ACCESS_READ, 0)),
 			 LX_SEGV_ACCERR);
 	assert_int_equal(mm_mprotect(e.mm, A + 8 * PG, PG, LX_PROT_READ), 0);
@@ -85,7 +91,8 @@ static void test_beyond_end(void **state)
 	assert_int_equal(peek(&e, A + 3 * PG), -EFAULT);
 	assert_int_equal(peek(&e, A), 'a');
 	fm.error = -EIO;
-	assert_int_equal(MM_FAULT_SIGNO(mm_fault(e.mm, A + PG, ACCESS_READ, 0)), LX_SIGBUS);
+	assert_int_equal(MM_FAULT_SIGNO(mm_fault(e.mm, A + PG, ACCESS_READ, 0)),
+			 LX_SIGBUS);
 	fm.error = 0;
 	env_done(&e);
 	fake_mappable_destroy(&fm);
@@ -104,8 +111,9 @@ static void test_copy_up(void **state)
 	fake_mappable_init(&fm, 4 * PG);
 	fm.readonly = true;
 	assert_int_equal(mmap_file(&e, &fm, &f, A, 4 * PG, RW, LX_MAP_SHARED, 0), A);
-	assert_int_equal(mmap_file(&e, &fm, &f, A + 8 * PG, 4 * PG, RW, LX_MAP_PRIVATE, 0),
-			 A + 8 * PG);
+	assert_int_equal(
+		mmap_file(&e, &fm, &f, A + 8 * PG, 4 * PG, RW, LX_MAP_PRIVATE, 0),
+		A + 8 * PG);
 	assert_int_equal(mmap_file(&e, &fm, &f, A + 16 * PG, 4 * PG, LX_PROT_READ,
 				   LX_MAP_PRIVATE, 0),
 			 A + 16 * PG);
@@ -127,7 +135,10 @@ static void test_copy_up(void **state)
 	assert_int_equal(poke(&e, A + 1, 'W'), 0);
 	assert_string_equal(fake_page(e.mm->as, A, page), "rw-s");
 	assert_int_equal(peek(&e, A), 'U');
-	/* A private area that may hold pages of its own keeps them all; a read-only one follows. */
+	/*
+	 * A private area that may hold pages of its own keeps them all; a read-only one
+	 * follows.
+	 */
 	assert_int_equal(peek(&e, A + 8 * PG), 'P');
 	assert_int_equal(peek(&e, A + 9 * PG), 'b');
 	assert_int_equal(peek(&e, A + 16 * PG), 'U');
@@ -188,9 +199,9 @@ static void test_stale_translation(void **state)
 	assert_int_equal(fm.n_translate, 3);
 	/* The same over an old mapping: it must not stay there. */
 	fm.hook = invalidate_in_translate;
-	assert_int_equal(mmap_file(&e, &fm, &f, A, 4 * PG, RW, LX_MAP_SHARED | LX_MAP_FIXED,
-				   0),
-			 A);
+	assert_int_equal(
+		mmap_file(&e, &fm, &f, A, 4 * PG, RW, LX_MAP_SHARED | LX_MAP_FIXED, 0),
+		A);
 	assert_int_equal(peek(&e, A + PG), 'b');
 	env_done(&e);
 	fake_mappable_destroy(&fm);
@@ -246,8 +257,9 @@ static void test_writable_refused(void **state)
 	assert_int_equal(mmap_file(&e, &fm, &f, A, PG, RW, LX_MAP_PRIVATE, 0), A);
 	fm.refuse_writable = false;
 	/* Cutting, joining and unmapping keep the count. */
-	assert_int_equal(mmap_file(&e, &fm, &f, A, 4 * PG, RW, LX_MAP_SHARED | LX_MAP_FIXED, 0),
-			 A);
+	assert_int_equal(
+		mmap_file(&e, &fm, &f, A, 4 * PG, RW, LX_MAP_SHARED | LX_MAP_FIXED, 0),
+		A);
 	assert_int_equal(mm_mprotect(e.mm, A + PG, PG, LX_PROT_READ), 0);
 	assert_int_equal(fm.writers, 3);
 	assert_int_equal(mm_mprotect(e.mm, A + PG, PG, RW), 0);
@@ -275,13 +287,15 @@ static void test_library(void **state)
 				   LX_MAP_PRIVATE | LX_MAP_DENYWRITE, 0),
 			 A);
 	before = to_fake(e.mm->as)->n_unmap;
-	assert_int_equal(mmap_file(&e, &fm, &f, A + 4 * PG, 8 * PG, LX_PROT_READ | LX_PROT_EXEC,
+	assert_int_equal(mmap_file(&e, &fm, &f, A + 4 * PG, 8 * PG,
+				   LX_PROT_READ | LX_PROT_EXEC,
 				   LX_MAP_PRIVATE | LX_MAP_FIXED, 4 * PG),
 			 A + 4 * PG);
 	assert_int_equal(mmap_file(&e, &fm, &f, A + 16 * PG, 4 * PG, RW,
 				   LX_MAP_PRIVATE | LX_MAP_FIXED, 16 * PG),
 			 A + 16 * PG);
-	assert_int_equal(mmap_at(&e, A + 20 * PG, 2 * PG, RW, ANON | LX_MAP_FIXED), A + 20 * PG);
+	assert_int_equal(mmap_at(&e, A + 20 * PG, 2 * PG, RW, ANON | LX_MAP_FIXED),
+			 A + 20 * PG);
 	assert_int_equal(to_fake(e.mm->as)->n_unmap, before);
 	assert_int_equal(n_map(&e), 4);
 	assert_int_equal(e.mm->n_vmas, 5);
@@ -320,7 +334,9 @@ static void test_futex_keys(void **state)
 	env_done(&e);
 }
 
-/* Threads that fault, write, protect, fork and truncate the same shared object at once. */
+/*
+ * Threads that fault, write, protect, fork and truncate the same shared object at once.
+ */
 struct storm {
 	struct env e;
 	struct shmem *s;
@@ -365,9 +381,13 @@ static void test_storm(void **state)
 	assert_int_equal(shmem_create(st->e.pool, 64 * PG, &m), 0);
 	st->s = container_of(m, struct shmem, map);
 	for (int i = 0; i < 2; i++) {
-		struct mmap_args a = {.addr = A, .size = 64 * PG, .prot = RW, .m = m,
+		struct mmap_args a = {.addr = A,
+				      .size = 64 * PG,
+				      .prot = RW,
+				      .m = m,
 				      .flags = LX_MAP_SHARED | LX_MAP_FIXED,
-				      .may = VM_MAYREAD | VM_MAYWRITE, .limits = &st->e.lim};
+				      .may = VM_MAYREAD | VM_MAYWRITE,
+				      .limits = &st->e.lim};
 		uaddr_t out;
 
 		assert_int_equal(mm_mmap(st->e.mm, &a, &out), 0);
@@ -378,7 +398,8 @@ static void test_storm(void **state)
 	for (int i = 0; i < 300; i++) {
 		struct mm *child;
 
-		assert_int_equal(mm_mprotect(st->e.mm, A + 8 * PG, 8 * PG, LX_PROT_READ), 0);
+		assert_int_equal(mm_mprotect(st->e.mm, A + 8 * PG, 8 * PG, LX_PROT_READ),
+				 0);
 		assert_int_equal(mm_fork(st->e.mm, &child), 0);
 		assert_int_equal(mm_mprotect(st->e.mm, A, 64 * PG, RW), 0);
 		mm_put(child);

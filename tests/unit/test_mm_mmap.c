@@ -41,31 +41,37 @@ static void test_errors(void **state)
 	assert_int_equal(mmap_at(&e, 0, UINT64_MAX - 5, RW, ANON), -ENOMEM);
 	assert_int_equal(mmap_at(&e, 0, FAKE_MAX, RW, ANON), -ENOMEM);
 	assert_int_equal(mmap_at(&e, 0, PG, RW, LX_MAP_ANONYMOUS), -EINVAL);
-	assert_int_equal(mmap_at(&e, 0, PG, RW, LX_MAP_SHARED_VALIDATE | LX_MAP_ANONYMOUS),
-			 -EINVAL);
+	assert_int_equal(
+		mmap_at(&e, 0, PG, RW, LX_MAP_SHARED_VALIDATE | LX_MAP_ANONYMOUS),
+		-EINVAL);
 	assert_int_equal(mmap_at(&e, 123, PG, RW, ANON | LX_MAP_FIXED), -EINVAL);
 	assert_int_equal(mmap_at(&e, 0, PG, RW, ANON | LX_MAP_FIXED), -EPERM);
 	assert_int_equal(mmap_at(&e, FAKE_MAX, PG, RW, ANON | LX_MAP_FIXED), -ENOMEM);
 	assert_int_equal(mmap_at(&e, 0, PG, RW, ANON | LX_MAP_HUGETLB), -ENOMEM);
-	assert_int_equal(mmap_at(&e, 0, PG, RW, ANON | LX_MAP_HUGETLB | 13u << 26), -EINVAL);
-	assert_int_equal(mmap_at(&e, 0, PG, RW, LX_MAP_SHARED | LX_MAP_ANONYMOUS |
-							LX_MAP_GROWSDOWN),
+	assert_int_equal(mmap_at(&e, 0, PG, RW, ANON | LX_MAP_HUGETLB | 13u << 26),
 			 -EINVAL);
-	assert_int_equal(mmap_at(&e, FAKE_MIN, PG, RW, ANON | LX_MAP_FIXED_NOREPLACE), FAKE_MIN);
-	assert_int_equal(mmap_at(&e, FAKE_MIN, PG, RW, ANON | LX_MAP_FIXED_NOREPLACE), -EEXIST);
+	assert_int_equal(mmap_at(&e, 0, PG, RW,
+				 LX_MAP_SHARED | LX_MAP_ANONYMOUS | LX_MAP_GROWSDOWN),
+			 -EINVAL);
+	assert_int_equal(mmap_at(&e, FAKE_MIN, PG, RW, ANON | LX_MAP_FIXED_NOREPLACE),
+			 FAKE_MIN);
+	assert_int_equal(mmap_at(&e, FAKE_MIN, PG, RW, ANON | LX_MAP_FIXED_NOREPLACE),
+			 -EEXIST);
 	assert_int_equal(mm_munmap(e.mm, 1, PG), -EINVAL);
 	assert_int_equal(mm_munmap(e.mm, FAKE_MIN, 0), -EINVAL);
 	assert_int_equal(mm_munmap(e.mm, FAKE_MIN, UINT64_MAX), -EINVAL);
 	assert_int_equal(mm_munmap(e.mm, FAKE_MIN + 100 * PG, 5 * PG), 0);
 	e.lim.as = 2 * PG;
 	assert_int_equal(mmap_at(&e, 0, 2 * PG, RW, ANON), -ENOMEM);
-	assert_int_equal(mmap_at(&e, FAKE_MIN, 2 * PG, RW, ANON | LX_MAP_FIXED), FAKE_MIN);
+	assert_int_equal(mmap_at(&e, FAKE_MIN, 2 * PG, RW, ANON | LX_MAP_FIXED),
+			 FAKE_MIN);
 	e.lim.as = UINT64_MAX;
 	e.lim.data = 3 * PG;
 	assert_int_equal(mmap_at(&e, 0, 2 * PG, RW, ANON), -ENOMEM);
 	assert_true(mmap_at(&e, 0, 2 * PG, LX_PROT_READ, ANON) > 0);
 	e.lim.memlock = 2 * PG;
-	assert_int_equal(mmap_at(&e, 0, 3 * PG, LX_PROT_READ, ANON | LX_MAP_LOCKED), -EAGAIN);
+	assert_int_equal(mmap_at(&e, 0, 3 * PG, LX_PROT_READ, ANON | LX_MAP_LOCKED),
+			 -EAGAIN);
 	e.lim.memlock = 0;
 	assert_int_equal(mmap_at(&e, 0, PG, LX_PROT_READ, ANON | LX_MAP_LOCKED), -EPERM);
 	e.lim.can_lock = true;
@@ -91,7 +97,8 @@ static void test_placement(void **state)
 	assert_int_equal(mmap_at(&e, 0, PG, RW, ANON | LX_MAP_32BIT), a + (int64_t)PG);
 	assert_int_equal(mmap_at(&e, 0, 1ull << 31, RW, ANON | LX_MAP_32BIT), -ENOMEM);
 	/* A mapping keeps away from a stack, but MAP_FIXED may come close. */
-	assert_int_equal(mmap_at(&e, 0x10000000, PG, RW, ANON | LX_MAP_GROWSDOWN), 0x10000000);
+	assert_int_equal(mmap_at(&e, 0x10000000, PG, RW, ANON | LX_MAP_GROWSDOWN),
+			 0x10000000);
 	a = mmap_at(&e, 0x10000000 - 255 * PG, PG, RW, ANON);
 	assert_int_equal(a, e.mm->mmap_base - 2 * PG);
 	a = mmap_at(&e, 0x10000000 - 257 * PG, PG, LX_PROT_READ, ANON);
@@ -99,7 +106,8 @@ static void test_placement(void **state)
 	a = mmap_at(&e, 0x10000000 - 2 * PG, PG, RW, ANON | LX_MAP_FIXED);
 	assert_int_equal(a, 0x10000000 - 2 * PG);
 	/* Huge reservations are cheap and allowed; above mmap_base is the last resort. */
-	assert_true(mmap_at(&e, 0, FAKE_MAX - (1ull << 33), 0, ANON | LX_MAP_NORESERVE) > 0);
+	assert_true(mmap_at(&e, 0, FAKE_MAX - (1ull << 33), 0, ANON | LX_MAP_NORESERVE) >
+		    0);
 	assert_int_equal(mmap_at(&e, 0, 1ull << 34, 0, ANON | LX_MAP_NORESERVE), -ENOMEM);
 	env_done(&e);
 }
@@ -117,7 +125,8 @@ static void test_holes(void **state)
 	e.mm->mmap_base = FAKE_MAX - (128 << 20);
 	assert_true(mmap_at(&e, FAKE_MIN, e.mm->mmap_base - FAKE_MIN - 160 * PG, 0,
 			    ANON | LX_MAP_FIXED) > 0);
-	assert_true(mmap_at(&e, FAKE_MAX / 3, FAKE_MAX - FAKE_MAX / 3 - (128 << 20) - 160 * PG, 0,
+	assert_true(mmap_at(&e, FAKE_MAX / 3,
+			    FAKE_MAX - FAKE_MAX / 3 - (128 << 20) - 160 * PG, 0,
 			    ANON | LX_MAP_FIXED) != 0);
 	assert_true(mmap_at(&e, e.mm->mmap_base, 128 << 20, 0, ANON | LX_MAP_FIXED) > 0);
 	for (int i = 0; i < 20000; i++) {
@@ -153,7 +162,8 @@ static void test_mprotect(void **state)
 	env_init(&e);
 	assert_int_equal(mmap_at(&e, a, 6 * PG, RW, ANON), a);
 	assert_int_equal(mm_mprotect(e.mm, a + PG, PG, LX_PROT_READ), 0);
-	assert_string_equal(maps(&e), "100000-101000 rw-p\n101000-102000 r--p\n102000-106000 rw-p\n");
+	assert_string_equal(
+		maps(&e), "100000-101000 rw-p\n101000-102000 r--p\n102000-106000 rw-p\n");
 	assert_int_equal(poke(&e, a + PG, 1), -EFAULT);
 	assert_int_equal(poke(&e, a + 2 * PG, 1), 0);
 	assert_int_equal(mm_mprotect(e.mm, a + PG, PG, RW), 0);
@@ -170,8 +180,9 @@ static void test_mprotect(void **state)
 	assert_int_equal(mm_mprotect(e.mm, a, PG, 0x40), -EINVAL);
 	assert_int_equal(mm_mprotect(e.mm, a, 0, RW), 0);
 	assert_int_equal(mm_mprotect(e.mm, a, PG, RW | LX_PROT_GROWSDOWN), -EINVAL);
-	assert_int_equal(mm_mprotect(e.mm, a, PG, RW | LX_PROT_GROWSDOWN | LX_PROT_GROWSUP),
-			 -EINVAL);
+	assert_int_equal(
+		mm_mprotect(e.mm, a, PG, RW | LX_PROT_GROWSDOWN | LX_PROT_GROWSUP),
+		-EINVAL);
 	assert_int_equal(mmap_at(&e, 0x10000000, 4 * PG, RW, ANON | LX_MAP_GROWSDOWN),
 			 0x10000000);
 	assert_int_equal(mm_mprotect(e.mm, 0x10000000 + 2 * PG, PG,
@@ -228,13 +239,15 @@ static void test_stack(void **state)
 	r = mm_fault(e.mm, s + 2 * PG - (1 << 20) - 1, ACCESS_WRITE, 1 << 20);
 	assert_int_equal(MM_FAULT_SIGNO(r), LX_SIGSEGV);
 	assert_int_equal(MM_FAULT_CODE(r), LX_SEGV_MAPERR);
-	assert_int_equal(mm_fault(e.mm, s + 2 * PG - (1 << 20), ACCESS_WRITE, 1 << 20), 0);
+	assert_int_equal(mm_fault(e.mm, s + 2 * PG - (1 << 20), ACCESS_WRITE, 1 << 20),
+			 0);
 	env_done(&e);
 
 	/* The guard gap below, to an accessible area only. */
 	env_init(&e);
 	assert_int_equal(mmap_at(&e, s, PG, RW, ANON | LX_MAP_GROWSDOWN), s);
-	assert_int_equal(mmap_at(&e, s - 300 * PG, PG, RW, ANON | LX_MAP_FIXED), s - 300 * PG);
+	assert_int_equal(mmap_at(&e, s - 300 * PG, PG, RW, ANON | LX_MAP_FIXED),
+			 s - 300 * PG);
 	assert_int_not_equal(mm_fault(e.mm, s - 44 * PG, ACCESS_READ, 8 << 20), 0);
 	assert_int_equal(mm_fault(e.mm, s - 43 * PG, ACCESS_READ, 8 << 20), 0);
 	assert_int_equal(mm_mprotect(e.mm, s - 300 * PG, PG, 0), 0);
@@ -250,8 +263,9 @@ static void test_fork(void **state)
 	(void)state;
 	env_init(&e);
 	assert_int_equal(mmap_at(&e, a, 3 * PG, RW, ANON), a);
-	assert_int_equal(mmap_at(&e, a + 8 * PG, PG, RW, LX_MAP_SHARED | LX_MAP_ANONYMOUS),
-			 a + 8 * PG);
+	assert_int_equal(
+		mmap_at(&e, a + 8 * PG, PG, RW, LX_MAP_SHARED | LX_MAP_ANONYMOUS),
+		a + 8 * PG);
 	assert_int_equal(poke(&e, a, 1), 0);
 	assert_int_equal(poke(&e, a + PG, 2), 0);
 	assert_int_equal(poke(&e, a + 2 * PG, 3), 0);
@@ -283,7 +297,10 @@ static void test_failures(void **state)
 	struct env e;
 
 	(void)state;
-	/* Every allocation and every host operation may fail; nothing leaks, maps stay true. */
+	/*
+	 * Every allocation and every host operation may fail; nothing leaks, maps stay
+	 * true.
+	 */
 	for (unsigned n = 1; n < 60; n++) {
 		struct mm *child;
 
@@ -293,7 +310,8 @@ static void test_failures(void **state)
 			mem_fail_after(n / 2 + 1);
 		else
 			e.fp.fail_after = n / 2;
-		mmap_at(&e, 0x102000, PG, RW, LX_MAP_SHARED | LX_MAP_ANONYMOUS | LX_MAP_FIXED);
+		mmap_at(&e, 0x102000, PG, RW,
+			LX_MAP_SHARED | LX_MAP_ANONYMOUS | LX_MAP_FIXED);
 		mm_mprotect(e.mm, 0x104000, PG, LX_PROT_READ);
 		mm_munmap(e.mm, 0x106000, PG);
 		mmap_at(&e, 0x101000, 2 * PG, RW, ANON | LX_MAP_FIXED);

@@ -43,7 +43,8 @@ static void note(struct world *w, const char *fmt, ...)
 	va_start(ap, fmt);
 	if (w->log_len > sizeof(w->log) - 200)
 		w->log_len = 0;
-	w->log_len += (size_t)vsnprintf(w->log + w->log_len, sizeof(w->log) - w->log_len, fmt, ap);
+	w->log_len += (size_t)vsnprintf(w->log + w->log_len, sizeof(w->log) - w->log_len,
+					fmt, ap);
 	va_end(ap);
 }
 
@@ -67,10 +68,10 @@ static const char *native_maps(void)
 
 	*p = 0;
 	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "%lx-%lx %4s", &lo, &hi, perm) == 3 && lo >= NATIVE - (1ul << 30) &&
-		    hi <= NATIVE + (1ul << 30))
-			p += sprintf(p, "%lx-%lx %s\n", lo - NATIVE + GUEST, hi - NATIVE + GUEST,
-				     perm);
+		if (sscanf(line, "%lx-%lx %4s", &lo, &hi, perm) == 3 &&
+		    lo >= NATIVE - (1ul << 30) && hi <= NATIVE + (1ul << 30))
+			p += sprintf(p, "%lx-%lx %s\n", lo - NATIVE + GUEST,
+				     hi - NATIVE + GUEST, perm);
 	fclose(f);
 	return text;
 }
@@ -98,7 +99,8 @@ static unsigned random_prot(struct world *w)
 
 static void do_mmap(struct world *w)
 {
-	unsigned page = rnd(w, PAGES), n = 1 + rnd(w, 8), kind = rnd(w, 6), prot = random_prot(w);
+	unsigned page = rnd(w, PAGES), n = 1 + rnd(w, 8), kind = rnd(w, 6),
+		 prot = random_prot(w);
 	unsigned flags = MAP_FIXED, off = rnd(w, FILE_PAGES - 8);
 	int64_t ours, native;
 	bool file = kind >= 4;
@@ -112,17 +114,18 @@ static void do_mmap(struct world *w)
 	flags |= kind == 3 || kind == 5 ? MAP_SHARED : MAP_PRIVATE;
 	if (rnd(w, 20) == 0)
 		flags |= MAP_GROWSDOWN;
-	note(w, "mmap page %u n %u prot %u flags %x file %d off %u", page, n, prot, flags, file,
-	     off);
+	note(w, "mmap page %u n %u prot %u flags %x file %d off %u", page, n, prot, flags,
+	     file, off);
 	if (file) {
-		ours = mmap_file(&w->e, &w->fm, &w->file, GUEST + page * PG, n * PG, prot, flags,
-				 off * PG);
-		native = nat((int64_t)mmap(at(page), n * PG, (int)prot, (int)flags, w->hfd,
-					   (off_t)(off * PG)));
+		ours = mmap_file(&w->e, &w->fm, &w->file, GUEST + page * PG, n * PG, prot,
+				 flags, off * PG);
+		native = nat((int64_t)mmap(at(page), n * PG, (int)prot, (int)flags,
+					   w->hfd, (off_t)(off * PG)));
 	} else {
 		flags |= MAP_ANONYMOUS;
 		ours = mmap_at(&w->e, GUEST + page * PG, n * PG, prot, flags);
-		native = nat((int64_t)mmap(at(page), n * PG, (int)prot, (int)flags, -1, 0));
+		native = nat(
+			(int64_t)mmap(at(page), n * PG, (int)prot, (int)flags, -1, 0));
 	}
 	same(w, ours, native);
 }
@@ -132,14 +135,18 @@ static void do_munmap(struct world *w)
 	unsigned page = rnd(w, PAGES), n = rnd(w, 8);
 
 	note(w, "munmap page %u n %u", page, n);
-	same(w, mm_munmap(w->e.mm, GUEST + page * PG, n * PG), nat(munmap(at(page), n * PG)));
+	same(w, mm_munmap(w->e.mm, GUEST + page * PG, n * PG),
+	     nat(munmap(at(page), n * PG)));
 }
 
 static void do_mprotect(struct world *w)
 {
 	unsigned page = rnd(w, PAGES), n = rnd(w, 12), prot = random_prot(w);
 
-	/* Reaches to the start of the area, where touched areas of Linux start elsewhere. */
+	/*
+	 * Reaches to the start of the area, where touched areas of Linux start
+	 * elsewhere.
+	 */
 	if (rnd(w, 10) == 0 && !w->touch)
 		prot |= PROT_GROWSDOWN;
 	note(w, "mprotect page %u n %u prot %x", page, n, prot);
@@ -158,7 +165,8 @@ static bool one_area(struct world *w, unsigned page, unsigned n)
 
 static void do_mremap(struct world *w)
 {
-	unsigned page = rnd(w, PAGES), n = rnd(w, 8), new_n = rnd(w, 8), to = rnd(w, PAGES - 8);
+	unsigned page = rnd(w, PAGES), n = rnd(w, 8), new_n = rnd(w, 8),
+		 to = rnd(w, PAGES - 8);
 	unsigned flags = 0;
 	uaddr_t out;
 	int64_t r;
@@ -182,20 +190,32 @@ static void do_mremap(struct world *w)
 	}
 	if (flags & MREMAP_FIXED && !one_area(w, page, n ? n : 1))
 		return;
-	note(w, "mremap page %u n %u -> page %u n %u flags %u", page, n, to, new_n, flags);
-	r = mm_mremap(w->e.mm, GUEST + page * PG, n * PG, new_n * PG, flags, GUEST + to * PG,
-		      &w->e.lim, &out);
+	note(w, "mremap page %u n %u -> page %u n %u flags %u", page, n, to, new_n,
+	     flags);
+	r = mm_mremap(w->e.mm, GUEST + page * PG, n * PG, new_n * PG, flags,
+		      GUEST + to * PG, &w->e.lim, &out);
 	same(w, r ? r : (int64_t)out,
 	     nat(syscall(SYS_mremap, at(page), n * PG, new_n * PG, flags, at(to))));
 }
 
 static void do_madvise(struct world *w)
 {
-	static const int advice[] = {LX_MADV_NORMAL, LX_MADV_RANDOM, LX_MADV_SEQUENTIAL,
-				     LX_MADV_WILLNEED, LX_MADV_DONTNEED, LX_MADV_DONTNEED,
-				     LX_MADV_DONTFORK, LX_MADV_DOFORK, LX_MADV_DONTDUMP,
-				     LX_MADV_DODUMP, LX_MADV_WIPEONFORK, LX_MADV_KEEPONFORK,
-				     LX_MADV_COLD, LX_MADV_POPULATE_READ, 5, 77};
+	static const int advice[] = {LX_MADV_NORMAL,
+				     LX_MADV_RANDOM,
+				     LX_MADV_SEQUENTIAL,
+				     LX_MADV_WILLNEED,
+				     LX_MADV_DONTNEED,
+				     LX_MADV_DONTNEED,
+				     LX_MADV_DONTFORK,
+				     LX_MADV_DOFORK,
+				     LX_MADV_DONTDUMP,
+				     LX_MADV_DODUMP,
+				     LX_MADV_WIPEONFORK,
+				     LX_MADV_KEEPONFORK,
+				     LX_MADV_COLD,
+				     LX_MADV_POPULATE_READ,
+				     5,
+				     77};
 	unsigned page = rnd(w, PAGES), n = rnd(w, 10);
 	int a = advice[rnd(w, ARRAY_SIZE(advice))];
 
@@ -233,7 +253,10 @@ static int native_peek(struct world *w, unsigned page)
 {
 	unsigned char c;
 
-	/* By the page tables, as a program reads: process_vm_readv refuses write-only pages. */
+	/*
+	 * By the page tables, as a program reads: process_vm_readv refuses write-only
+	 * pages.
+	 */
 	if (syscall(SYS_write, w->pipe[1], at(page), 1) != 1)
 		return -EFAULT;
 	return read(w->pipe[0], &c, 1) == 1 ? c : -EFAULT;
@@ -253,7 +276,8 @@ static void do_poke(struct world *w)
 	if (!w->touch)
 		return;
 	note(w, "poke page %u %u", page, c);
-	same(w, poke(&w->e, GUEST + page * PG, (int)c), native_poke(page, (unsigned char)c));
+	same(w, poke(&w->e, GUEST + page * PG, (int)c),
+	     native_poke(page, (unsigned char)c));
 }
 
 static void compare(struct world *w)
@@ -268,8 +292,9 @@ static void compare(struct world *w)
 		int ours = peek(&w->e, GUEST + page * PG), native = native_peek(w, page);
 
 		if (ours != native) {
-			fprintf(stderr, "%.*spage %u: %d, native %d\n%s\n%s", (int)w->log_len,
-				w->log, page, ours, native, maps(&w->e), native_maps());
+			fprintf(stderr, "%.*spage %u: %d, native %d\n%s\n%s",
+				(int)w->log_len, w->log, page, ours, native, maps(&w->e),
+				native_maps());
 		}
 		assert_int_equal(ours, native);
 	}
@@ -278,8 +303,9 @@ static void compare(struct world *w)
 static void step(struct world *w)
 {
 	static void (*const ops[])(struct world *) = {
-		do_mmap, do_mmap, do_mmap, do_munmap, do_mprotect, do_mprotect, do_mremap,
-		do_mremap, do_madvise, do_madvise, do_msync, do_mlock, do_poke, do_poke,
+		do_mmap,     do_mmap,	do_mmap,   do_munmap,  do_mprotect,
+		do_mprotect, do_mremap, do_mremap, do_madvise, do_madvise,
+		do_msync,    do_mlock,	do_poke,   do_poke,
 	};
 
 	ops[rnd(w, ARRAY_SIZE(ops))](w);

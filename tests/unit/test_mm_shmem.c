@@ -45,7 +45,9 @@ static void test_pool_limit(void **state)
 static void test_pool_random(void **state)
 {
 	enum { N = 200, LIMIT = 4096 };
-	struct { uint64_t off, size; } x[N] = {0};
+	struct {
+		uint64_t off, size;
+	} x[N] = {0};
 	unsigned char *owner = calloc(1, 64 * LIMIT);
 	struct pool *p;
 	uint64_t used = 0;
@@ -63,8 +65,8 @@ static void test_pool_random(void **state)
 			x[k].size = 0;
 			continue;
 		}
-		if (pool_alloc(p, (uint64_t)(1 + rand() % (rand() % 8 ? 8 : 600)) * PG, &x[k].off,
-			       &x[k].size)) {
+		if (pool_alloc(p, (uint64_t)(1 + rand() % (rand() % 8 ? 8 : 600)) * PG,
+			       &x[k].off, &x[k].size)) {
 			assert_int_equal(used, LIMIT * PG);
 			continue;
 		}
@@ -143,7 +145,8 @@ static void test_shmem_random(void **state)
 	assert_int_equal(shmem_create(e.pool, 0, &m), 0);
 	s = container_of(m, struct shmem, map);
 	for (int i = 0; i < 3000; i++) {
-		uint64_t off = (uint64_t)rand() % MAX, n = (uint64_t)rand() % (rand() % 4 ? 5000 : MAX);
+		uint64_t off = (uint64_t)rand() % MAX,
+			 n = (uint64_t)rand() % (rand() % 4 ? 5000 : MAX);
 
 		n = n < MAX - off ? n : MAX - off;
 		switch (rand() % 6) {
@@ -187,7 +190,10 @@ static void test_shmem_own_mapping(void **state)
 	struct env e;
 	struct uio u;
 	uaddr_t a = 0x100000, out;
-	struct mmap_args args = {.addr = a, .size = 8 * PG, .prot = RW, .flags = LX_MAP_SHARED,
+	struct mmap_args args = {.addr = a,
+				 .size = 8 * PG,
+				 .prot = RW,
+				 .flags = LX_MAP_SHARED,
 				 .may = VM_MAYREAD | VM_MAYWRITE};
 
 	(void)state;

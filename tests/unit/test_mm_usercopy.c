@@ -25,7 +25,8 @@ static const void *carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t n)
 {
 	struct fake_ctx *f = to_fake_ctx(ctx);
 
-	if (!f->carry || addr < f->carried_at || addr + n > f->carried_at + sizeof(f->carried))
+	if (!f->carry || addr < f->carried_at ||
+	    addr + n > f->carried_at + sizeof(f->carried))
 		return NULL;
 	f->n_carried++;
 	return f->carried + (addr - f->carried_at);
@@ -57,16 +58,20 @@ static int store32(struct exec_ctx *ctx, uaddr_t addr, uint32_t value)
 	return r == 4 ? 0 : -EFAULT;
 }
 
-static int cmpxchg32(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected, uint32_t desired,
-		     uint32_t *old)
+static int cmpxchg32(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,
+		     uint32_t desired, uint32_t *old)
 {
-	if (load32(ctx, addr, old) || store32(ctx, addr, *old == expected ? desired : *old))
+	if (load32(ctx, addr, old) ||
+	    store32(ctx, addr, *old == expected ? desired : *old))
 		return -EFAULT;
 	return 0;
 }
 
 static const struct ctx_ops ctx_ops = {
-	.carried_in = carried_in, .carry_out = carry_out, .load32 = load32, .store32 = store32,
+	.carried_in = carried_in,
+	.carry_out = carry_out,
+	.load32 = load32,
+	.store32 = store32,
 	.cmpxchg32 = cmpxchg32,
 };
 
@@ -112,16 +117,20 @@ static void test_strings(void **state)
 	assert_int_equal(mmap_at(&e, A, 2 * PG, RW, ANON), A);
 	assert_int_equal(copy_to_user(&e.u, A + 2 * PG - 6, "hello", 6), 0);
 	/* Ends right before a page that is not there. */
-	assert_int_equal(copy_string_from_user(&e.u, buf, A + 2 * PG - 6, sizeof(buf)), 5);
+	assert_int_equal(copy_string_from_user(&e.u, buf, A + 2 * PG - 6, sizeof(buf)),
+			 5);
 	assert_string_equal(buf, "hello");
 	assert_int_equal(copy_string_from_user(&e.u, buf, A + 2 * PG - 6, 6), 5);
-	assert_int_equal(copy_string_from_user(&e.u, buf, A + 2 * PG - 6, 5), -ENAMETOOLONG);
+	assert_int_equal(copy_string_from_user(&e.u, buf, A + 2 * PG - 6, 5),
+			 -ENAMETOOLONG);
 	assert_int_equal(copy_to_user(&e.u, A + 2 * PG - 1, "x", 1), 0);
-	assert_int_equal(copy_string_from_user(&e.u, buf, A + 2 * PG - 6, sizeof(buf)), -EFAULT);
+	assert_int_equal(copy_string_from_user(&e.u, buf, A + 2 * PG - 6, sizeof(buf)),
+			 -EFAULT);
 	assert_int_equal(copy_to_user(&e.u, A + PG - 2, "abcd\0", 5), 0);
 	assert_int_equal(copy_string_from_user(&e.u, buf, A + PG - 2, sizeof(buf)), 4);
 	assert_string_equal(buf, "abcd");
-	assert_int_equal(copy_string_from_user(&e.u, buf, UINT64_MAX - 1, sizeof(buf)), -EFAULT);
+	assert_int_equal(copy_string_from_user(&e.u, buf, UINT64_MAX - 1, sizeof(buf)),
+			 -EFAULT);
 	env_done(&e);
 }
 
@@ -160,7 +169,10 @@ static void test_words(void **state)
 	(void)state;
 	env_init(&e);
 	ctx_init(&f, &e);
-	/* A page of a file that is mapped by the fault of the word itself, then copied up. */
+	/*
+	 * A page of a file that is mapped by the fault of the word itself, then copied
+	 * up.
+	 */
 	fake_mappable_init(&fm, 4 * PG);
 	fm.run_max = PG;
 	fm.readonly = true;
@@ -265,9 +277,9 @@ static void test_nofault(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_copies), cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_copies),	cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_carried), cmocka_unit_test(test_words),
-		cmocka_unit_test(test_iovec), cmocka_unit_test(test_nofault),
+		cmocka_unit_test(test_iovec),	cmocka_unit_test(test_nofault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,9 +40,10 @@ static struct timers *create(void)
 {
 	struct timers *ts;
 
-	assert_int_equal(timers_create(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC),
-				       &ts),
-			 0);
+	assert_int_equal(
+		timers_create(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC),
+			      &ts),
+		0);
 	return ts;
 }
 

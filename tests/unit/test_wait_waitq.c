@@ -34,7 +34,8 @@ static bool wake(struct wait_entry *e, uint32_t events)
 
 static void join(struct waitq *q, struct waiter *w, uint32_t events, bool exclusive)
 {
-	*w = (struct waiter){.e = {.events = events, .exclusive = exclusive, .wake = wake}};
+	*w = (struct waiter){
+		.e = {.events = events, .exclusive = exclusive, .wake = wake}};
 	park_init(&w->park);
 	waitq_add(q, &w->e);
 }

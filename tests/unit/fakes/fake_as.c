@@ -9,8 +9,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define ARENA_0	    0x110000000000ull
-#define MAX_ARENAS  48
+#define ARENA_0	   0x110000000000ull
+#define MAX_ARENAS 48
 
 /* What is mapped, for fork(): pages of one mmap. */
 struct fake_seg {
@@ -33,8 +33,9 @@ static void unlock(pthread_mutex_t **m)
 }
 
 /* Locked until the end of the scope. */
-#define SERIALISE(as)                                                                          \
-	__attribute__((cleanup(unlock))) pthread_mutex_t *held_ = &to_platform(as)->lock;      \
+#define SERIALISE(as)                                                                    \
+	__attribute__((cleanup(unlock))) pthread_mutex_t *held_ =                        \
+		&to_platform(as)->lock;                                                  \
 	pthread_mutex_lock(held_)
 
 static bool inject(struct addr_space *as)
@@ -87,12 +88,13 @@ static void seg_remove(struct fake_as *f, uaddr_t start, uaddr_t end)
 
 static int host_prot(unsigned prot)
 {
-	return (prot & AS_PROT_READ ? PROT_READ : 0) | (prot & AS_PROT_WRITE ? PROT_WRITE : 0) |
+	return (prot & AS_PROT_READ ? PROT_READ : 0) |
+	       (prot & AS_PROT_WRITE ? PROT_WRITE : 0) |
 	       (prot & AS_PROT_EXEC ? PROT_EXEC : 0);
 }
 
-static int map(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot, int flags,
-	       int hfd, uint64_t off)
+static int map(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot,
+	       int flags, int hfd, uint64_t off)
 {
 	struct fake_as *f = to_fake(as);
 	SERIALISE(as);
@@ -108,17 +110,22 @@ static int map(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot
 		seg_remove(f, addr, addr + size);
 		return -ENOMEM;
 	}
-	p = mmap(fake_host(as, addr), size, host_prot(prot), flags | MAP_FIXED, hfd, (off_t)off);
+	p = mmap(fake_host(as, addr), size, host_prot(prot), flags | MAP_FIXED, hfd,
+		 (off_t)off);
 	if (p == MAP_FAILED)
 		return -errno;
 	seg_remove(f, addr, addr + size);
-	seg_add(f, (struct fake_seg){.start = addr, .end = addr + size, .prot = prot,
-				     .shared = flags & MAP_SHARED, .hfd = hfd, .off = off});
+	seg_add(f, (struct fake_seg){.start = addr,
+				     .end = addr + size,
+				     .prot = prot,
+				     .shared = flags & MAP_SHARED,
+				     .hfd = hfd,
+				     .off = off});
 	return 0;
 }
 
-static int fake_map_anon(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot,
-			 unsigned flags)
+static int fake_map_anon(struct addr_space *as, uaddr_t addr, uint64_t size,
+			 unsigned prot, unsigned flags)
 {
 	return map(as, addr, size, prot,
 		   MAP_PRIVATE | MAP_ANONYMOUS |
@@ -126,12 +133,13 @@ static int fake_map_anon(struct addr_space *as, uaddr_t addr, uint64_t size, uns
 		   -1, 0);
 }
 
-static int fake_map_file(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot,
-			 unsigned flags, int hfd, uint64_t off, uint64_t key)
+static int fake_map_file(struct addr_space *as, uaddr_t addr, uint64_t size,
+			 unsigned prot, unsigned flags, int hfd, uint64_t off,
+			 uint64_t key)
 {
 	(void)key;
-	return map(as, addr, size, prot, flags & AS_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE, hfd,
-		   off);
+	return map(as, addr, size, prot, flags & AS_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE,
+		   hfd, off);
 }
 
 static int fake_unmap(struct addr_space *as, uaddr_t addr, uint64_t size)
@@ -164,8 +172,8 @@ static int fake_protect(struct addr_space *as, uaddr_t addr, uint64_t size, unsi
 	return 0;
 }
 
-static int fake_move(struct addr_space *as, uaddr_t old, uint64_t old_size, uaddr_t new_addr,
-		     uint64_t new_size, bool keep_old)
+static int fake_move(struct addr_space *as, uaddr_t old, uint64_t old_size,
+		     uaddr_t new_addr, uint64_t new_size, bool keep_old)
 {
 	SERIALISE(as);
 	struct fake_as *f = to_fake(as);
@@ -177,8 +185,8 @@ static int fake_move(struct addr_space *as, uaddr_t old, uint64_t old_size, uadd
 		return -ENOMEM;
 	if (keep_old)
 		flags |= MREMAP_DONTUNMAP;
-	if (mremap(fake_host(as, old), old_size, new_size, flags, fake_host(as, new_addr)) ==
-	    MAP_FAILED)
+	if (mremap(fake_host(as, old), old_size, new_size, flags,
+		   fake_host(as, new_addr)) == MAP_FAILED)
 		return -errno;
 	seg_split(f, old);
 	for (struct fake_seg *s = f->segs; s; s = s->next)
@@ -211,23 +219,31 @@ static int fake_reset(struct addr_space *as)
 
 static int fake_as_create(struct platform *p, struct addr_space **out);
 
-/* Private pages are copied where they differ from the file; shared ones are mapped again. */
-static void fork_seg(struct addr_space *as, struct addr_space *child, const struct fake_seg *s)
+/*
+ * Private pages are copied where they differ from the file; shared ones are mapped
+ * again.
+ */
+static void fork_seg(struct addr_space *as, struct addr_space *child,
+		     const struct fake_seg *s)
 {
 	char *from = fake_host(as, s->start), *to = fake_host(child, s->start);
 	uint64_t size = s->end - s->start;
 
 	map(child, s->start, size, AS_PROT_READ | (s->shared ? 0 : AS_PROT_WRITE),
-	    s->hfd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-	    : s->shared ? MAP_SHARED : MAP_PRIVATE,
+	    s->hfd < 0	? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+	    : s->shared ? MAP_SHARED
+			: MAP_PRIVATE,
 	    s->hfd, s->off);
 	if (!s->shared) {
 		unsigned char *vec = malloc(size / PAGE_SIZE);
 
-		mprotect(from, size, PROT_READ | (s->prot & AS_PROT_EXEC ? PROT_EXEC : 0));
+		mprotect(from, size,
+			 PROT_READ | (s->prot & AS_PROT_EXEC ? PROT_EXEC : 0));
 		mincore(from, size, vec);
 		for (uint64_t i = 0; i < size; i += PAGE_SIZE) {
-			/* A file's pages are compared, untouched anonymous ones skipped. */
+			/*
+			 * A file's pages are compared, untouched anonymous ones skipped.
+			 */
 			if (s->hfd < 0 && !(vec[i / PAGE_SIZE] & 1))
 				continue;
 			if (memcmp(to + i, from + i, PAGE_SIZE))
@@ -266,7 +282,8 @@ static ssize_t fake_copy_in(struct addr_space *as, void *dst, uaddr_t src, size_
 	return got < 0 ? -errno : got;
 }
 
-static ssize_t fake_copy_out(struct addr_space *as, uaddr_t dst, const void *src, size_t n)
+static ssize_t fake_copy_out(struct addr_space *as, uaddr_t dst, const void *src,
+			     size_t n)
 {
 	struct iovec l = {(void *)(uintptr_t)src, n}, r = {fake_host(as, dst), n};
 	ssize_t got = process_vm_writev(getpid(), &l, 1, &r, 1, 0);
@@ -288,9 +305,16 @@ static void fake_release(struct addr_space *as)
 }
 
 static const struct as_ops as_ops = {
-	.map_anon = fake_map_anon, .map_file = fake_map_file, .unmap = fake_unmap,
-	.protect = fake_protect, .move = fake_move, .advise = fake_advise, .reset = fake_reset,
-	.fork = fake_fork, .copy_in = fake_copy_in, .copy_out = fake_copy_out,
+	.map_anon = fake_map_anon,
+	.map_file = fake_map_file,
+	.unmap = fake_unmap,
+	.protect = fake_protect,
+	.move = fake_move,
+	.advise = fake_advise,
+	.reset = fake_reset,
+	.fork = fake_fork,
+	.copy_in = fake_copy_in,
+	.copy_out = fake_copy_out,
 	.release = fake_release,
 };
 
@@ -322,7 +346,8 @@ void fake_platform_init(struct fake_platform *fp)
 	pthread_mutexattr_t attr;
 
 	*fp = (struct fake_platform){
-		.p = {.ops = &ops, .limits = {.min_addr = FAKE_MIN, .max_addr = FAKE_MAX}}};
+		.p = {.ops = &ops,
+		      .limits = {.min_addr = FAKE_MIN, .max_addr = FAKE_MAX}}};
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&fp->lock, &attr);
@@ -336,7 +361,8 @@ const char *fake_page(struct addr_space *as, uaddr_t addr, char out[5])
 
 	out[0] = 0;
 	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "%lx-%lx %4s", &lo, &hi, perm) == 3 && lo <= want && want < hi)
+		if (sscanf(line, "%lx-%lx %4s", &lo, &hi, perm) == 3 && lo <= want &&
+		    want < hi)
 			memcpy(out, perm, 5);
 	fclose(f);
 	return out;

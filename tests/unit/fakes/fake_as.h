@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A platform for tests of sentry/mm: an address space is an arena of this process, guest
- * address A is host address base + A, and every operation is done for real by mmap and its
- * family. It counts calls and can make the n-th fail. It runs no guest code: a "guest
+ * address A is host address base + A, and every operation is done for real by mmap and
+ * its family. It counts calls and can make the n-th fail. It runs no guest code: a "guest
  * access" is a copy through process_vm_readv and writev on ourselves, which obeys page
  * protections.
  */
@@ -32,7 +32,7 @@ struct fake_platform {
 	struct platform p;
 	unsigned fail_after; /* the n-th operation from now fails with -ENOMEM; 0: none */
 	unsigned n_live;
-	uint64_t slots; /* arenas in use */
+	uint64_t slots;	      /* arenas in use */
 	pthread_mutex_t lock; /* recursive: operations serialise themselves */
 };
 
@@ -49,5 +49,8 @@ static inline char *fake_host(struct addr_space *as, uaddr_t addr)
 	return (char *)(uintptr_t)(to_fake(as)->base + addr);
 }
 
-/* Protection and kind of the page at @addr as the host's /proc/self/maps says: "rw-p", "". */
+/*
+ * Protection and kind of the page at @addr as the host's /proc/self/maps says: "rw-p",
+ * "".
+ */
 const char *fake_page(struct addr_space *as, uaddr_t addr, char out[5]);

@@ -14,8 +14,8 @@ static struct fake_mappable *to_fm(struct mappable *m)
 	return container_of(m, struct fake_mappable, m);
 }
 
-static int translate(struct mappable *m, uint64_t off, uint64_t size, bool shared, bool write,
-		     struct mappable_run *run)
+static int translate(struct mappable *m, uint64_t off, uint64_t size, bool shared,
+		     bool write, struct mappable_run *run)
 {
 	struct fake_mappable *fm = to_fm(m);
 
@@ -79,8 +79,12 @@ static int writable(struct mappable *m, int delta)
 }
 
 static const struct mappable_ops ops = {
-	.translate = translate, .run_put = run_put, .get = get, .put = put,
-	.describe = describe, .writable = writable,
+	.translate = translate,
+	.run_put = run_put,
+	.get = get,
+	.put = put,
+	.describe = describe,
+	.writable = writable,
 };
 
 void fake_mappable_init(struct fake_mappable *fm, uint64_t size)

@@ -12,11 +12,11 @@ struct fake_mappable {
 	struct mappable m;
 	int hfd;
 	int refs, writers, n_translate, n_runs;
-	uint64_t size;	       /* of the file */
-	uint64_t run_max;      /* longest answer; 0: no limit */
-	bool readonly;	       /* shared runs are not writable until asked with write */
-	bool refuse_writable;  /* a write seal */
-	int error;	       /* translate fails with it */
+	uint64_t size;	      /* of the file */
+	uint64_t run_max;     /* longest answer; 0: no limit */
+	bool readonly;	      /* shared runs are not writable until asked with write */
+	bool refuse_writable; /* a write seal */
+	int error;	      /* translate fails with it */
 	/* Called from translate: a test's chance to race. */
 	void (*hook)(struct fake_mappable *fm);
 };

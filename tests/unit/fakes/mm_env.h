@@ -21,8 +21,8 @@
 #include "tests/unit/fakes/fake_as.h"
 #include "tests/unit/fakes/fake_file.h"
 
-#define PG PAGE_SIZE
-#define RW (LX_PROT_READ | LX_PROT_WRITE)
+#define PG   PAGE_SIZE
+#define RW   (LX_PROT_READ | LX_PROT_WRITE)
 #define ANON (LX_MAP_PRIVATE | LX_MAP_ANONYMOUS)
 
 struct env {
@@ -41,8 +41,10 @@ static inline void env_init(struct env *e)
 	assert_int_equal(mm_create(&e->fp.p, &e->mm), 0);
 	e->mm->pool = e->pool;
 	e->u.mm = e->mm;
-	e->lim = (struct mm_limits){.as = UINT64_MAX, .data = UINT64_MAX,
-				    .stack = 8 << 20, .memlock = 8 << 20};
+	e->lim = (struct mm_limits){.as = UINT64_MAX,
+				    .data = UINT64_MAX,
+				    .stack = 8 << 20,
+				    .memlock = 8 << 20};
 }
 
 static inline void env_done(struct env *e)
@@ -57,7 +59,10 @@ static inline void env_done(struct env *e)
 static inline int64_t mmap_at(struct env *e, uaddr_t addr, uint64_t size, unsigned prot,
 			      unsigned flags)
 {
-	struct mmap_args a = {.addr = addr, .size = size, .prot = prot, .flags = flags,
+	struct mmap_args a = {.addr = addr,
+			      .size = size,
+			      .prot = prot,
+			      .flags = flags,
 			      .limits = &e->lim};
 	uaddr_t out;
 	int r = mm_mmap(e->mm, &a, &out);
@@ -66,11 +71,17 @@ static inline int64_t mmap_at(struct env *e, uaddr_t addr, uint64_t size, unsign
 }
 
 static inline int64_t mmap_file(struct env *e, struct fake_mappable *fm, struct file *f,
-				uaddr_t addr, uint64_t size, unsigned prot, unsigned flags,
-				uint64_t off)
+				uaddr_t addr, uint64_t size, unsigned prot,
+				unsigned flags, uint64_t off)
 {
-	struct mmap_args a = {.addr = addr, .size = size, .prot = prot, .flags = flags,
-			      .limits = &e->lim, .m = &fm->m, .file = f, .off = off,
+	struct mmap_args a = {.addr = addr,
+			      .size = size,
+			      .prot = prot,
+			      .flags = flags,
+			      .limits = &e->lim,
+			      .m = &fm->m,
+			      .file = f,
+			      .off = off,
 			      .may = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC};
 	uaddr_t out;
 	int r = mm_mmap(e->mm, &a, &out);
