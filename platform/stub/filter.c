@@ -8,7 +8,6 @@
  *
  * The vsyscall page, which the host emulates, passes through seccomp too.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "platform/stub/stub.h"
+#include "sentry/base/host.h"
 #include "sentry/base/host_rules.h"
 
 /* clang-format off */
@@ -169,5 +169,5 @@ int stub_filter_install(void)
 
 	build(&p);
 	prog.len = (unsigned short)p.n;
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+	return (int)host_ret(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog));
 }

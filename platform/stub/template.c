@@ -37,54 +37,76 @@ struct template_args {
 
 static int map_at(uaddr_t addr, size_t size, int prot, int flags, int hfd, uint64_t off)
 {
-	void *p = mmap((void *)addr, size, prot, flags | MAP_FIXED, hfd, (off_t)off);
+	void *p;
 
-	return p == MAP_FAILED ? -1 : 0;
+	return host_mmap((void *)addr, size, prot, flags, hfd, (int64_t)off, &p);
 }
 
-/* Signals that the host raises for faults must have a handler for fault.c to look at
- * frames. */
+static int move_pages(uaddr_t from, size_t size, uaddr_t to)
+{
+	int64_t r = host_ret((int64_t)mremap((void *)from, size, size,
+					     MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to));
+
+	return r < 0 ? (int)r : 0;
+}
+
+static int set_action(int sig, const struct lx_sigaction *act)
+{
+	return (int)host_ret(
+		syscall(SYS_rt_sigaction, sig, act, NULL, sizeof(lx_sigset_t)));
+}
+
+/* Signals that the host raises for faults need a handler, for frames to be built
+ * (fault.c). */
 static int set_signals(const struct stub_host *host)
 {
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
-	struct lx_sigaction dfl = {0};
-	struct lx_sigaction act = {
+	const struct lx_sigaction dfl = {0};
+	const struct lx_sigaction act = {
 		.handler = host->labels.handler,
 		.flags = LX_SA_SIGINFO | LX_SA_NODEFER | LX_SA_RESTORER,
 		.restorer = host->labels.handler,
 	};
-	struct lx_sigaction ign = {.handler = LX_SIG_IGN};
-	stack_t none = {.ss_flags = SS_DISABLE};
-	uint64_t all = ~0ull;
+	const struct lx_sigaction ign = {.handler = LX_SIG_IGN};
+	const stack_t no_stack = {.ss_flags = SS_DISABLE};
+	const lx_sigset_t all = ~0ull;
+	int r = 0;
 
 	for (int sig = 1; sig <= LX_NSIG; sig++)
 		if (sig != SIGKILL && sig != SIGSTOP)
-			syscall(SYS_rt_sigaction, sig, &dfl, NULL, sizeof(uint64_t));
-	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
-		if (syscall(SYS_rt_sigaction, faults[i], &act, NULL, sizeof(uint64_t)))
-			return -1;
-	if (syscall(SYS_rt_sigaction, STUB_SIG_INTERRUPT, &ign, NULL, sizeof(uint64_t)))
-		return -1;
+			set_action(sig, &dfl);
+	for (size_t i = 0; i < ARRAY_SIZE(faults) && !r; i++)
+		r = set_action(faults[i], &act);
+	if (!r)
+		r = set_action(STUB_SIG_INTERRUPT, &ign);
 	/* What the host sends to the process goes to traced threads, which swallow it. */
-	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all)))
-		return -1;
-	return sigaltstack(&none, NULL);
+	if (!r)
+		r = (int)host_ret(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL,
+					  sizeof(all)));
+	return r ? r : (int)host_ret(sigaltstack(&no_stack, NULL));
 }
 
+/* Each goes out of the other's way first. */
 static int set_descriptors(const struct stub_host *host)
 {
-	int pages = fcntl(host->pages, F_DUPFD, STUB_FD_FIRST);
-	int sock = fcntl(host->sock[1], F_DUPFD, STUB_FD_FIRST);
+	int pages = (int)host_ret(fcntl(host->pages, F_DUPFD, STUB_FD_FIRST));
+	int sock = (int)host_ret(fcntl(host->sock[1], F_DUPFD, STUB_FD_FIRST));
+	int r;
 
-	if (pages < 0 || sock < 0 || dup2(pages, STUB_FD_PAGES) < 0 ||
-	    dup2(sock, STUB_FD_SOCKET) < 0)
-		return -1;
-	return (int)syscall(SYS_close_range, STUB_FD_FIRST, ~0u, 0);
+	if (pages < 0 || sock < 0)
+		return min_t(int, pages, sock);
+	r = (int)host_ret(dup2(pages, STUB_FD_PAGES));
+	if (r >= 0)
+		r = (int)host_ret(dup2(sock, STUB_FD_SOCKET));
+	if (r >= 0)
+		r = (int)host_ret(syscall(SYS_close_range, STUB_FD_FIRST, ~0u, 0));
+	return r;
 }
 
 static int set_process(void)
 {
-	struct rlimit no_core = {0, 0};
+	const struct rlimit no_core = {0, 0};
+	int r;
 
 	/* A raw fork keeps the libc's rseq area registered; the host would write there.
 	 */
@@ -93,52 +115,49 @@ static int set_process(void)
 			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 	prctl(PR_SET_NAME, "guest");
 	setrlimit(RLIMIT_CORE, &no_core);
-	if (prctl(PR_SET_DUMPABLE, 1) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -1;
-	return chdir("/");
+	r = (int)host_ret(prctl(PR_SET_DUMPABLE, 1));
+	if (!r)
+		r = (int)host_ret(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	return r ? r : (int)host_ret(chdir("/"));
 }
 
-/* The vdso may stand where the stub area goes, so it moves by way of another place. */
+/*
+ * The vdso may stand where the stub area goes, so it moves by way of another place
+ * (@halt, where it keeps its form).
+ */
 static int set_memory(const struct stub_host *host, const struct stub_order *order)
 {
-	uaddr_t lo = STUB_VDSO;
-	char *halt = NULL;
+	const struct stub_vdso_part *part = host->vdso;
+	const unsigned n = host->n_vdso;
+	void *halt = NULL;
+	int r = 0;
 
-	if (host->n_vdso) {
-		const struct stub_vdso_part *last = &host->vdso[host->n_vdso - 1];
-
-		halt = mmap(NULL, last->to + last->size - lo, PROT_NONE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (halt == MAP_FAILED)
-			return -1;
-	}
-	for (unsigned i = 0; i < host->n_vdso; i++) {
-		const struct stub_vdso_part *p = &host->vdso[i];
-
-		if (mremap((void *)p->from, p->size, p->size,
-			   MREMAP_MAYMOVE | MREMAP_FIXED,
-			   halt + (p->to - lo)) == MAP_FAILED)
-			return -1;
-	}
-	if (munmap((void *)STUB_BASE, STUB_END - STUB_BASE))
-		return -1;
-	for (unsigned i = 0; i < host->n_vdso; i++) {
-		const struct stub_vdso_part *p = &host->vdso[i];
-
-		if (mremap(halt + (p->to - lo), p->size, p->size,
-			   MREMAP_MAYMOVE | MREMAP_FIXED, (void *)p->to) == MAP_FAILED)
-			return -1;
-	}
-	if (map_at(STUB_TEXT, STUB_TEXT_SIZE, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ||
-	    map_at(STUB_SCRATCH, STUB_SCRATCH_SIZE + STUB_FRAME_SIZE,
-		   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ||
-	    map_at(STUB_ORDER, PAGE_SIZE, PROT_READ, MAP_SHARED, STUB_FD_PAGES,
-		   order->page_off))
-		return -1;
+	if (n)
+		r = host_mmap(NULL, part[n - 1].to + part[n - 1].size - STUB_VDSO,
+			      PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &halt);
+	for (unsigned i = 0; i < n && !r; i++)
+		r = move_pages(part[i].from, part[i].size,
+			       (uaddr_t)halt + (part[i].to - STUB_VDSO));
+	if (!r)
+		r = host_munmap((void *)STUB_BASE, STUB_END - STUB_BASE);
+	for (unsigned i = 0; i < n && !r; i++)
+		r = move_pages((uaddr_t)halt + (part[i].to - STUB_VDSO), part[i].size,
+			       part[i].to);
+	if (!r)
+		r = map_at(STUB_TEXT, STUB_TEXT_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!r)
+		r = map_at(STUB_SCRATCH, STUB_SCRATCH_SIZE + STUB_FRAME_SIZE,
+			   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!r)
+		r = map_at(STUB_ORDER, PAGE_SIZE, PROT_READ, MAP_SHARED, STUB_FD_PAGES,
+			   order->page_off);
+	if (r)
+		return r;
 	memcpy((void *)STUB_TEXT, stub_text_start, STUB_TEXT_SIZE);
-	*(uint32_t *)(STUB_SCRATCH + SCRATCH_PID) = (uint32_t)syscall(SYS_gettid);
-	return mprotect((void *)STUB_TEXT, STUB_TEXT_SIZE, PROT_READ | PROT_EXEC);
+	*(uint32_t *)(STUB_SCRATCH + SCRATCH_PID) = (uint32_t)host_gettid();
+	return (int)host_ret(
+		mprotect((void *)STUB_TEXT, STUB_TEXT_SIZE, PROT_READ | PROT_EXEC));
 }
 
 /* In the child. Does not return. */
@@ -147,11 +166,18 @@ static int template_main(void *arg)
 	const struct template_args *a = arg;
 	void (*start)(const void *xsave) =
 		(void (*)(const void *))(STUB_TEXT + (stub_start - stub_text_start));
+	int r = set_process();
 
-	errno = 0;
-	if (set_process() || set_descriptors(a->host) || set_signals(a->host) ||
-	    set_memory(a->host, a->order) || stub_filter_install()) {
-		a->order->err = errno ? (uint32_t)errno : EINVAL;
+	if (!r)
+		r = set_descriptors(a->host);
+	if (!r)
+		r = set_signals(a->host);
+	if (!r)
+		r = set_memory(a->host, a->order);
+	if (!r)
+		r = stub_filter_install();
+	if (r) {
+		a->order->err = (uint32_t)-r;
 		_exit(1);
 	}
 	start(a->host->fresh_xsave);
