@@ -4,15 +4,24 @@
 
 #include "fs/vfs.h"
 
+struct gofer_session;
 struct host_rules;
 
 /*
- * gofer_super_create - attach to @export over the 9P channel @hfd (borrowed; all supers of
- * a sandbox share it and its session). @shared: others change the files too, so cached
- * answers are valid only while the host's watch is silent (design D8). Blocks for the
- * attach. -ENOENT: no such export; -EPROTO, -EIO: the Gofer is gone or lies.
+ * gofer_session_create - agree on the protocol over the 9P channel @hfd (taken on
+ * success). All supers of a sandbox share one session: its channels, its watches and its
+ * cache of at most @max_hfds donated descriptors. -EPROTO: not our Gofer; -EIO: it is
+ * gone.
  */
-int gofer_super_create(struct kernel *k, int hfd, const char *export, bool shared,
-		       struct super **out);
+int gofer_session_create(int hfd, unsigned max_hfds, struct gofer_session **out);
+void gofer_session_put(struct gofer_session *s);
+
+/*
+ * gofer_super_create - attach to @export. @shared: others change the files too, so cached
+ * answers are valid only while the host's watch is silent (design D8). Takes a reference
+ * of @s. -ENOENT: no such export; -EPROTO, -EIO: the Gofer is gone or lies.
+ */
+int gofer_super_create(struct kernel *k, struct gofer_session *s, const char *export,
+		       bool shared, struct super **out);
 
 extern const struct host_rules gofer_fs_rules;

@@ -59,13 +59,53 @@ static void drain(struct stub_host *host)
 	}
 }
 
-/* Into the lowest free number, which is STUB_FD_FIRST + @i. */
-static int transfer(struct stub_space *s, int hfd, unsigned i) MUST_HOLD(s->lock);
-
-static int transfer(struct stub_space *s, int hfd, unsigned i)
+static unsigned find(const struct stub_space *s, uint64_t key)
 {
+	for (unsigned i = 0; key && i < STUB_CACHED_FDS; i++)
+		if (s->fd[i].used && s->fd[i].key == key)
+			return i;
+	return STUB_CACHED_FDS;
+}
+
+/* The lowest free place, or the one longest unused. */
+static unsigned find_room(const struct stub_space *s)
+{
+	unsigned best = 0;
+
+	for (unsigned i = 0; i < STUB_CACHED_FDS; i++)
+		if (s->fd[i].used < s->fd[best].used)
+			best = i;
+	return best;
+}
+
+static void add_close(struct stub_space *s, unsigned i) MUST_HOLD(s->lock);
+static void add_receive(struct stub_space *s, unsigned i) MUST_HOLD(s->lock);
+static int map_new(struct stub_space *s, const struct stub_op *map, int hfd, uint64_t key)
+	MUST_HOLD(s->lock);
+
+static void add_close(struct stub_space *s, unsigned i)
+{
+	stub_order_add(s, SYS_close, STUB_FD_FIRST + i, 0, 0, 0, 0, 0);
+	s->fd[i] = (struct stub_fd){0};
+}
+
+/* Into the lowest free number, which is that of place @i, or fail. */
+static void add_receive(struct stub_space *s, unsigned i)
+{
+	put_receive(s->order);
+	stub_order_add(s, STUB_OP_COPY, scratch, STUB_ORDER + ORDER_DATA,
+		       sizeof(struct receive), 0, 0, 0);
+	stub_order_add(s, SYS_recvmsg, STUB_FD_SOCKET, scratch, MSG_CMSG_CLOEXEC, 0, 0,
+		       0);
+	stub_order_add(s, SYS_fcntl, STUB_FD_FIRST + i, F_GETFD, 0, 0, 0, 0);
+}
+
+/* Make room, receive, map and, if it is not to be kept, close: in one order. */
+static int map_new(struct stub_space *s, const struct stub_op *map, int hfd, uint64_t key)
+{
+	const unsigned i = find_room(s);
 	struct stub_host *host = s->host;
-	const uint64_t stub_fd = STUB_FD_FIRST + i;
+	unsigned map_index, failed_at = 0;
 	int r;
 
 	mutex_lock(&host->transfer);
@@ -74,79 +114,51 @@ static int transfer(struct stub_space *s, int hfd, unsigned i)
 		mutex_unlock(&host->transfer);
 		return r;
 	}
-	put_receive(s->order);
-	stub_order_add(s, STUB_OP_COPY, scratch, STUB_ORDER + ORDER_DATA,
-		       sizeof(struct receive), 0, 0, 0);
-	stub_order_add(s, SYS_recvmsg, STUB_FD_SOCKET, scratch, MSG_CMSG_CLOEXEC, 0, 0,
-		       0);
-	stub_order_add(s, SYS_fcntl, stub_fd, F_GETFD, 0, 0, 0, 0);
-	r = stub_order_run(s, NULL);
-	if (r)
+	if (s->fd[i].used)
+		add_close(s, i);
+	add_receive(s, i);
+	map_index = s->order->n;
+	stub_order_add(s, SYS_mmap, map->args[0], map->args[1], map->args[2],
+		       map->args[3], STUB_FD_FIRST + i, map->args[5]);
+	if (!key)
+		add_close(s, i);
+	r = stub_order_run(s, &failed_at);
+	if (r && failed_at < map_index)
 		drain(host);
 	mutex_unlock(&host->transfer);
+
 	/* Out of host memory, or spoilt by the guest: its table may differ from ours. */
-	if (r)
+	if (r && failed_at < map_index) {
 		stub_space_kill(s);
-	return r ? -ESRCH : 0;
-}
-
-static unsigned oldest(const struct stub_space *s)
-{
-	unsigned best = 0;
-
-	for (unsigned i = 1; i < STUB_CACHED_FDS; i++)
-		if (s->fd[i].used < s->fd[best].used)
-			best = i;
-	return best;
-}
-
-static void close_at(struct stub_space *s, unsigned i) MUST_HOLD(s->lock);
-
-static void close_at(struct stub_space *s, unsigned i)
-{
-	stub_order_add(s, SYS_close, STUB_FD_FIRST + i, 0, 0, 0, 0, 0);
-	stub_order_run(s, NULL);
-	s->fd[i] = (struct stub_fd){0};
-}
-
-int stub_fd_donate(struct stub_space *s, int hfd, uint64_t key, int *stub_fd)
-{
-	unsigned free = STUB_CACHED_FDS;
-	int r;
-
-	*stub_fd = -1;
-	for (unsigned i = STUB_CACHED_FDS; i-- > 0;) {
-		if (s->fd[i].used == 0) {
-			free = i;
-		} else if (key && s->fd[i].key == key) {
-			s->fd[i].used = ++s->fd_clock;
-			*stub_fd = STUB_FD_FIRST + (int)i;
-			return 0;
-		}
+		return -ESRCH;
 	}
-	if (free == STUB_CACHED_FDS) {
-		free = oldest(s);
-		close_at(s, free);
+	if (key) {
+		s->fd[i] = (struct stub_fd){key, ++s->fd_clock};
+	} else if (r) { /* the mapping failed, so the closing behind it did not run */
+		add_close(s, i);
+		stub_order_run(s, NULL);
 	}
-	r = transfer(s, hfd, free);
-	if (r)
-		return r;
-	s->fd[free] = (struct stub_fd){key, ++s->fd_clock};
-	*stub_fd = STUB_FD_FIRST + (int)free;
-	return 0;
+	return r;
 }
 
-void stub_fd_done(struct stub_space *s, int stub_fd)
+int stub_map_file(struct stub_space *s, const struct stub_op *map, int hfd, uint64_t key)
 {
-	unsigned i = (unsigned)stub_fd - STUB_FD_FIRST;
+	const unsigned i = find(s, key);
 
-	if (s->fd[i].key == 0)
-		close_at(s, i);
+	if (i == STUB_CACHED_FDS)
+		return map_new(s, map, hfd, key);
+	s->fd[i].used = ++s->fd_clock;
+	stub_order_add(s, SYS_mmap, map->args[0], map->args[1], map->args[2],
+		       map->args[3], STUB_FD_FIRST + i, map->args[5]);
+	return stub_order_run(s, NULL);
 }
 
 void stub_fd_forget(struct stub_space *s, uint64_t key)
 {
-	for (unsigned i = 0; i < STUB_CACHED_FDS; i++)
-		if (s->fd[i].used && s->fd[i].key == key)
-			close_at(s, i);
+	const unsigned i = find(s, key);
+
+	if (i == STUB_CACHED_FDS)
+		return;
+	add_close(s, i);
+	stub_order_run(s, NULL);
 }

@@ -56,18 +56,17 @@ static int space_map_file(struct addr_space *as, uaddr_t addr, uint64_t size,
 			  uint64_t key)
 {
 	struct stub_space *s = stub_space_of(as);
-	unsigned f = MAP_FIXED | (flags & AS_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE);
-	int r, stub_fd;
+	const struct stub_op map = {
+		.args = {addr, size, prot,
+			 MAP_FIXED | (flags & AS_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE),
+			 0, off},
+	};
+	int r;
 
 	if (!range_ok(s, addr, size) || off % PAGE_SIZE)
 		return -EINVAL;
 	mutex_lock(&s->lock);
-	r = stub_fd_donate(s, hfd, key, &stub_fd);
-	if (!r) {
-		stub_order_add(s, SYS_mmap, addr, size, prot, f, (uint64_t)stub_fd, off);
-		r = stub_order_run(s, NULL);
-		stub_fd_done(s, stub_fd);
-	}
+	r = stub_map_file(s, &map, hfd, key);
 	mutex_unlock(&s->lock);
 	return r;
 }
@@ -243,18 +242,23 @@ static void space_release(struct addr_space *as)
 	space_free(s);
 }
 
+static int clone_process(struct stub_space *parent, struct stub_space *child, bool *lost)
+	MUST_HOLD(parent->lock);
+
 /*
  * The child's page tells its pid. What the parent saw clone() return lies in memory
  * that guests can write: good only for looking whether the child has died at birth.
+ * A guest that lies there makes us give up a live child: it sleeps on its order page
+ * for ever, which therefore stays taken (*lost), and the parent pays with its life.
  */
-static int clone_process(struct stub_space *parent, struct stub_space *child)
-	MUST_HOLD(parent->lock);
-
-static int clone_process(struct stub_space *parent, struct stub_space *child)
+static int clone_process(struct stub_space *parent, struct stub_space *child, bool *lost)
 {
 	uint32_t hint = 0;
+	struct iovec here = {&hint, sizeof(hint)};
+	struct iovec there = {(void *)(STUB_SCRATCH + SCRATCH_TID), sizeof(hint)};
 	int r;
 
+	*lost = false;
 	stub_order_add(parent, SYS_clone, STUB_CLONE_PROCESS, 0, 0,
 		       STUB_SCRATCH + SCRATCH_PID, 0, child->order->page_off);
 	r = stub_order_run(parent, NULL);
@@ -262,15 +266,15 @@ static int clone_process(struct stub_space *parent, struct stub_space *child)
 		return r;
 	if (atomic_load_explicit(&child->order->done, memory_order_acquire) !=
 	    child->seq) {
-		struct iovec here = {&hint, sizeof(hint)};
-		struct iovec there = {(void *)(STUB_SCRATCH + SCRATCH_TID), sizeof(hint)};
-
 		if (process_vm_readv(parent->hpid, &here, 1, &there, 1, 0) !=
 		    sizeof(hint))
 			hint = 0;
-		r = stub_order_wait(child->order, child->seq, (int)hint);
-		if (r)
+		if (stub_order_wait(child->order, child->seq, (int)hint)) {
+			*lost = true;
+			if (parent != parent->host->template)
+				stub_space_kill(parent);
 			return -ENOMEM;
+		}
 	}
 	child->hpid = (int)child->order->pid;
 	return 0;
@@ -284,6 +288,7 @@ static int fork_locked(struct stub_space *parent, struct platform *p,
 {
 	struct stub_space *child = mem_zalloc(sizeof(*child));
 	unsigned slot;
+	bool lost;
 	int r;
 
 	*out = NULL;
@@ -298,11 +303,13 @@ static int fork_locked(struct stub_space *parent, struct platform *p,
 	memcpy(child->fd, parent->fd, sizeof(child->fd));
 	child->fd_clock = parent->fd_clock;
 	child->cpu = parent->cpu;
-	r = clone_process(parent, child);
-	if (r)
-		space_free(child);
-	else
+	r = clone_process(parent, child, &lost);
+	if (!r)
 		*out = &child->base;
+	else if (lost)
+		mem_free(child);
+	else
+		space_free(child);
 	return r;
 }
 

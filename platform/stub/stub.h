@@ -172,12 +172,12 @@ int stub_space_init(struct stub_space *s, struct stub_host *host, struct platfor
 /* --- fdcache.c ----------------------------------------------------------- */
 
 /*
- * stub_fd_donate - have @hfd in the stub, as *stub_fd, by the cache when @key is not 0.
- * After the mapping call stub_fd_done().
+ * stub_map_file - run the mmap whose arguments are in *@map (the descriptor's apart) on
+ * @hfd, which the stub has by its cache under @key, or is sent now; 0: not kept there.
+ * -ESRCH also when the guest spoilt the transfer, and was killed for it.
  */
-int stub_fd_donate(struct stub_space *s, int hfd, uint64_t key, int *stub_fd)
+int stub_map_file(struct stub_space *s, const struct stub_op *map, int hfd, uint64_t key)
 	MUST_HOLD(s->lock);
-void stub_fd_done(struct stub_space *s, int stub_fd) MUST_HOLD(s->lock);
 void stub_fd_forget(struct stub_space *s, uint64_t key) MUST_HOLD(s->lock);
 
 /* --- usage.c ------------------------------------------------------------- */

@@ -40,6 +40,8 @@ struct boot {
 	struct kernel *kernel;
 	struct hostpoll *hostpoll;
 	struct super *host_super;
+	struct gofer_session *gofer; /* while mounts are made; the supers keep it */
+	unsigned max_hfds;	/* descriptors that the host lets us have */
 	struct console *console; /* NULL: no stream is a terminal */
 
 	uv_loop_t loop;

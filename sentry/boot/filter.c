@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "fs/gofer/gofer.h"
 #include "fs/host/host.h"
 #include "sentry/base/host_rules.h"
 #include "sentry/boot/boot.h"
@@ -70,6 +71,7 @@ const struct host_rules *const *sentry_host_rules(void)
 	all[n++] = &base_host_rules;
 	all[n++] = &loop_host_rules;
 	all[n++] = &host_fs_rules;
+	all[n++] = &gofer_fs_rules;
 	for (p = platform_all(); *p; p++)
 		if ((*p)->host_rules && n < ARRAY_SIZE(all) - 1)
 			all[n++] = (*p)->host_rules;

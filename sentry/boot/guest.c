@@ -21,7 +21,7 @@ static int gofer_super(struct boot *b, const Runsc__Mount *m, struct super **out
 	int r;
 
 	*out = NULL;
-	r = gofer_super_create(b->kernel, b->gofer_hfd, m->export, m->shared, &lower);
+	r = gofer_super_create(b->kernel, b->gofer, m->export, m->shared, &lower);
 	if (r)
 		return r;
 	if (m->writes != RUNSC__MOUNT__WRITES__PRIVATE) {
@@ -141,7 +141,9 @@ static int make_mounts(struct boot *b, struct vfs_ctx *c, struct mnt_ns **out)
 	int r;
 
 	*out = NULL;
-	r = gofer_super(b, cfg->mounts[0], &root);
+	r = gofer_session_create(b->gofer_hfd, b->max_hfds / 2, &b->gofer);
+	if (!r)
+		r = gofer_super(b, cfg->mounts[0], &root);
 	if (r) {
 		control_send_failure(r, "the root file system cannot be used",
 				     EXIT_STATUS_OURS);
@@ -165,6 +167,8 @@ static int make_mounts(struct boot *b, struct vfs_ctx *c, struct mnt_ns **out)
 		control_send_failure(r, text, EXIT_STATUS_OURS);
 		return r;
 	}
+	gofer_session_put(b->gofer);
+	b->gofer = NULL;
 	return 0;
 }
 

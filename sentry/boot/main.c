@@ -28,13 +28,15 @@ void boot_missing_wall(struct boot *b, const char *what)
 }
 
 /* Descriptors are our scarcest resource: all that the host lets us have. */
-static void raise_nofile(void)
+static void raise_nofile(struct boot *b)
 {
 	struct rlimit rl;
 
+	b->max_hfds = 1024;
 	if (!getrlimit(RLIMIT_NOFILE, &rl)) {
 		rl.rlim_cur = rl.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &rl);
+		b->max_hfds = (unsigned)min_t(rlim_t, rl.rlim_cur, 1u << 20);
 	}
 }
 
@@ -120,7 +122,7 @@ int main(int argc, char **argv)
 		return EXIT_STATUS_OURS;
 	}
 	boot_phase_done(&b, PHASE_CONFIG);
-	raise_nofile();
+	raise_nofile(&b);
 	if (jail_enter(&b))
 		return EXIT_STATUS_OURS;
 	boot_phase_done(&b, PHASE_JAIL);

@@ -86,19 +86,6 @@ SYSCALL1(sysinfo, uaddr_t to)
 	return put_user(&t->mem, to, si);
 }
 
-/* The pair of threads shares a CPU, so the one it asks on is the guest's. */
-SYSCALL3(getcpu, uaddr_t cpu, uaddr_t node, uaddr_t unused)
-{
-	uint32_t c = (uint32_t)task_current_cpu(t), n = 0;
-
-	(void)unused;
-	if (cpu && put_user(&t->mem, cpu, c))
-		return -EFAULT;
-	if (node && put_user(&t->mem, node, n))
-		return -EFAULT;
-	return 0;
-}
-
 SYSCALL3(membarrier, int cmd, unsigned flags, int cpu)
 {
 	(void)cpu;

@@ -22,6 +22,7 @@
 #include "sentry/task/lifecycle.h"
 #include "sentry/task/ns.h"
 #include "sentry/task/pidfd.h"
+#include "sentry/task/sched.h"
 #include "sentry/task/signal.h"
 #include "sentry/task/tty_session.h"
 
@@ -246,7 +247,10 @@ static void copy_small_state(struct task *t, struct task *child, const struct cl
 	child->policy = t->policy;
 	child->rt_priority = t->rt_priority;
 	memcpy(child->cpuset, t->cpuset, sizeof(child->cpuset));
+	child->sched_reset_on_fork = t->sched_reset_on_fork;
+	child->ioprio = t->ioprio;
 	mutex_unlock(&t->lock);
+	sched_fork(child);
 	child->timer_slack_ns = t->timer_slack_ns;
 	child->no_new_privs = t->no_new_privs;
 	child->keep_caps = t->keep_caps;
@@ -330,6 +334,7 @@ static void join_groups_locked(struct task *t, struct task *child)
 		ns->reaper = child;
 		ns->started = true;
 		tg->is_init = true;
+		tg->unkillable = true;
 	}
 }
 
@@ -378,9 +383,7 @@ static int publish(struct task *t, struct task *child, const struct clone_args *
 	if (!(a->flags & LX_CLONE_THREAD))
 		join_groups_locked(t, child);
 	task_link_locked(child, parent, parent_task);
-	mutex_lock(&child->tg->sighand->lock);
-	signal_recalc_locked(child);
-	mutex_unlock(&child->tg->sighand->lock);
+	signal_join_group(child);
 	mutex_unlock(&k->tasklist);
 	return 0;
 }

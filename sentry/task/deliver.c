@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "sentry/abi/errno.h"
+#include "sentry/task/internal.h"
 #include "sentry/task/posix_timer.h"
 #include "sentry/task/signal.h"
 #include "sentry/task/sigqueue.h"

@@ -32,6 +32,8 @@ void task_drop_ctx(struct task *t);
 void task_let_go(struct task *t, bool run);
 /* run.c: the loop; returns when the task has exited and is no longer in need of its thread. */
 void task_run(struct task *t);
+/* The task whose Sentry thread this is, or NULL: for what is not told on whose behalf it acts. */
+struct task *task_on_this_thread(void);
 /* A BUG() prints the failing task's call and registers. */
 void task_install_bug_report(void);
 

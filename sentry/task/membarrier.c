@@ -6,8 +6,6 @@
  */
 #include "sentry/task/membarrier.h"
 
-#include <sched.h>
-
 #include "sentry/abi/errno.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/block.h"
@@ -102,11 +100,4 @@ int task_membarrier(struct task *t, int cmd, unsigned flags)
 	default:
 		return -EINVAL;
 	}
-}
-
-unsigned task_current_cpu(struct task *t)
-{
-	int cpu = sched_getcpu();
-
-	return cpu < 0 ? 0 : (unsigned)cpu % (t->k->config.n_cpus ? t->k->config.n_cpus : 1);
 }

@@ -6,6 +6,3 @@
 
 /* The call's result: 0, a mask of commands for QUERY, -EINVAL, -EPERM (not registered). */
 int task_membarrier(struct task *t, int cmd, unsigned flags);
-
-/* The host CPU the calling task runs on, as a number below the sandbox's n_cpus. */
-unsigned task_current_cpu(struct task *t);

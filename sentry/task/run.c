@@ -17,14 +17,15 @@
 #include "sentry/mm/mm.h"
 #include "sentry/syscall/dispatch.h"
 #include "sentry/task/internal.h"
+#include "sentry/task/sched.h"
 #include "sentry/task/signal.h"
 
-/* Only for the report of a BUG(), which has no other way to the failing thread's task. */
-static _Thread_local struct task *bug_task;
+/* For the report of a BUG() and for polls, which have no other way to the calling task. */
+static _Thread_local struct task *this_task;
 
 static void report_current(void)
 {
-	struct task *t = bug_task;
+	struct task *t = this_task;
 	struct lx_regs r;
 	char name[32];
 
@@ -48,6 +49,11 @@ static void report_current(void)
 		  (unsigned long long)r.r9, (unsigned long long)r.r10,
 		  (unsigned long long)r.r11);
 	lock_log_held();
+}
+
+struct task *task_on_this_thread(void)
+{
+	return this_task;
 }
 
 void task_install_bug_report(void)
@@ -147,7 +153,9 @@ static void do_work(struct task *t)
 {
 	unsigned work = atomic_fetch_and(&t->work, ~(unsigned)TASK_WORK_NOTIFY);
 
-	/* TASK_WORK_NOTIFY: that the guest has been left is all the asker wanted. */
+	/* TASK_WORK_NOTIFY: mostly, that the guest has been left is all the asker wanted. */
+	if (work & TASK_WORK_NOTIFY)
+		sched_task_work(t);
 	if (work & (TASK_WORK_SIGNAL | TASK_WORK_STOP))
 		signal_deliver(t, false, 0);
 }
@@ -157,7 +165,7 @@ void task_run(struct task *t)
 	struct exit_info info;
 	int reason;
 
-	bug_task = t;
+	this_task = t;
 	for (;;) {
 		/* See task_kick(): first in_guest, then the work. */
 		atomic_store(&t->in_guest, true);
@@ -191,5 +199,5 @@ void task_run(struct task *t)
 	}
 out:
 	task_do_exit(t, t->exit_code);
-	bug_task = NULL;
+	this_task = NULL;
 }

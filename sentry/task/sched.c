@@ -171,7 +171,10 @@ void sched_task_work(struct task *t)
 void sched_fork(struct task *child)
 {
 	/* A mask that is not everything has to be told to the new ctx. */
-	atomic_store(&child->affinity_changed, !mask_empty(child->cpuset));
+	if (!mask_empty(child->cpuset)) {
+		atomic_store(&child->affinity_changed, true);
+		atomic_fetch_or(&child->work, TASK_WORK_NOTIFY);
+	}
 	if (!child->sched_reset_on_fork)
 		return;
 	child->sched_reset_on_fork = false;

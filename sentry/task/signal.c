@@ -17,6 +17,7 @@
 
 #include "sentry/abi/errno.h"
 #include "sentry/task/groups.h"
+#include "sentry/task/internal.h"
 #include "sentry/task/posix_timer.h"
 #include "sentry/task/sigqueue.h"
 
@@ -544,13 +545,21 @@ void signal_end_temp_mask(struct task *t, bool interrupted)
 
 /* --- life of a group ----------------------------------------------------------------- */
 
-int signal_clone_check_locked(struct task *t)
+void signal_join_group(struct task *t)
 {
+	struct thread_group *tg = t->tg;
+
+	mutex_lock(&tg->sighand->lock);
+	if (tg->group_exit) {
+		atomic_store(&t->killed, true);
+		task_kick(t, TASK_WORK_EXIT);
+	} else if (tg->stop != GROUP_RUNNING) {
+		t->stop_me = true;
+		if (tg->stop == GROUP_STOPPING)
+			tg->stop_pending++;
+	}
 	signal_recalc_locked(t);
-	if (t->tg->group_exit ||
-	    (atomic_load(&t->work) & (TASK_WORK_SIGNAL | TASK_WORK_STOP | TASK_WORK_EXIT)))
-		return -ERESTARTNOINTR;
-	return 0;
+	mutex_unlock(&tg->sighand->lock);
 }
 
 bool signal_stop_done_locked(struct task *t)
@@ -642,7 +651,7 @@ void signal_exec_reset(struct task *t)
 			.handler = ignored ? LX_SIG_IGN : LX_SIG_DFL};
 	}
 	mutex_unlock(&sh->lock);
-	t->altstack = (struct lx_stack){.flags = LX_SS_DISABLE};
+	t->altstack = (struct lx_stack){0};
 	t->restart.fn = NULL;
 	/* The new program's own futexes. */
 	atomic_store(&t->futex_exited, false);

@@ -56,10 +56,10 @@ int signal_dequeue(struct task *t, lx_sigset_t set, struct lx_siginfo *info);
  */
 void signal_thread_exit(struct task *t);
 /*
- * signal_clone_check_locked - sighand->lock held, before a new thread or process is made
- * visible: -ERESTARTNOINTR when a signal, stop or exit comes first, else 0.
+ * signal_join_group - @t was just put into its group's list of threads: what is on its way
+ * for the group (its end, a stop, signals) concerns it, too. tasklist held.
  */
-int signal_clone_check_locked(struct task *t);
+void signal_join_group(struct task *t);
 
 int sighand_create(struct sighand **out);
 int sighand_copy(struct sighand *old, struct sighand **out);
@@ -72,9 +72,9 @@ void sigpending_flush(struct sigpending *p);
 /*
  * signal_deliver - called by run.c before going back to the guest when there is work
  * (TASK_WORK_SIGNAL, STOP), t->restore_mask is set or @ret is one of -ERESTART*: stops,
- * default actions, one frame per handled signal. It writes rax or restarts the call. @ret: what the interrupted call returned
- * (-ERESTART* included); @in_syscall says whether there is one. May not return to the
- * guest afterwards: look at t->work for exit.
+ * default actions, one frame per handled signal. It writes rax or restarts the call. @ret:
+ * what the interrupted call returned (-ERESTART* included); @in_syscall says whether there
+ * is one. May not return to the guest afterwards: look at t->work for exit.
  */
 void signal_deliver(struct task *t, bool in_syscall, int64_t ret);
 

@@ -53,10 +53,6 @@ void signal_unqueue_entry(struct thread_group *tg, struct sigqueue *q);
 void signal_discard_locked(struct thread_group *tg, lx_sigset_t mask);
 /* Would a signal with this action be ignored when it is delivered? */
 bool sigaction_ignores(const struct lx_sigaction *sa, int signo);
-/* Of exit.c and wait.c; see internal.h. */
-bool pgrp_orphaned_locked(struct pid *pgrp, struct thread_group *but);
-void notify_parent_locked(struct thread_group *tg, int si_code, int si_status);
-
 void group_exit_locked(struct thread_group *tg, int code);
 /* @t's part in a group stop is done or off: true when the group has stopped by it. */
 bool signal_stop_done_locked(struct task *t);

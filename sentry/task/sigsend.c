@@ -6,6 +6,7 @@
 
 #include "fs/vfs.h"
 #include "sentry/abi/errno.h"
+#include "sentry/task/internal.h"
 #include "sentry/task/signal.h"
 #include "sentry/task/sigqueue.h"
 
@@ -42,6 +43,24 @@ void sigsend_self(struct task *t, int signo)
 		return;
 	siginfo_user(&info, signo, t, t);
 	signal_send_task(t, &info);
+}
+
+bool sigsend_dequeue(struct task *t, lx_sigset_t mask, struct lx_siginfo *info)
+{
+	if (!t || !signal_dequeue(t, mask, info))
+		return false;
+	info->pad = 0;
+	return true;
+}
+
+bool sigsend_poll(struct poll_table *pt, lx_sigset_t mask)
+{
+	struct task *t = task_on_this_thread();
+
+	if (!t)
+		return false;
+	poll_wait(pt, &t->tg->signalfd_wait);
+	return signal_pending_set(t) & mask;
 }
 
 static struct kernel *pid_kernel(const struct pid *pid)

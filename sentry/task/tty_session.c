@@ -8,6 +8,7 @@
 #include "sentry/task/tty_session.h"
 
 #include "sentry/abi/errno.h"
+#include "sentry/task/internal.h"
 #include "sentry/task/signal.h"
 #include "sentry/task/sigqueue.h"
 

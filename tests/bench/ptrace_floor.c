@@ -186,6 +186,43 @@ static double thread_round(void)
 	return (double)(clock_mono_ns() - t) / 50;
 }
 
+/* What a fork, exec and exit of a small static program ask of the platform. */
+static double process_round(void)
+{
+	const int cpu = sched_getcpu();
+	int64_t t = clock_mono_ns();
+
+	for (int i = 0; i < 50; i++) {
+		struct addr_space *child;
+		struct exec_ctx *other;
+		struct exit_info info;
+		struct lx_regs regs;
+
+		check(as->ops->fork(as, &child), "fork");
+		check(plat->ops->ctx_create(plat, child, &other), "ctx_create");
+		check(ctx_get_regs(other, &regs), "regs");
+		regs.rip = CODE_AT;
+		check(ctx_set_regs(other, &regs), "regs");
+		check(ctx_switch_to(other, &info) == EXIT_SYSCALL ? 0 : -EIO,
+		      "switch_to");
+		check(child->ops->reset(child), "reset");
+		for (unsigned k = 0; k < 5; k++)
+			check(child->ops->map_anon(child, CODE_AT + k * 0x10000, 0x4000,
+						   7, 0),
+			      "map");
+		check(child->ops->copy_out(child, CODE_AT, loop,
+					   (size_t)(loop_end - loop)),
+		      "copy");
+		check(ctx_set_regs(other, &regs), "regs");
+		check(ctx_switch_to(other, &info) == EXIT_SYSCALL ? 0 : -EIO,
+		      "switch_to");
+		ctx_release(other);
+		as_put(child);
+		host_set_cpu(0, cpu);
+	}
+	return (double)(clock_mono_ns() - t) / 50;
+}
+
 static double copy_round(void)
 {
 	int64_t t = clock_mono_ns();
@@ -227,7 +264,7 @@ static double word_round(void)
 
 int main(void)
 {
-	double v[9][ROUNDS], floor_ns, switch_ns;
+	double v[10][ROUNDS], floor_ns, switch_ns;
 	struct floor bare;
 
 	guest_start();
@@ -243,6 +280,7 @@ int main(void)
 		v[6][i] = copy_round();
 		v[7][i] = fault_round();
 		v[8][i] = word_round();
+		v[9][i] = process_round();
 	}
 	kill(bare.pid, SIGKILL);
 	floor_ns = report("floor", v[0]);
@@ -254,6 +292,7 @@ int main(void)
 	report("copy 256", v[6]);
 	report("fault", v[7]);
 	report("word", v[8]);
+	report("process", v[9]);
 	printf("switch / floor = %.2f, at most %.2f\n", switch_ns / floor_ns, BOUND);
 	ctx_release(ctx);
 	as_put(as);

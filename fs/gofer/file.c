@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Regular files: read, written and mapped through donated descriptors. Symlinks, and
+ * what is only shown: FIFOs, sockets and devices of the host are never opened there.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/gofer/internal.h"
+#include "sentry/base/host.h"
+
+/* Moved through a buffer of ours, a piece at a time: guest memory is elsewhere. */
+#define CHUNK_SMALL 8192u
+#define CHUNK	    (256u << 10)
+
+static struct handle *handle_of(struct file *f)
+{
+	return f->priv;
+}
+
+/* Small moves need no allocation; without memory for a large buffer the small one serves.
+ */
+static uint8_t *bounce(size_t left, uint8_t *small, size_t *size)
+{
+	uint8_t *big = left > CHUNK_SMALL ? mem_alloc(min_t(size_t, left, CHUNK)) : NULL;
+
+	*size = big ? min_t(size_t, left, CHUNK) : CHUNK_SMALL;
+	return big ? big : small;
+}
+
+static ssize_t file_read_op(struct file *f, struct uio *u, int64_t pos, unsigned flags)
+{
+	uint8_t small[CHUNK_SMALL], *buf;
+	ssize_t done = 0, n = 0, r;
+	size_t size;
+	int hfd;
+
+	(void)flags;
+	r = handle_use(handle_of(f), &hfd);
+	if (r < 0)
+		return r;
+	buf = bounce(u->left, small, &size);
+	while (u->left) {
+		size_t want = min_t(size_t, u->left, size);
+
+		n = host_pread(hfd, buf, want, pos + done);
+		if (n == -EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		r = uio_copy_to(u, buf, (size_t)n);
+		if (r < 0) {
+			n = r;
+			break;
+		}
+		done += r;
+		if (r < n || (size_t)n < want)
+			break;
+	}
+	if (buf != small)
+		mem_free(buf);
+	handle_unuse(handle_of(f));
+	return done ? done : n < 0 ? n : 0;
+}
+
+/* One piece at @pos, or at the end for O_APPEND (the host's descriptor appends). */
+static ssize_t write_all(int hfd, const uint8_t *buf, size_t size, int64_t pos)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n =
+			host_pwrite(hfd, buf + done, size - done, pos + (int64_t)done);
+
+		if (n == -EINTR)
+			continue;
+		if (n <= 0)
+			return done ? (ssize_t)done : n;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+static ssize_t file_write_op(struct file *f, struct uio *u, int64_t *pos, unsigned flags)
+{
+	bool append = f->flags & LX_O_APPEND;
+	uint8_t small[CHUNK_SMALL], *buf;
+	ssize_t done = 0, n = 0, r;
+	struct stat st;
+	size_t size;
+	int hfd;
+
+	(void)flags;
+	r = handle_use(handle_of(f), &hfd);
+	if (r < 0)
+		return r;
+	buf = bounce(u->left, small, &size);
+	while (u->left) {
+		n = uio_copy_from(u, buf, min_t(size_t, u->left, size));
+		if (n <= 0)
+			break;
+		r = write_all(hfd, buf, (size_t)n, *pos + (append ? 0 : done));
+		if (r < 0) {
+			n = r;
+			break;
+		}
+		done += r;
+		if (r < n)
+			break;
+	}
+	if (buf != small)
+		mem_free(buf);
+	if (done) {
+		if (append && host_fstat(hfd, &st) == 0)
+			*pos = st.st_size - done;
+		ginode_stale(ginode(f->inode));
+		if ((uint64_t)(*pos + done) > f->inode->size)
+			f->inode->size = (uint64_t)(*pos + done);
+	}
+	handle_unuse(handle_of(f));
+	return done ? done : n < 0 ? n : 0;
+}
+
+static int file_fsync_op(struct file *f, int64_t start, int64_t end, bool data_only)
+{
+	int hfd, r;
+
+	(void)start;
+	(void)end;
+	r = handle_use(handle_of(f), &hfd);
+	if (r < 0)
+		return r;
+	r = (int)host_ret(data_only ? fdatasync(hfd) : fsync(hfd));
+	handle_unuse(handle_of(f));
+	return r;
+}
+
+static int file_fallocate_op(struct file *f, int mode, int64_t off, int64_t len)
+{
+	struct ginode *g = ginode(f->inode);
+	int hfd, r;
+
+	r = handle_use(handle_of(f), &hfd);
+	if (r < 0)
+		return r;
+	r = host_fallocate(hfd, mode, off, len);
+	handle_unuse(handle_of(f));
+	ginode_stale(g);
+	/* Mapped pages follow by themselves: they are the host's. */
+	return r;
+}
+
+static void file_release_op(struct file *f)
+{
+	handle_put(handle_of(f));
+}
+
+const struct file_ops gofer_file_ops = {
+	.read = file_read_op,
+	.write = file_write_op,
+	.fsync = file_fsync_op,
+	.fallocate = file_fallocate_op,
+	.release = file_release_op,
+};
+
+static int file_open_op(const struct vfs_ctx *c, struct inode *inode, struct file *f)
+{
+	struct handle *h;
+	int r;
+
+	(void)c;
+	r = handle_get(ginode(inode), handle_flags((int)f->flags), &h);
+	if (r < 0)
+		return r;
+	f->priv = h;
+	f->ops = &gofer_file_ops;
+	return 0;
+}
+
+/* --- mapping ------------------------------------------------------------------------ */
+
+static struct ginode *mapped(struct mappable *m)
+{
+	return container_of(m, struct ginode, map);
+}
+
+static void map_get(struct mappable *m)
+{
+	inode_get(&mapped(m)->base);
+}
+
+static void map_put(struct mappable *m)
+{
+	inode_put(&mapped(m)->base);
+}
+
+static void map_describe(struct mappable *m, uint64_t *dev, uint64_t *ino)
+{
+	struct ginode *g = mapped(m);
+
+	mutex_lock(&g->base.attr_lock);
+	*dev = g->stat.dev;
+	mutex_unlock(&g->base.attr_lock);
+	*ino = g->base.ino;
+}
+
+/*
+ * A shared mapping that is writable needs a descriptor for both; whether the guest may
+ * have one was decided when it opened the file.
+ */
+static int map_translate(struct mappable *m, uint64_t off, uint64_t size, bool shared,
+			 bool write, struct mappable_run *run)
+{
+	bool rdwr = shared && write;
+	struct handle *h;
+	struct stat st;
+	int hfd, r;
+
+	(void)size;
+	r = handle_get(mapped(m), rdwr ? LX_O_RDWR : LX_O_RDONLY, &h);
+	if (r < 0)
+		return r;
+	r = handle_use(h, &hfd);
+	if (r < 0)
+		goto put;
+	r = host_fstat(hfd, &st);
+	if (r == 0 && off >= (uint64_t)st.st_size)
+		r = -ENXIO;
+	if (r < 0) {
+		handle_unuse(h);
+		goto put;
+	}
+	*run = (struct mappable_run){
+		.hfd = hfd,
+		.hoff = off,
+		.size = page_up((uint64_t)st.st_size) - off,
+		.key = h->key,
+		.writable = h->flags == LX_O_RDWR,
+		.cookie = h,
+	};
+	return 0;
+put:
+	handle_put(h);
+	return r;
+}
+
+static void map_run_put(struct mappable *m, struct mappable_run *run)
+{
+	(void)m;
+	handle_unuse(run->cookie);
+	handle_put(run->cookie);
+}
+
+static int map_sync(struct mappable *m, uint64_t off, uint64_t size)
+{
+	struct handle *h;
+	int hfd, r;
+
+	(void)off;
+	(void)size;
+	r = handle_get(mapped(m), LX_O_RDONLY, &h);
+	if (r < 0)
+		return r;
+	r = handle_use(h, &hfd);
+	if (r == 0) {
+		r = (int)host_ret(fdatasync(hfd));
+		handle_unuse(h);
+	}
+	handle_put(h);
+	return r;
+}
+
+const struct mappable_ops gofer_mappable_ops = {
+	.translate = map_translate,
+	.run_put = map_run_put,
+	.get = map_get,
+	.put = map_put,
+	.describe = map_describe,
+	.sync = map_sync,
+};
+
+static struct mappable *file_mappable_op(struct inode *inode)
+{
+	return &ginode(inode)->map;
+}
+
+/* --- the rest --------------------------------------------------------------------------
+ */
+
+static ssize_t link_readlink(const struct vfs_ctx *c, struct inode *inode, char *buf,
+			     size_t size)
+{
+	const char *target = ginode(inode)->target;
+	size_t len = strlen(target);
+
+	(void)c;
+	len = min_t(size_t, len, size);
+	memcpy(buf, target, len);
+	return (ssize_t)len;
+}
+
+/* A device node means the guest's device of that number; a FIFO lives in the Sentry. */
+static int special_open(const struct vfs_ctx *c, struct inode *inode, struct file *f)
+{
+	switch (inode->mode & LX_S_IFMT) {
+	case LX_S_IFCHR:
+	case LX_S_IFBLK:
+		return device_open(c, inode, f);
+	case LX_S_IFIFO:
+		return fifo_open(c, inode, f);
+	}
+	return -ENXIO;
+}
+
+#define COMMON_OPS                                                                       \
+	.getattr = gofer_getattr, .setattr = gofer_setattr,                              \
+	.permission = gofer_permission, .getxattr = gofer_getxattr,                      \
+	.setxattr = gofer_setxattr, .listxattr = gofer_listxattr
+
+const struct inode_ops gofer_file_inode_ops = {
+	COMMON_OPS,
+	.open = file_open_op,
+	.mappable = file_mappable_op,
+};
+
+const struct inode_ops gofer_link_inode_ops = {
+	COMMON_OPS,
+	.readlink = link_readlink,
+};
+
+const struct inode_ops gofer_special_inode_ops = {
+	COMMON_OPS,
+	.open = special_open,
+};

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Inodes: one per file of the Gofer, whatever names lead to it (by qid.path), with a fid
+ * of its own. Attributes are the host's, kept as long as they are known to be true.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "fs/gofer/internal.h"
+#include "sentry/base/clock.h"
+#include "sentry/base/host.h"
+
+/* Attributes that no watch covers are believed this long: for one walk. */
+#define UNWATCHED_NS (100 * NSEC_PER_USEC)
+
+/* --- device numbers ------------------------------------------------------------ */
+
+/*
+ * (st_dev, st_ino) must tell files apart, and an export may span several of the host's
+ * file systems. The root's is shown as the mount's own; each other gets a number.
+ */
+struct sub_dev {
+	struct sub_dev *next;
+	uint32_t major, minor;
+	uint64_t shown;
+};
+
+#define SUB_DEV_FIRST (1u << 19) /* minors of major 0 that nobody else hands out */
+
+static uint64_t shown_dev(struct gofer_super *gs, uint32_t major, uint32_t minor)
+{
+	struct sub_dev *d;
+	uint64_t shown = gs->base.dev;
+
+	if (major == gs->dev_major && minor == gs->dev_minor)
+		return shown;
+	mutex_lock(&gs->lock);
+	for (d = gs->devs; d; d = d->next)
+		if (d->major == major && d->minor == minor)
+			break;
+	if (!d && (d = mem_zalloc(sizeof(*d)))) {
+		*d = (struct sub_dev){
+			gs->devs, major, minor,
+			lx_makedev(0, SUB_DEV_FIRST +
+					      atomic_fetch_add(&gs->s->next_dev, 1))};
+		gs->devs = d;
+	}
+	if (d)
+		shown = d->shown;
+	mutex_unlock(&gs->lock);
+	return shown;
+}
+
+/* --- attributes ------------------------------------------------------------------ */
+
+static struct lx_timespec time_of(const struct p9_time *t)
+{
+	return (struct lx_timespec){t->sec, t->nsec};
+}
+
+static void store_attr(struct ginode *g, const struct p9_attr *a, uint64_t dev)
+{
+	struct inode *i = &g->base;
+
+	i->mode = a->mode;
+	i->uid = a->uid;
+	i->gid = a->gid;
+	i->nlink = a->nlink;
+	i->size = a->size;
+	mutex_lock(&i->attr_lock);
+	i->atime = time_of(&a->atime);
+	i->mtime = time_of(&a->mtime);
+	i->ctime = time_of(&a->ctime);
+	i->btime = time_of(&a->btime);
+	g->stat = (struct kstat){
+		.mask = a->mask & (LX_STATX_BASIC_STATS | LX_STATX_BTIME),
+		.mode = a->mode,
+		.nlink = a->nlink,
+		.uid = a->uid,
+		.gid = a->gid,
+		.blksize = a->blksize,
+		.ino = a->ino,
+		.size = a->size,
+		.blocks = a->blocks,
+		.dev = dev,
+		.rdev = lx_makedev(a->rdev_major, a->rdev_minor),
+		.attributes = a->attributes,
+		.attributes_mask = a->attributes_mask,
+		.atime = i->atime,
+		.mtime = i->mtime,
+		.ctime = i->ctime,
+		.btime = i->btime,
+	};
+	mutex_unlock(&i->attr_lock);
+}
+
+void ginode_set_attr(struct ginode *g, const struct p9_attr *a, bool watched,
+		     uint64_t asked)
+{
+	struct gofer_super *gs = gsuper(g->base.sb);
+	struct gofer_session *s = gs->s;
+
+	/* An inode never changes its kind: whoever says so names another one. */
+	if ((a->mode ^ g->base.mode) & LX_S_IFMT || a->qid.path != g->qid_path)
+		return;
+	store_attr(g, a, shown_dev(gs, a->dev_major, a->dev_minor));
+	atomic_store(&g->attr_ns, clock_mono_ns());
+	atomic_store(&g->attr_fresh, watched || !gs->shared);
+	/* After the store: an event is counted before it takes the flag away. */
+	if (gs->shared && atomic_load(&s->n_events) != asked)
+		atomic_store(&g->attr_fresh, false);
+}
+
+void ginode_stale(struct ginode *g)
+{
+	atomic_store(&g->attr_fresh, false);
+	atomic_store(&g->attr_ns, INT64_MIN / 2);
+}
+
+static bool is_fresh(struct ginode *g)
+{
+	struct gofer_super *gs = gsuper(g->base.sb);
+
+	if (!gs->shared)
+		return atomic_load(&g->attr_fresh);
+	if (atomic_load(&g->wd) != P9_NO_WD) {
+		watch_drain(gs->s);
+		if (atomic_load(&g->attr_fresh))
+			return true;
+	}
+	return clock_mono_ns() - atomic_load(&g->attr_ns) < UNWATCHED_NS;
+}
+
+/* What fstat of a donated descriptor tells: everything but the few statx extras. */
+static void set_from_stat(struct ginode *g, const struct stat *st)
+{
+	struct inode *i = &g->base;
+
+	i->mode = st->st_mode;
+	i->uid = st->st_uid;
+	i->gid = st->st_gid;
+	i->nlink = (uint32_t)st->st_nlink;
+	i->size = (uint64_t)st->st_size;
+	mutex_lock(&i->attr_lock);
+	i->atime = (struct lx_timespec){st->st_atim.tv_sec, st->st_atim.tv_nsec};
+	i->mtime = (struct lx_timespec){st->st_mtim.tv_sec, st->st_mtim.tv_nsec};
+	i->ctime = (struct lx_timespec){st->st_ctim.tv_sec, st->st_ctim.tv_nsec};
+	g->stat.mode = st->st_mode;
+	g->stat.uid = st->st_uid;
+	g->stat.gid = st->st_gid;
+	g->stat.nlink = (uint32_t)st->st_nlink;
+	g->stat.size = (uint64_t)st->st_size;
+	g->stat.blocks = (uint64_t)st->st_blocks;
+	g->stat.atime = i->atime;
+	g->stat.mtime = i->mtime;
+	g->stat.ctime = i->ctime;
+	mutex_unlock(&i->attr_lock);
+}
+
+static int ask_attr(struct ginode *g)
+{
+	struct gofer_session *s = gsession(&g->base);
+	bool watched = atomic_load(&g->wd) != P9_NO_WD;
+	uint64_t asked = atomic_load(&s->n_events);
+	struct gofer_call c;
+	int r;
+
+	call_begin(s, &c);
+	c.t.type = P9_TXGETATTR;
+	c.t.txgetattr.fid = atomic_load(&g->fid);
+	r = call_send(&c);
+	if (r == 0)
+		ginode_set_attr(g, &c.r.rattr.attr, watched, asked);
+	call_end(&c);
+	return ginode_failed(g, r);
+}
+
+int ginode_refresh(struct ginode *g)
+{
+	bool watched = atomic_load(&g->wd) != P9_NO_WD;
+	uint64_t asked = atomic_load(&gsession(&g->base)->n_events);
+	struct stat st;
+	int r;
+
+	if (is_fresh(g))
+		return 0;
+	/* No message where a descriptor can tell. */
+	if (LX_S_ISREG(g->base.mode) && handle_fstat(g, &st)) {
+		set_from_stat(g, &st);
+		atomic_store(&g->attr_ns, clock_mono_ns());
+		atomic_store(&g->attr_fresh, watched || !gsuper(g->base.sb)->shared);
+		if (atomic_load(&gsession(&g->base)->n_events) != asked)
+			atomic_store(&g->attr_fresh, false);
+		return 0;
+	}
+	r = ask_attr(g);
+	/* Removed, and only we still know it: what was last true of it. */
+	if (r == -ESTALE && (g->unlinked || g->base.dead))
+		return 0;
+	return r;
+}
+
+int gofer_getattr(struct inode *inode, uint32_t mask, struct kstat *out)
+{
+	struct ginode *g = ginode(inode);
+	int r;
+
+	(void)mask;
+	r = ginode_refresh(g);
+	if (r < 0)
+		return r;
+	mutex_lock(&inode->attr_lock);
+	*out = g->stat;
+	mutex_unlock(&inode->attr_lock);
+	/* The link count that our own unlink knows better. */
+	if (g->unlinked || inode->dead)
+		out->nlink = inode->nlink;
+	return 0;
+}
+
+int gofer_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want)
+{
+	int r = ginode_refresh(ginode(inode));
+
+	return r < 0 ? r : inode_generic_permission(c, inode, want);
+}
+
+int ginode_failed(struct ginode *g, int r)
+{
+	if (r == -ESTALE)
+		atomic_store(&g->fid_stale, true);
+	return r;
+}
+
+/* --- the table --------------------------------------------------------------------- */
+
+static struct ginode *find_locked(struct gofer_super *gs, uint64_t qid_path)
+{
+	struct hnode *h = htab_first(&gs->inodes, hash_u64(qid_path));
+
+	for (; h; h = htab_next(h)) {
+		struct ginode *g = container_of(h, struct ginode, by_qid);
+
+		/* One whose last reference is gone is about to leave the table. */
+		if (g->qid_path == qid_path && refcount_inc_not_zero(&g->base.ref))
+			return g;
+	}
+	return NULL;
+}
+
+static const struct inode_ops *ops_for(uint32_t mode, const struct file_ops **fops)
+{
+	*fops = NULL;
+	switch (mode & LX_S_IFMT) {
+	case LX_S_IFDIR:
+		*fops = &gofer_dir_file_ops;
+		return &gofer_dir_inode_ops;
+	case LX_S_IFREG:
+		*fops = &gofer_file_ops;
+		return &gofer_file_inode_ops;
+	case LX_S_IFLNK:
+		return &gofer_link_inode_ops;
+	case LX_S_IFCHR:
+	case LX_S_IFBLK:
+	case LX_S_IFIFO:
+	case LX_S_IFSOCK:
+		return &gofer_special_inode_ops;
+	}
+	return NULL;
+}
+
+static int ginode_new(struct gofer_super *gs, const struct p9_attr *a, uint32_t fid,
+		      const struct p9_str *target, struct ginode **out)
+{
+	const struct file_ops *fops;
+	const struct inode_ops *ops = ops_for(a->mode, &fops);
+	struct ginode *g;
+
+	if (!ops)
+		return -EIO;
+	g = mem_zalloc(sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	if (LX_S_ISLNK(a->mode)) {
+		g->target = mem_alloc(target->len + 1u);
+		if (!g->target) {
+			mem_free(g);
+			return -ENOMEM;
+		}
+		memcpy(g->target, target->s, target->len);
+		g->target[target->len] = 0;
+	}
+	inode_init(&g->base, &gs->base, ops, fops, a->mode, a->uid, a->gid);
+	g->base.ino = a->ino;
+	g->base.rdev = lx_makedev(a->rdev_major, a->rdev_minor);
+	g->qid_path = a->qid.path;
+	atomic_init(&g->fid, fid);
+	atomic_init(&g->wd, P9_NO_WD);
+	list_init(&g->handles);
+	if (LX_S_ISREG(a->mode))
+		mappable_init(&g->map, &gofer_mappable_ops);
+	*out = g;
+	return 0;
+}
+
+int ginode_get(struct gofer_super *gs, const struct p9_attr *a, uint32_t fid,
+	       const struct p9_str *target, struct ginode **out)
+{
+	struct ginode *g, *made = NULL;
+	int r = 0;
+
+	*out = NULL;
+	mutex_lock(&gs->lock);
+	g = find_locked(gs, a->qid.path);
+	mutex_unlock(&gs->lock);
+	if (g && fid != P9_NOFID && atomic_exchange(&g->fid_stale, false))
+		fid = atomic_exchange(&g->fid, fid);
+	if (!g) {
+		r = ginode_new(gs, a, fid, target, &made);
+		if (r < 0)
+			goto out;
+		mutex_lock(&gs->lock);
+		g = find_locked(gs, a->qid.path);
+		if (!g)
+			r = htab_insert(&gs->inodes, &made->by_qid,
+					hash_u64(a->qid.path));
+		if (!g && r == 0) {
+			g = made;
+			made = NULL;
+			fid = P9_NOFID;
+		}
+		mutex_unlock(&gs->lock);
+		if (made) {
+			/* Not in the table: its free must leave the fid to us. */
+			atomic_store(&made->fid, P9_NOFID);
+			inode_put(&made->base);
+		}
+	}
+	/* The kind and a reused inode number: not the file we knew. */
+	if (g && (a->mode ^ g->base.mode) & LX_S_IFMT) {
+		inode_put(&g->base);
+		g = NULL;
+		r = -EIO;
+	}
+out:
+	if (fid != P9_NOFID)
+		session_clunk(gs->s, fid);
+	*out = g;
+	return r;
+}
+
+void ginode_free(struct inode *inode)
+{
+	struct ginode *g = ginode(inode);
+	struct gofer_super *gs = gsuper(inode->sb);
+	uint32_t fid = atomic_load(&g->fid);
+
+	if (fid != P9_NOFID) {
+		mutex_lock(&gs->lock);
+		htab_remove(&gs->inodes, &g->by_qid);
+		mutex_unlock(&gs->lock);
+	}
+	watch_forget(g);
+	handles_free(g);
+	if (fid != P9_NOFID)
+		session_clunk(gs->s, fid);
+	if (LX_S_ISREG(inode->mode))
+		mappable_destroy(&g->map);
+	mem_free(g->target);
+	mem_free(g);
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Looking names up: as many as the walker has in one message, which brings attributes,
+ * targets of symlinks, watches, and the open descriptor when an open is on its way.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "fs/gofer/internal.h"
+
+#define MAX_LEAF_WATCHES 8192u
+
+struct walking {
+	struct gofer_super *gs;
+	struct dentry *at; /* a reference: the directory of the next name */
+	uint64_t asked;
+	uint32_t first_fid;
+	unsigned n_bound; /* fids first_fid + i, i < n_bound, were bound by the reply */
+	unsigned n_used;  /* the first of them have an owner */
+};
+
+static void ask(struct gofer_call *c, struct walking *w, struct ginode *dir, unsigned n,
+		int open_flags)
+{
+	struct p9_msg *t = &c->t;
+
+	w->first_fid = session_new_fids(w->gs->s, n ? n : 1);
+	w->asked = atomic_load(&w->gs->s->n_events);
+	t->type = P9_TXWALK;
+	t->txwalk.fid = atomic_load(&dir->fid);
+	t->txwalk.newfid = w->first_fid;
+	t->txwalk.flags = 0;
+	t->txwalk.open_flags = 0;
+	if (w->gs->shared)
+		t->txwalk.flags |= P9_XWALK_WATCH;
+	if (w->gs->shared && atomic_load(&w->gs->s->n_watches) < MAX_LEAF_WATCHES)
+		t->txwalk.flags |= P9_XWALK_WATCH_LEAF;
+	if (open_flags >= 0) {
+		t->txwalk.flags |= P9_XWALK_OPEN;
+		t->txwalk.open_flags = (uint32_t)handle_flags(open_flags);
+	}
+}
+
+/* The next step's inode; it takes the step's fid. */
+static int take_step(struct walking *w, struct reader *steps, const struct p9_str *target,
+		     bool last, struct ginode **out)
+{
+	static const struct p9_str none = {0, ""};
+	struct p9_step step;
+	struct ginode *g;
+	int r;
+
+	*out = NULL;
+	if (!p9_step_read(steps, &step))
+		return -EIO;
+	r = ginode_get(w->gs, &step.attr, w->first_fid + w->n_used++,
+		       last ? target : &none, &g);
+	if (r < 0)
+		return r;
+	watch_set(g, step.wd);
+	ginode_set_attr(g, &step.attr, step.wd != P9_NO_WD, w->asked);
+	*out = g;
+	return 0;
+}
+
+/* Fids of steps that could not be used. */
+static void drop_rest(struct walking *w)
+{
+	while (w->n_used < w->n_bound)
+		session_clunk(w->gs->s, w->first_fid + w->n_used++);
+}
+
+static void keep_descriptor(struct gofer_call *c, struct ginode *last)
+{
+	if (c->hfd >= 0 && c->r.rxwalk.open_status == 0 && last &&
+	    LX_S_ISREG(last->base.mode))
+		handle_add(last, (int)c->t.txwalk.open_flags, TAKE_FD(c->hfd));
+}
+
+int gofer_lookup(struct inode *dir, struct dentry *d, struct inode **out)
+{
+	struct walking w = {.gs = gsuper(dir->sb)};
+	struct ginode *gdir = ginode(dir), *g = NULL;
+	struct gofer_call c;
+	struct reader steps;
+	int r;
+
+	*out = NULL;
+	d->dops = &gofer_dentry_ops;
+	call_begin(w.gs->s, &c);
+	ask(&c, &w, gdir, 1, -1);
+	c.t.txwalk.names.n = 1;
+	c.t.txwalk.names.name[0] = (struct p9_str){(uint16_t)d->name_len, d->name};
+	r = ginode_failed(gdir, call_send(&c));
+	if (r == 0) {
+		watch_set(gdir, c.r.rxwalk.start_wd);
+		w.n_bound = min_t(unsigned, c.r.rxwalk.n, 1);
+		reader_init(&steps, c.r.rxwalk.steps.p, c.r.rxwalk.steps.len);
+		if (w.n_bound)
+			r = take_step(&w, &steps, &c.r.rxwalk.target, true, &g);
+		else if (c.r.rxwalk.status != ENOENT)
+			r = c.r.rxwalk.status ? -(int)c.r.rxwalk.status : -EIO;
+		if (r == 0)
+			dentry_set_stamp(d,
+					 stamp_make(gdir, d->name, d->name_len, w.asked));
+	}
+	call_end(&c);
+	if (g)
+		*out = &g->base;
+	return r;
+}
+
+/* Puts an answer for the next name into the cache and moves on to it. */
+static int fill(struct walking *w, const char *name, size_t len, struct ginode *g)
+{
+	struct ginode *dir = ginode(dentry_inode(w->at));
+	uint64_t stamp = stamp_make(dir, name, len, w->asked);
+	struct inode *inode = g ? inode_get(&g->base) : NULL;
+	struct dentry *d;
+	int r;
+
+	r = dcache_fill(w->at, name, len, inode, &gofer_dentry_ops, (void *)stamp, &d);
+	if (r < 0) {
+		if (inode)
+			inode_put(inode);
+		return r;
+	}
+	/* It may have been there before: then it is true again. */
+	dentry_set_stamp(d, stamp);
+	dentry_put(w->at);
+	w->at = d;
+	return 0;
+}
+
+static int fill_steps(struct walking *w, struct gofer_call *c, struct walk_req *req)
+{
+	const struct p9_msg *m = &c->r;
+	unsigned n = min_t(unsigned, m->rxwalk.n, req->n);
+	struct reader steps;
+	int r = 0;
+
+	w->n_bound = n;
+	reader_init(&steps, m->rxwalk.steps.p, m->rxwalk.steps.len);
+	for (unsigned i = 0; r == 0 && i < n; i++) {
+		struct ginode *g;
+
+		r = take_step(w, &steps, &m->rxwalk.target, i + 1 == m->rxwalk.n, &g);
+		if (r < 0)
+			break;
+		if (i + 1 == req->n)
+			keep_descriptor(c, g);
+		r = fill(w, req->name[i], req->len[i], g);
+		inode_put(&g->base);
+	}
+	if (r == 0 && n < req->n && m->rxwalk.status == ENOENT &&
+	    LX_S_ISDIR(dentry_inode(w->at)->mode))
+		r = fill(w, req->name[n], req->len[n], NULL);
+	drop_rest(w);
+	return r;
+}
+
+int gofer_walk(const struct vfs_ctx *vc, struct walk_req *req)
+{
+	struct ginode *dir = ginode(dentry_inode(req->start));
+	struct walking w = {.gs = gsuper(req->start->sb)};
+	struct gofer_call c;
+	int flags = req->open_flags, r;
+
+	(void)vc;
+	if (flags >= 0 && flags & (LX_O_PATH | LX_O_DIRECTORY))
+		flags = -1;
+	w.at = dentry_get(req->start);
+	call_begin(w.gs->s, &c);
+	ask(&c, &w, dir, req->n, flags);
+	c.t.txwalk.names.n = (uint16_t)req->n;
+	for (unsigned i = 0; i < req->n; i++)
+		c.t.txwalk.names.name[i] =
+			(struct p9_str){(uint16_t)req->len[i], req->name[i]};
+	r = ginode_failed(dir, call_send(&c));
+	if (r == 0) {
+		watch_set(dir, c.r.rxwalk.start_wd);
+		r = fill_steps(&w, &c, req);
+	}
+	call_end(&c);
+	dentry_put(w.at);
+	/* Anything but a broken connection the walker will meet again, name by name. */
+	return r == -EIO || r == -ENOMEM ? r : 0;
+}
+
+static int revalidate(struct dentry *d)
+{
+	struct gofer_super *gs = gsuper(d->sb);
+
+	return !gs->shared || stamp_valid(gs->s, dentry_stamp(d));
+}
+
+const struct dentry_ops gofer_dentry_ops = {.revalidate = revalidate};
