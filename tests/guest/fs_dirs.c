@@ -13,7 +13,7 @@ struct dirent64_raw {
 	char name[];
 };
 
-static long getdents(int fd, void *buf, size_t size)
+static long dents(int fd, void *buf, size_t size)
 {
 	return syscall(SYS_getdents64, fd, buf, size);
 }
@@ -25,7 +25,7 @@ static int count_entries(int fd, size_t size, const char *prefix)
 	int n = 0;
 	long got;
 
-	while ((got = CHECK_OK(getdents(fd, buf, size))) > 0) {
+	while ((got = CHECK_OK(dents(fd, buf, size))) > 0) {
 		for (long at = 0; at < got;) {
 			struct dirent64_raw *d = (void *)(buf + at);
 
@@ -126,7 +126,7 @@ TEST(removed_directory_is_empty)
 	CHECK_OK(mkdir("d", 0755));
 	fd = CHECK_OK(open("d", O_RDONLY));
 	CHECK_OK(rmdir("d"));
-	CHECK_ERRNO(getdents(fd, buf, sizeof(buf)), ENOENT);
+	CHECK_ERRNO(dents(fd, buf, sizeof(buf)), ENOENT);
 }
 
 TEST(getdents_contents)
@@ -142,7 +142,7 @@ TEST(getdents_contents)
 	CHECK_OK(symlink("x", "d/lnk"));
 	CHECK_OK(mkfifo("d/fifo", 0600));
 	fd = CHECK_OK(open("d", O_RDONLY));
-	got = CHECK_OK(getdents(fd, buf, sizeof(buf)));
+	got = CHECK_OK(dents(fd, buf, sizeof(buf)));
 	for (long at = 0; at < got;) {
 		struct dirent64_raw *d = (void *)(buf + at);
 		struct stat st;
@@ -157,8 +157,8 @@ TEST(getdents_contents)
 		at += d->reclen;
 	}
 	CHECK_EQ(seen, 6);
-	CHECK_EQ(getdents(fd, buf, sizeof(buf)), 0);
-	CHECK_EQ(getdents(fd, buf, sizeof(buf)), 0);
+	CHECK_EQ(dents(fd, buf, sizeof(buf)), 0);
+	CHECK_EQ(dents(fd, buf, sizeof(buf)), 0);
 	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
 	CHECK_EQ(count_entries(fd, sizeof(buf), ""), 6);
 }
@@ -171,12 +171,12 @@ TEST(getdents_errors)
 	scratch_cd();
 	put_str("f", "");
 	fd = CHECK_OK(open(".", O_RDONLY));
-	CHECK_ERRNO(getdents(-1, buf, sizeof(buf)), EBADF);
-	CHECK_ERRNO(getdents(CHECK_OK(open("f", O_RDONLY)), buf, sizeof(buf)), ENOTDIR);
-	CHECK_ERRNO(getdents(fd, buf, 0), EINVAL);
-	CHECK_ERRNO(getdents(fd, buf, 23), EINVAL);
-	CHECK_ERRNO(getdents(fd, BAD_PTR, 256), EFAULT);
-	CHECK(getdents(fd, buf, 24) == 24); /* one short name fits */
+	CHECK_ERRNO(dents(-1, buf, sizeof(buf)), EBADF);
+	CHECK_ERRNO(dents(CHECK_OK(open("f", O_RDONLY)), buf, sizeof(buf)), ENOTDIR);
+	CHECK_ERRNO(dents(fd, buf, 0), EINVAL);
+	CHECK_ERRNO(dents(fd, buf, 23), EINVAL);
+	CHECK_ERRNO(dents(fd, BAD_PTR, 256), EFAULT);
+	CHECK(dents(fd, buf, 24) == 24); /* one short name fits */
 }
 
 /* The old call: the kind lies in the record's last byte. */
@@ -271,7 +271,7 @@ TEST(positions_are_per_description)
 	a = CHECK_OK(open(".", O_RDONLY));
 	b = CHECK_OK(open(".", O_RDONLY));
 	c = CHECK_OK(dup(a));
-	CHECK(getdents(a, buf, 24) == 24);
+	CHECK(dents(a, buf, 24) == 24);
 	CHECK_EQ(count_entries(b, 4096, ""), 5);
 	CHECK_EQ(count_entries(c, 4096, ""), 4);
 	CHECK_EQ(count_entries(a, 4096, ""), 0);
@@ -314,7 +314,7 @@ TEST(removal_while_reading)
 		put_str(name, "");
 	}
 	fd = CHECK_OK(open(".", O_RDONLY));
-	while ((got = CHECK_OK(getdents(fd, buf, sizeof(buf)))) > 0) {
+	while ((got = CHECK_OK(dents(fd, buf, sizeof(buf)))) > 0) {
 		for (long at = 0; at < got;) {
 			struct dirent64_raw *d = (void *)(buf + at);
 

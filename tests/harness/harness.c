@@ -29,7 +29,8 @@ void test_register(struct test_case *c)
 }
 
 /* One write to the report pipe; the runner prints it. Without a pipe: to stdout. */
-static void report(char kind, const char *file, int line, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static void
+report(char kind, const char *file, int line, const char *fmt, va_list ap)
 {
 	char text[1024];
 	int n = 0;
