@@ -35,6 +35,7 @@ ASM_platform := $(wildcard platform/*/*.S)
 SRC_fs := $(wildcard fs/*.c fs/*/*.c)
 SRC_kernel := $(wildcard $(addsuffix /*.c,sentry/arch/x86_64 sentry/wait sentry/mm sentry/task \
 	sentry/loader sentry/syscall sentry/socket sentry/ipc))
+ASM_kernel := $(wildcard sentry/arch/x86_64/*.S)
 SRC_boot := $(wildcard sentry/boot/*.c)
 # The 9P wire code is shared by the server (gofer/) and the client (fs/gofer).
 SRC_wire := $(wildcard gofer/proto*.c)
@@ -43,7 +44,7 @@ SRC_cli := $(wildcard runsc-c/*.c)
 
 obj = $(patsubst %.c,$(O)/obj/%.o,$(filter %.c,$(1))) $(patsubst %.S,$(O)/obj/%.o,$(filter %.S,$(1)))
 OBJ_proto := $(PROTO_C:.c=.o)
-OBJ_sentry := $(call obj,$(SRC_base) $(SRC_platform) $(ASM_platform) $(SRC_fs) $(SRC_kernel) $(SRC_boot) $(SRC_wire)) $(OBJ_proto)
+OBJ_sentry := $(call obj,$(SRC_base) $(SRC_platform) $(ASM_platform) $(SRC_fs) $(SRC_kernel) $(ASM_kernel) $(SRC_boot) $(SRC_wire)) $(OBJ_proto)
 OBJ_gofer := $(call obj,$(SRC_base) $(SRC_wire) $(SRC_gofer)) $(OBJ_proto)
 OBJ_cli := $(call obj,$(SRC_base) $(SRC_cli)) $(OBJ_proto)
 
@@ -91,6 +92,19 @@ $(O)/gen/proto/%.pb-c.c $(O)/gen/proto/%.pb-c.h: proto/%.proto
 	@protoc-c --c_out=$(O)/gen $<
 $(O)/gen/proto/%.pb-c.o: $(O)/gen/proto/%.pb-c.c
 	@$(CC) -std=gnu11 $(CFLAGS_$(V)) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+# The vDSO: a shared object for guests, embedded by vdso_image.S.
+VDSO := $(O)/gen/vdso.so
+$(VDSO): sentry/arch/x86_64/vdso/image.c sentry/arch/x86_64/vdso/image.lds sentry/arch/x86_64/vdso/table.h
+	@mkdir -p $(@D)
+	@echo "  VDSO  $@"
+	@$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g0 -fPIC -ffreestanding -fvisibility=hidden \
+		-fno-stack-protector -fcf-protection=none -fomit-frame-pointer \
+		-shared -nostdlib -Wl,-soname,linux-vdso.so.1,--hash-style=both,-Bsymbolic \
+		-Wl,--build-id=sha1,-z,max-page-size=4096,-z,noexecstack,-T,sentry/arch/x86_64/vdso/image.lds \
+		-o $@ $<
+$(O)/obj/sentry/arch/x86_64/vdso_image.o: $(VDSO)
+$(O)/obj/sentry/arch/x86_64/vdso_image.o: CPPFLAGS += -DVDSO_IMAGE='"$(VDSO)"'
 
 # --- tests -----------------------------------------------------------------
 # Rules for unit and guest tests, lint and bench stand in tests/*.mk, one per kind.

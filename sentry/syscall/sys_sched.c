@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Policies, priorities and CPU masks; the rules are in task/sched.c. */
+#include <sched.h>
 #include <string.h>
 
 #include "sentry/syscall/syscall.h"
@@ -275,4 +276,16 @@ SYSCALL3(sched_getaffinity, int pid, unsigned len, uaddr_t umask)
 	sched_get_cpus(target, mask);
 	n = min_t(size_t, len, cpumask_size(t));
 	return copy_to_user(&t->mem, umask, mask, n) ? -EFAULT : (int64_t)n;
+}
+
+SYSCALL3(getcpu, uaddr_t ucpu, uaddr_t unode, uaddr_t unused)
+{
+	/* The Sentry's thread and the guest's share a CPU. */
+	unsigned cpu = (unsigned)max_t(int, sched_getcpu(), 0), node = 0;
+
+	(void)unused;
+	cpu %= max_t(unsigned, t->k->config.n_cpus, 1);
+	if (ucpu && put_user(&t->mem, ucpu, cpu))
+		return -EFAULT;
+	return unode ? put_user(&t->mem, unode, node) : 0;
 }

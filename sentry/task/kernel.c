@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sentry/abi/errno.h"
+#include "sentry/arch/x86_64/vdso.h"
 #include "sentry/base/strbuf.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscall/dispatch.h"
@@ -110,6 +111,7 @@ void kernel_free(struct kernel *k)
 		vfs_free(k->vfs);
 	if (k->futexes)
 		futex_table_free(k->futexes);
+	vdso_free(k->vdso);
 	if (k->init_user_ns)
 		user_ns_put(k->init_user_ns);
 	stats_free(k->stats);
