@@ -194,6 +194,7 @@ struct walk {
 	enum last_type last_type;
 	bool last_slash;	/* it was followed by a slash */
 	unsigned rename_seq, mount_seq;
+	bool root_used;		/* the walk came by "/" or ".." already: see enter() */
 	unsigned n_links, depth;
 	struct {
 		char *body;	/* owned; NULL for the caller's name */

@@ -45,6 +45,7 @@ int walk_init(struct walk *w, const struct vfs_ctx *c, const struct path *base,
 			return -EXDEV;
 		start = w->root;
 	}
+	w->root_used = *name == '/' || flags & LOOKUP_SCOPED;
 	w->at = path_get(start);
 	w->frame[0].rest = name;
 	return 0;
@@ -212,6 +213,7 @@ static int step_up(struct walk *w)
 {
 	struct vfs *v = super_vfs(w->at.dentry->sb);
 
+	w->root_used = true;
 	for (;;) {
 		struct path *at = &w->at;
 
@@ -352,12 +354,18 @@ static int enter(struct walk *w, struct path link)
 	if (r)
 		return r;
 	if (*body == '/') {
+		/*
+		 * Linux compares with the root's mount before it looked the root up: the
+		 * first jump of a relative walk fails even on one mount (unit/fs_oracle).
+		 */
 		if (w->flags & LOOKUP_BENEATH ||
-		    (w->flags & LOOKUP_NO_XDEV && w->root.mnt != w->at.mnt)) {
+		    (w->flags & LOOKUP_NO_XDEV &&
+		     (!w->root_used || w->root.mnt != w->at.mnt))) {
 			mem_free(body);
 			return -EXDEV;
 		}
 		move_to(w, path_get(w->root));
+		w->root_used = true;
 	}
 	pop_finished(w);
 	if (*w->frame[w->depth].rest)

@@ -91,13 +91,15 @@ static void notify_renamed(struct rename_op *op, struct inode *target)
 }
 
 /* The cached answers must be true before the directories are locked. */
-static int refresh(struct walk *w)
+static int refresh(struct walk *w, bool must_exist)
 {
 	struct dentry *d;
 	int r = walk_lookup_last(w, &d);
 
-	if (!r)
-		dentry_put(d);
+	if (r)
+		return r;
+	r = must_exist && dentry_negative(d) ? -ENOENT : 0;
+	dentry_put(d);
 	return r;
 }
 
@@ -115,9 +117,9 @@ static int rename_walked(struct rename_op *op)
 		return op->flags & LX_RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	r = mnt_want_write(op->from.at.mnt);
 	if (!r)
-		r = refresh(&op->from);
+		r = refresh(&op->from, true);
 	if (!r)
-		r = refresh(&op->to);
+		r = refresh(&op->to, false);
 	if (r)
 		return r;
 	op->gone = dentry_alloc(old_dir, op->from.last, op->from.last_len);
