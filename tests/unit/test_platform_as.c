@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "platform/stub/stub.h"
+#include "sentry/base/alloc.h"
 #include "tests/unit/platform_fixture.h"
 
 static int n_fds(void)
@@ -457,6 +458,84 @@ static void test_jump_into_the_stub(void **state)
 	guest_end(&g);
 }
 
+/* Even the helper may do no more than its orders need: anything else is death. */
+static void test_filter(void **state)
+{
+	static const struct stub_op forbidden[] = {
+		{SYS_getpid, {0}, 0},
+		{SYS_openat, {0}, 0},
+		{SYS_ptrace, {0}, 0},
+		{SYS_execve, {0}, 0},
+		{SYS_munmap, {STUB_TEXT, 0x1000}, 0},
+		{SYS_mprotect, {STUB_ORDER, 0x1000, PROT_READ | PROT_WRITE}, 0},
+		{SYS_mmap,
+		 {0x10000000, 0x1000, 3, MAP_PRIVATE | MAP_ANONYMOUS, ~0ull, 0},
+		 0},
+		{SYS_mmap,
+		 {STUB_ORDER, 0x1000, 3, MAP_SHARED | MAP_FIXED, STUB_FD_PAGES, 0},
+		 0},
+		{SYS_mremap, {0x10000000, 0x1000, 0x1000, 3, STUB_TEXT}, 0},
+		{SYS_clone, {0}, 0},
+		{SYS_clone, {STUB_CLONE_PROCESS | CLONE_VM}, 0},
+		{SYS_fcntl, {STUB_FD_SOCKET, F_SETFL, 0}, 0},
+		{SYS_recvmsg, {2, 0, 0}, 0},
+		{SYS_prctl, {PR_SET_DUMPABLE, 0}, 0},
+		{SYS_pwrite64, {STUB_FD_PAGES, STUB_TEXT, 8, 0}, 0},
+		{SYS_pwrite64, {STUB_FD_SOCKET, STUB_TEXT, 4, 0}, 0},
+		{SYS_getpid | 0x40000000, {0}, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++) {
+		const uint64_t *a = forbidden[i].args;
+		struct addr_space *as = empty_space();
+		struct stub_space *s = stub_space_of(as);
+		int r;
+
+		assert_int_equal(as->ops->map_anon(as, 0x10000000, 0x1000, RWX_RW, 0), 0);
+		mutex_lock(&s->lock);
+		stub_order_add(s, (long)forbidden[i].nr, a[0], a[1], a[2], a[3], a[4],
+			       a[5]);
+		r = stub_order_run(s, NULL);
+		mutex_unlock(&s->lock);
+		if (r != -ESRCH)
+			fail_msg("forbidden call %zu returned %d", i, r);
+		as_put(as);
+	}
+}
+
+/* Out of memory of our own at every point: an error, and nothing is left behind. */
+static void test_allocation_failures(void **state)
+{
+	int fds = n_fds(), children = n_children(), failures = 0;
+
+	(void)state;
+	for (unsigned nth = 1; nth < 8; nth++) {
+		struct addr_space *as = NULL, *child = NULL;
+		struct exec_ctx *ctx = NULL;
+		int r;
+
+		mem_fail_after(nth);
+		r = plat->ops->as_create(plat, &as);
+		if (!r)
+			r = plat->ops->ctx_create(plat, as, &ctx);
+		if (!r)
+			r = as->ops->fork(as, &child);
+		mem_fail_after(0);
+		assert_true(r == 0 || r == -ENOMEM);
+		failures += r != 0;
+		if (child)
+			as_put(child);
+		if (ctx)
+			ctx_release(ctx);
+		if (as)
+			as_put(as);
+	}
+	assert_in_range(failures, 3, 6);
+	assert_int_equal(n_children(), children);
+	assert_int_equal(n_fds(), fds);
+}
+
 /* --- the host's vdso --------------------------------------------------------- */
 
 /* __vdso_clock_gettime in our own image, as an offset. */
@@ -634,6 +713,8 @@ int main(void)
 		cmocka_unit_test(test_mincore),
 		cmocka_unit_test(test_spoilt_transfers),
 		cmocka_unit_test(test_jump_into_the_stub),
+		cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_allocation_failures),
 		cmocka_unit_test(test_vdso),
 		cmocka_unit_test(test_killed_from_outside),
 		cmocka_unit_test(test_stray_signal),
