@@ -27,6 +27,9 @@
 /* Races lost in a row before the guest is left to fault anew (and take its signals). */
 #define MAX_TRIES 16
 
+/* The initial stack grows by more than a page: each fault is dear here. */
+#define STACK_STEP (32 * PAGE_SIZE)
+
 /* --- translations -------------------------------------------------------- */
 
 int fetch(struct fetched *f, struct mappable *m, uint64_t off, uint64_t size, bool shared,
@@ -139,9 +142,8 @@ static bool access_ok(const struct vma *v, unsigned access)
 }
 
 /*
- * Grow the stack @v down to @addr. As Linux's expand_downwards(): the guard gap to the
- * area below stays, unless that one is a stack too or not accessible. A few pages more
- * than asked are taken if they are free, each fault being dear here.
+ * May the stack @v grow down to @addr? As Linux's expand_downwards(): the guard gap to the
+ * area below stays, unless that one is a stack too or not accessible.
  */
 static bool may_grow(struct mm *mm, const struct vma *v, uaddr_t addr)
 {
@@ -161,11 +163,11 @@ static bool may_grow(struct mm *mm, const struct vma *v, uaddr_t addr)
 
 static int grow_stack(struct mm *mm, struct vma *v, uaddr_t addr)
 {
-	uaddr_t more = addr & ~(FAULT_AROUND - 1);
+	uaddr_t more = addr & ~(STACK_STEP - 1);
 
 	if (v->m || !may_grow(mm, v, addr))
 		return FAULT_MAPERR;
-	if (may_grow(mm, v, more))
+	if (v->flags & VM_STACK && may_grow(mm, v, more))
 		addr = more;
 	if (vma_map_anon(v, addr, v->start - addr))
 		return FAULT_MAPERR;

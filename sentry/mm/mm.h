@@ -82,7 +82,7 @@ struct mm {
 				  -ENOMEM), handed down by mm_fork() */
 	struct mm_limits limits; /* as last read: for calls that bring none (mprotect, a
 				    stack that grows under a copy) */
-	uint64_t charged;      /* bytes charged to the sandbox's memory limit */
+	uint64_t charged;      /* bytes of VM_ACCOUNT areas: what could become private pages */
 };
 
 /* mm_create - an empty mm on a fresh address space. */

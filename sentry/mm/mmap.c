@@ -104,10 +104,10 @@ static int check_args(struct plan *p, const struct mmap_args *a)
 	p->size = page_up(a->size);
 	if (!p->size)
 		return -ENOMEM;
-	if (!add_ok(a->off, p->size, &last) || (a->m && last > INT64_MAX))
-		return -EOVERFLOW;
 	/* Linux looks for a place first: -EEXIST and -ENOMEM come before this. */
 	p->refusal = check_flags(p, a);
+	if (a->m && (!add_ok(a->off, p->size, &last) || last > INT64_MAX))
+		p->refusal = -EOVERFLOW;
 	return 0;
 }
 

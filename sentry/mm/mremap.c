@@ -271,8 +271,7 @@ static int resize(struct remap *re)
 		uaddr_t from = re->old + re->new_size, to;
 
 		re->new = re->old;
-		if (!add_ok(re->old, re->old_size, &to) ||
-		    to > mm->as->platform->limits.max_addr)
+		if (!add_ok(re->old, re->old_size, &to) || to > TASK_SIZE)
 			return -EINVAL;
 		return from < to ? mm_unmap_locked(mm, from, to, &re->dead) : 0;
 	}
@@ -292,17 +291,16 @@ static int resize(struct remap *re)
 /* What can be said without looking at the areas; as Linux 6.17 orders it. */
 static int check_args(const struct remap *re)
 {
-	uaddr_t max = re->mm->as->platform->limits.max_addr;
 	unsigned flags = re->flags;
 
 	if (flags &
 	    ~(unsigned)(LX_MREMAP_MAYMOVE | LX_MREMAP_FIXED | LX_MREMAP_DONTUNMAP))
 		return -EINVAL;
-	if (re->old % PAGE_SIZE || !re->new_size || re->new_size > max)
+	if (re->old % PAGE_SIZE || !re->new_size || re->new_size > TASK_SIZE)
 		return -EINVAL;
 	if (!(flags & (LX_MREMAP_FIXED | LX_MREMAP_DONTUNMAP)))
 		return 0;
-	if (re->new > max - re->new_size || re->new % PAGE_SIZE ||
+	if (re->new > TASK_SIZE - re->new_size || re->new % PAGE_SIZE ||
 	    !(flags & LX_MREMAP_MAYMOVE))
 		return -EINVAL;
 	if (flags & LX_MREMAP_DONTUNMAP && re->old_size != re->new_size)

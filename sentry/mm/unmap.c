@@ -15,6 +15,7 @@ int mm_unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct dead_list 
 
 	if (!v || v->start >= end)
 		return 0;
+	end = min_t(uaddr_t, end, mm->as->platform->limits.max_addr);
 	r = vma_split_range(mm, start, end, true);
 	if (r)
 		return r;
@@ -33,11 +34,10 @@ int mm_unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct dead_list 
 
 int mm_munmap(struct mm *mm, uaddr_t addr, uint64_t size)
 {
-	uaddr_t max = mm->as->platform->limits.max_addr;
 	struct dead_list dead;
 	int r;
 
-	if (addr % PAGE_SIZE || addr > max || size > max - addr || !size)
+	if (addr % PAGE_SIZE || addr > TASK_SIZE || size > TASK_SIZE - addr || !size)
 		return -EINVAL;
 	list_init(&dead.vmas);
 	mutex_lock(&mm->lock);

@@ -88,6 +88,7 @@ static void account(struct mm *mm, unsigned flags, bool file, int64_t size)
 	add_if(&mm->locked, flags & VM_LOCKED, size);
 	add_if(&mm->shared, flags & VM_SHARED, size);
 	add_if(&mm->file_mapped, file, size);
+	add_if(&mm->charged, flags & VM_ACCOUNT, size);
 }
 
 void vma_set_flags(struct mm *mm, struct vma *v, unsigned flags)

@@ -60,6 +60,8 @@ static void test_errors(void **state)
 	assert_int_equal(mm_munmap(e.mm, 1, PG), -EINVAL);
 	assert_int_equal(mm_munmap(e.mm, FAKE_MIN, 0), -EINVAL);
 	assert_int_equal(mm_munmap(e.mm, FAKE_MIN, UINT64_MAX), -EINVAL);
+	assert_int_equal(mm_munmap(e.mm, FAKE_MAX, 5 * PG), 0);
+	assert_int_equal(mm_munmap(e.mm, FAKE_MIN + PG, FAKE_MAX), 0);
 	assert_int_equal(mm_munmap(e.mm, FAKE_MIN + 100 * PG, 5 * PG), 0);
 	e.lim.as = 2 * PG;
 	assert_int_equal(mmap_at(&e, 0, 2 * PG, RW, ANON), -ENOMEM);
@@ -235,6 +237,7 @@ static void test_stack(void **state)
 	assert_int_equal(mmap_at(&e, s, 2 * PG, RW, ANON | LX_MAP_GROWSDOWN), s);
 	e.mm->limits.stack = 1 << 20;
 	assert_int_equal(mm_fault(e.mm, s - PG, ACCESS_WRITE, 1 << 20), 0);
+	assert_string_equal(maps(&e), "3ffff000-40002000 rw-p\n");
 	assert_int_equal(poke(&e, s - 100 * PG, 3), 0); /* a copy grows it as well */
 	r = mm_fault(e.mm, s + 2 * PG - (1 << 20) - 1, ACCESS_WRITE, 1 << 20);
 	assert_int_equal(MM_FAULT_SIGNO(r), LX_SIGSEGV);
