@@ -116,7 +116,8 @@ static void on_fault(struct task *t, const struct exit_fault *f)
 {
 	int r;
 
-	if (f->access) {
+	/* SIGBUS is the host's word for a file that was cut behind a mapping: no cure. */
+	if (f->access && f->signo == LX_SIGSEGV) {
 		if ((f->access & ACCESS_EXEC) && f->addr >> 63 && vsyscall_emulate(t, f->addr))
 			return;
 		r = mm_fault(t->mm, f->addr, f->access, task_rlimit(t, LX_RLIMIT_STACK));
