@@ -221,6 +221,11 @@ static bool begin_exit(struct task *t, int *code)
 	mutex_lock(&t->k->tasklist);
 	last = --tg->n_live == 0;
 	mutex_lock(&tg->sighand->lock);
+	/* Without exit_group or a fatal signal the last one's code is the process's. */
+	if (last && !tg->group_exit) {
+		tg->group_exit = true;
+		tg->group_exit_code = *code;
+	}
 	if (tg->group_exit)
 		*code = tg->group_exit_code;
 	mutex_unlock(&tg->sighand->lock);
@@ -234,7 +239,7 @@ static void process_ended_locked(struct thread_group *tg, struct list *dead)
 	struct kernel *k = tg->k;
 
 	tg->zombie = true;
-	tg->exit_code = tg->group_exit ? tg->group_exit_code : tg->leader->exit_code;
+	tg->exit_code = tg->group_exit_code;
 	hang_up_orphans_locked(tg, tg->parent, tg);
 	if (k->init_pid_ns->reaper && tg == k->init_pid_ns->reaper->tg)
 		k->exit_status = tg->exit_code;

@@ -116,6 +116,26 @@ void futex_wake_locked(struct futex_waiter *w)
 	atomic_store_explicit(&w->bucket, NULL, memory_order_release);
 }
 
+int futex_block(struct task *t, struct futex_waiter *w, int64_t deadline_ns, const char *what,
+		uaddr_t addr)
+{
+	struct futex_bucket *b;
+	int r;
+
+	while (atomic_load_explicit(&w->bucket, memory_order_acquire)) {
+		r = task_block(t, deadline_ns, what, addr);
+		if (r)
+			return r;
+		/* The waker may stand between its wake-up and its last touch, with the lock. */
+		b = atomic_load_explicit(&w->bucket, memory_order_acquire);
+		if (b) {
+			mutex_lock(&b->lock);
+			mutex_unlock(&b->lock);
+		}
+	}
+	return 0;
+}
+
 bool futex_unqueue(struct futex_waiter *w)
 {
 	struct futex_bucket *b;
@@ -195,8 +215,7 @@ int futex_wait(struct task *t, uaddr_t addr, bool shared, uint32_t value, uint32
 		return r;
 	r = futex_queue_if_equal(t, &w, addr, value);
 	if (!r) {
-		while (r == 0 && atomic_load_explicit(&w.bucket, memory_order_acquire))
-			r = task_block(t, deadline_ns, "futex", addr);
+		r = futex_block(t, &w, deadline_ns, "futex", addr);
 		if (!futex_unqueue(&w))
 			r = 0;
 		else if (r == -EINTR)

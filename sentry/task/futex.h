@@ -93,6 +93,12 @@ void futex_waiter_init(struct futex_waiter *w, struct task *t, uint32_t bitset);
 void futex_enqueue_locked(struct futex_bucket *b, struct futex_waiter *w);
 /* The waker's last touch. */
 void futex_wake_locked(struct futex_waiter *w);
+/*
+ * futex_block - sleep until taken off the queue (0), -EINTR, -ETIMEDOUT. @what: for debug.
+ * Requeueing does not end it.
+ */
+int futex_block(struct task *t, struct futex_waiter *w, int64_t deadline_ns, const char *what,
+		uaddr_t addr);
 /* Leave the queue: false when a waker was faster. Own waiter, no lock held. */
 bool futex_unqueue(struct futex_waiter *w);
 /*

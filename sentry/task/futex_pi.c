@@ -277,10 +277,8 @@ int futex_wait_granted(struct task *t, struct futex_waiter *w, uaddr_t addr,
 		       int64_t deadline_ns)
 {
 	struct futex_bucket *b;
-	int r = 0;
+	int r = futex_block(t, w, deadline_ns, "futex lock", addr);
 
-	while (r == 0 && atomic_load_explicit(&w->bucket, memory_order_acquire))
-		r = task_block(t, deadline_ns, "futex lock", addr);
 	while ((b = atomic_load_explicit(&w->bucket, memory_order_acquire))) {
 		mutex_lock(&b->lock);
 		if (atomic_load_explicit(&w->bucket, memory_order_relaxed) == b) {

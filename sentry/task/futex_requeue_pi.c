@@ -42,8 +42,7 @@ static int wait_at_condition(struct task *t, struct futex_waiter *w, uaddr_t add
 	if (r)
 		return r;
 	/* Requeueing does not wake: the sleep may go on while the queue changes. */
-	while (r == 0 && atomic_load_explicit(&w->bucket, memory_order_acquire))
-		r = task_block(t, deadline_ns, "futex condition", addr);
+	r = futex_block(t, w, deadline_ns, "futex condition", addr);
 	switch (leave_condition(w)) {
 	case LEFT:
 		return r == -EINTR ? -ERESTARTNOINTR : r;
