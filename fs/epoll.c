@@ -268,7 +268,7 @@ static int modify_item(struct epitem *it, const struct lx_epoll_event *event)
 	(LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLERR | LX_POLLHUP | LX_EPOLLWAKEUP | \
 	 LX_EPOLLET | LX_EPOLLEXCLUSIVE)
 
-int epoll_ctl(struct epoll *ep, int op, int fd, struct file *target,
+int epoll_change(struct epoll *ep, int op, int fd, struct file *target,
 	      const struct lx_epoll_event *event, const struct cred *cred)
 {
 	struct epoll *inner = file_epoll(target);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* epoll: an interest set that is itself a file. Source: epoll(7), epoll_ctl(2). */
+/* epoll: an interest set that is itself a file. Source: epoll(7), epoll_change(2). */
 #pragma once
 
 #include "fs/vfs.h"
@@ -12,10 +12,10 @@ int epoll_create_file(struct kernel *k, const struct cred *cred, struct file **o
 struct epoll *file_epoll(struct file *f);
 
 /*
- * epoll_ctl - @target is what @fd names in the caller's table (borrowed). -EEXIST,
+ * epoll_change - epoll_ctl(2): @target is what @fd names in the caller's table (borrowed). -EEXIST,
  * -ENOENT, -EPERM (cannot be polled), -EINVAL, -ELOOP, -ENOSPC, -ENOMEM.
  */
-int epoll_ctl(struct epoll *ep, int op, int fd, struct file *target,
+int epoll_change(struct epoll *ep, int op, int fd, struct file *target,
 	      const struct lx_epoll_event *event, const struct cred *cred);
 
 /* Take up to @max ready events, in the order they became ready. Never sleeps. */

@@ -23,7 +23,13 @@
 static int start_gofer(const struct do_options *o, struct sandbox *s, int channel,
 		       struct error *e)
 {
-	struct spawn_args a = {.program = "runsc-gofer", .n_hfds = 1, .stdout_hfd = -1};
+	struct spawn_args a = {
+		.program = "runsc-gofer",
+		/* Its other namespaces it makes itself, when it has opened the exports. */
+		.want_ns = geteuid() == 0 ? NS_PID : 0,
+		.n_hfds = 1,
+		.stdout_hfd = -1,
+	};
 	AUTO_CLOSE int theirs = -1;
 	int pair[2];
 

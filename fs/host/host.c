@@ -281,6 +281,8 @@ static const struct host_rule rules[] = {
 	{SYS_ftruncate, "ftruncate", {{0}}, "", "ftruncate of standard streams"},
 	{SYS_ioctl, "ioctl", {{1, HOST_EQ, FIONREAD, 0}}, "request is FIONREAD",
 	 "bytes waiting in a standard stream"},
+	{SYS_fcntl, "fcntl", {{1, HOST_EQ, F_GETFL, 0}}, "cmd is F_GETFL",
+	 "access mode of standard streams"},
 	{SYS_poll, "poll", {{0}}, "", "readiness of standard streams"},
 	{.nr = -1},
 };

@@ -13,9 +13,12 @@
 #include <sys/syscall.h>
 
 #include "fs/gofer/gofer.h"
+#include "fs/gofer/gofer.h"
 #include "fs/host/host.h"
 #include "sentry/base/host_rules.h"
 #include "sentry/boot/boot.h"
+#include "sentry/mm/host_rules.h"
+#include "sentry/wait/host_rules.h"
 
 /* What the C library and the base layer do on behalf of all. */
 static const struct host_rule base_rules[] = {
@@ -34,6 +37,7 @@ static const struct host_rule base_rules[] = {
 	{SYS_rseq, "rseq", {{0}}, "", "thread start"},
 	{SYS_rt_sigprocmask, "rt_sigprocmask", {{0}}, "", "thread start"},
 	{SYS_rt_sigreturn, "rt_sigreturn", {{0}}, "", "handlers of our own"},
+	{SYS_gettid, "gettid", {{0}}, "", "who to wake and to interrupt"},
 	{SYS_exit, "exit", {{0}}, "", "thread end"},
 	{SYS_exit_group, "exit_group", {{0}}, "", "end"},
 	{SYS_getrandom, "getrandom", {{0}}, "", "AT_RANDOM, getrandom(2), address layout"},
@@ -70,7 +74,10 @@ const struct host_rules *const *sentry_host_rules(void)
 		return all;
 	all[n++] = &base_host_rules;
 	all[n++] = &loop_host_rules;
+	all[n++] = &mm_host_rules;
+	all[n++] = &wait_host_rules;
 	all[n++] = &host_fs_rules;
+	all[n++] = &gofer_fs_rules;
 	all[n++] = &gofer_fs_rules;
 	for (p = platform_all(); *p; p++)
 		if ((*p)->host_rules && n < ARRAY_SIZE(all) - 1)

@@ -114,10 +114,26 @@ int jail_enter(struct boot *b)
 	return 0;
 }
 
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+/* The C library sets itself up at the first thread, with calls the filter has no place for. */
+static int first_thread(void)
+{
+	pthread_t th;
+	int r = pthread_create(&th, NULL, nothing, NULL);
+
+	return r ? -r : -pthread_join(th, NULL);
+}
+
 int jail_seal(struct boot *b)
 {
-	int r;
+	int r = first_thread();
 
+	if (r)
+		return r;
 	if (prctl(PR_SET_DUMPABLE, 0))
 		boot_missing_wall(b, "protection from ptrace by others");
 	r = filter_install();

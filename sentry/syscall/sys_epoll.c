@@ -47,7 +47,7 @@ SYSCALL4(epoll_ctl, int epfd, int op, int fd, uaddr_t uevent)
 		return -EPERM;
 	if (!file_epoll(epf))
 		return -EINVAL;
-	return epoll_ctl(file_epoll(epf), op, fd, f, &event, t->cred);
+	return epoll_change(file_epoll(epf), op, fd, f, &event, t->cred);
 }
 
 /* Events waited for are bounded by what one guest buffer can hold. */
