@@ -46,7 +46,13 @@ enum exit_reason {
 	EXIT_GONE,	/* the host thread died: the ctx may only be released */
 };
 
-enum access_kind { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_EXEC = 4 };
+/*
+ * ACCESS_UNKNOWN: nothing is mapped there on the host, and which access it was would be
+ * dear to find out (trapno and error_code are not filled either). Try it as a read, the
+ * weakest; when that is no answer ask ctx_fault_detail(). A write to what is then mapped
+ * read-only faults again, with everything filled.
+ */
+enum access_kind { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_EXEC = 4, ACCESS_UNKNOWN = 8 };
 
 struct exit_info {
 	struct exit_fault {
@@ -174,6 +180,11 @@ struct ctx_ops {
 	 * to LOCK_PARK: the current or the next switch_to() returns EXIT_INTERRUPT soon.
 	 */
 	void (*interrupt)(struct exec_ctx *ctx);
+	/*
+	 * fault_detail - replaces an access of ACCESS_UNKNOWN in *f, which is what the last
+	 * switch_to() returned, and fills trapno and error_code. NULL: it is never unknown.
+	 */
+	int (*fault_detail)(struct exec_ctx *ctx, struct exit_fault *f);
 	/* All registers. After EXIT_SYSCALL rax holds the number and rip is behind the call. */
 	int (*get_regs)(struct exec_ctx *ctx, struct lx_regs *regs);
 	/*
@@ -299,6 +310,13 @@ static inline int ctx_switch_to(struct exec_ctx *ctx, struct exit_info *info)
 static inline void ctx_interrupt(struct exec_ctx *ctx)
 {
 	ctx->ops->interrupt(ctx);
+}
+
+static inline int ctx_fault_detail(struct exec_ctx *ctx, struct exit_fault *f)
+{
+	return ctx->ops->fault_detail && f->access == ACCESS_UNKNOWN
+		       ? ctx->ops->fault_detail(ctx, f)
+		       : 0;
 }
 
 static inline int ctx_get_regs(struct exec_ctx *ctx, struct lx_regs *regs)

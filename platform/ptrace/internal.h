@@ -74,7 +74,7 @@ int ptrace_set_fpu(struct exec_ctx *ctx, const void *xsave);
 int ptrace_reset_fpu(struct exec_ctx *ctx);
 
 /* fault.c: the rest of *f, whose signal the thread is about to get */
-int ptrace_fault_detail(struct ptrace_ctx *c, struct exit_fault *f);
+int ptrace_fault_detail(struct exec_ctx *ctx, struct exit_fault *f);
 
 /* word.c */
 int ptrace_load32(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value);

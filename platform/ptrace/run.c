@@ -73,7 +73,12 @@ static int signal_exit(struct ptrace_ctx *c, int signo, struct exit_info *info)
 	info->fault.signo = si.si_signo;
 	info->fault.si_code = si.si_code;
 	info->fault.addr = (uaddr_t)si.si_addr;
-	return ptrace_fault_detail(c, &info->fault) ? EXIT_GONE : EXIT_FAULT;
+	if (si.si_signo == SIGSEGV && si.si_code == SEGV_MAPERR &&
+	    info->fault.addr < c->space->host->limits.max_addr) {
+		info->fault.access = ACCESS_UNKNOWN;
+		return EXIT_FAULT;
+	}
+	return ptrace_fault_detail(&c->base, &info->fault) ? EXIT_GONE : EXIT_FAULT;
 }
 
 static int stop_exit(struct ptrace_ctx *c, int status, struct exit_info *info)

@@ -86,6 +86,7 @@ static void thread_end(struct ptrace_ctx *c)
 static const struct ctx_ops ptrace_ctx_ops = {
 	.switch_to = ptrace_switch_to,
 	.interrupt = ptrace_interrupt,
+	.fault_detail = ptrace_fault_detail,
 	.get_regs = ptrace_get_regs,
 	.set_regs = ptrace_set_regs,
 	.set_ret = ptrace_set_ret,

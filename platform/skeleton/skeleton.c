@@ -251,7 +251,8 @@ static const struct ctx_ops skeleton_ctx_ops = {
 	.set_affinity = skeleton_set_affinity,
 	.cpu_time = skeleton_cpu_time,
 	.release = skeleton_ctx_release,
-	/* carried_in, carry_out: NULL, nothing travels with the hand-off */
+	/* fault_detail: NULL, all is known; carried_in, carry_out: NULL, nothing travels
+	 */
 };
 
 /* --- the platform --------------------------------------------------------- */

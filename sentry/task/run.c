@@ -112,23 +112,34 @@ static void on_syscall(struct task *t)
 		signal_deliver(t, !t->sc_no_return, ret);
 }
 
-static void on_fault(struct task *t, const struct exit_fault *f)
+static bool fault_served(struct task *t, const struct exit_fault *f, int *r)
+{
+	*r = mm_fault(t->mm, f->addr, f->access, task_rlimit(t, LX_RLIMIT_STACK));
+	return *r == 0;
+}
+
+static void on_fault(struct task *t, struct exit_fault *f)
 {
 	int r;
 
-	/* SIGBUS is the host's word for a file that was cut behind a mapping: no cure. */
-	if (f->access && f->signo == LX_SIGSEGV) {
-		if ((f->access & ACCESS_EXEC) && f->addr >> 63 && vsyscall_emulate(t, f->addr))
-			return;
-		r = mm_fault(t->mm, f->addr, f->access, task_rlimit(t, LX_RLIMIT_STACK));
-		if (likely(!r))
-			return;
+	/* A SIGBUS of the host is about what is mapped: there is nothing to serve. */
+	if (!f->access || f->signo != LX_SIGSEGV) {
 		t->fault = *f;
-		force_fault(t, MM_FAULT_SIGNO(r), MM_FAULT_CODE(r), f->addr);
+		force_fault(t, f->signo, f->si_code, f->addr);
 		return;
 	}
+	if ((f->access & ACCESS_EXEC) && f->addr >> 63 && vsyscall_emulate(t, f->addr))
+		return;
+	if (likely(fault_served(t, f, &r)))
+		return;
+	if (f->access == ACCESS_UNKNOWN) {
+		if (ctx_fault_detail(t->ctx, f))
+			return; /* gone: the next switch_to() says so */
+		if (fault_served(t, f, &r))
+			return;
+	}
 	t->fault = *f;
-	force_fault(t, f->signo, f->si_code, f->addr);
+	force_fault(t, MM_FAULT_SIGNO(r), MM_FAULT_CODE(r), f->addr);
 }
 
 static void on_gone(struct task *t)

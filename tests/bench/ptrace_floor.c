@@ -234,7 +234,7 @@ static double copy_round(void)
 }
 
 /* The same fault again and again: a signal, its siginfo, and its frame. */
-static double fault_round(void)
+static double fault_round(bool detail)
 {
 	struct lx_regs regs, saved;
 	struct exit_info info;
@@ -245,8 +245,11 @@ static double fault_round(void)
 	regs.rip = 0x12345678;
 	check(ctx_set_regs(ctx, &regs), "regs");
 	t = clock_mono_ns();
-	for (int i = 0; i < CALLS / 10; i++)
+	for (int i = 0; i < CALLS / 10; i++) {
 		check(ctx_switch_to(ctx, &info) == EXIT_FAULT ? 0 : -EIO, "fault");
+		if (detail)
+			check(ctx_fault_detail(ctx, &info.fault), "fault_detail");
+	}
 	t = clock_mono_ns() - t;
 	check(ctx_set_regs(ctx, &saved), "regs");
 	return (double)t / (CALLS / 10);
@@ -264,7 +267,7 @@ static double word_round(void)
 
 int main(void)
 {
-	double v[10][ROUNDS], floor_ns, switch_ns;
+	double v[11][ROUNDS], floor_ns, switch_ns;
 	struct floor bare;
 
 	guest_start();
@@ -278,7 +281,8 @@ int main(void)
 		v[4][i] = fork_round();
 		v[5][i] = thread_round();
 		v[6][i] = copy_round();
-		v[7][i] = fault_round();
+		v[7][i] = fault_round(false);
+		v[10][i] = fault_round(true);
 		v[8][i] = word_round();
 		v[9][i] = process_round();
 	}
@@ -291,6 +295,7 @@ int main(void)
 	report("thread", v[5]);
 	report("copy 256", v[6]);
 	report("fault", v[7]);
+	report("detailed", v[10]);
 	report("word", v[8]);
 	report("process", v[9]);
 	printf("switch / floor = %.2f, at most %.2f\n", switch_ns / floor_ns, BOUND);

@@ -220,6 +220,12 @@ static void test_faults(void **state)
 		ctx_set_regs(g.ctx, &before);
 		assert_int_equal(guest_run(&g), EXIT_FAULT);
 		print_message("%s\n", f->what);
+		if (g.info.fault.access == ACCESS_UNKNOWN) {
+			assert_int_equal(f->si_code, 1);
+			after = regs_of(g.ctx);
+			assert_int_equal(after.rip, f->rip);
+			assert_int_equal(ctx_fault_detail(g.ctx, &g.info.fault), 0);
+		}
 		assert_int_equal(g.info.fault.signo, f->signo);
 		assert_int_equal(g.info.fault.si_code, f->si_code);
 		assert_int_equal(g.info.fault.addr, f->addr);
@@ -287,6 +293,8 @@ static void test_fpu(void **state)
 	GUEST_START(&g, sse);
 	/* The frame trick must not cost the guest its registers. */
 	assert_int_equal(guest_run(&g), EXIT_FAULT);
+	assert_int_equal(ctx_fault_detail(g.ctx, &g.info.fault), 0);
+	assert_int_equal(g.info.fault.access, ACCESS_READ);
 	g.as->ops->map_anon(g.as, 0x12345000, 4096, RWX_RW, 0);
 	expect_call(&g, 1);
 	assert_int_equal(g.ctx->sc.args[0], 0x1122334455667788ull);
