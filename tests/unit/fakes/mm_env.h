@@ -33,12 +33,34 @@ struct env {
 	struct mm_limits lim;
 };
 
+#ifdef MM_PLATFORM
+/* The real one instead of the fake: made once, before anything else. */
+static struct platform *real_platform;
+
+static inline struct platform *env_platform(struct env *e)
+{
+	struct platform_config config = {.procfs = -1};
+	const char *why;
+
+	(void)e;
+	if (!real_platform)
+		assert_int_equal(
+			platform_lookup(MM_PLATFORM, &why)->init(&config, &real_platform), 0);
+	return real_platform;
+}
+#else
+static inline struct platform *env_platform(struct env *e)
+{
+	fake_platform_init(&e->fp);
+	return &e->fp.p;
+}
+#endif
+
 static inline void env_init(struct env *e)
 {
 	memset(e, 0, sizeof(*e));
-	fake_platform_init(&e->fp);
 	assert_int_equal(pool_create(UINT64_MAX, &e->pool), 0);
-	assert_int_equal(mm_create(&e->fp.p, &e->mm), 0);
+	assert_int_equal(mm_create(env_platform(e), &e->mm), 0);
 	e->mm->pool = e->pool;
 	e->u.mm = e->mm;
 	e->lim = (struct mm_limits){.as = UINT64_MAX,
