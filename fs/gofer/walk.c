@@ -41,6 +41,18 @@ static void ask(struct gofer_call *c, struct walking *w, struct ginode *dir, uns
 	}
 }
 
+/* Sends it. A walk that could not even begin says that the fid's name was lost. */
+static int send_walk(struct gofer_call *c, struct ginode *dir)
+{
+	int r = call_send(c);
+
+	if (r == 0)
+		watch_set(dir, c->r.rxwalk.start_wd);
+	if (r == 0 && !c->r.rxwalk.n && c->r.rxwalk.status == ESTALE)
+		r = -ESTALE;
+	return ginode_failed(dir, r);
+}
+
 /* The next step's inode; it takes the step's fid. */
 static int take_step(struct walking *w, struct reader *steps, const struct p9_str *target,
 		     bool last, struct ginode **out)
@@ -91,9 +103,8 @@ int gofer_lookup(struct inode *dir, struct dentry *d, struct inode **out)
 	ask(&c, &w, gdir, 1, -1);
 	c.t.txwalk.names.n = 1;
 	c.t.txwalk.names.name[0] = (struct p9_str){(uint16_t)d->name_len, d->name};
-	r = ginode_failed(gdir, call_send(&c));
+	r = send_walk(&c, gdir);
 	if (r == 0) {
-		watch_set(gdir, c.r.rxwalk.start_wd);
 		w.n_bound = min_t(unsigned, c.r.rxwalk.n, 1);
 		reader_init(&steps, c.r.rxwalk.steps.p, c.r.rxwalk.steps.len);
 		if (w.n_bound)
@@ -176,11 +187,9 @@ int gofer_walk(const struct vfs_ctx *vc, struct walk_req *req)
 	for (unsigned i = 0; i < req->n; i++)
 		c.t.txwalk.names.name[i] =
 			(struct p9_str){(uint16_t)req->len[i], req->name[i]};
-	r = ginode_failed(dir, call_send(&c));
-	if (r == 0) {
-		watch_set(dir, c.r.rxwalk.start_wd);
+	r = send_walk(&c, dir);
+	if (r == 0)
 		r = fill_steps(&w, &c, req);
-	}
 	call_end(&c);
 	dentry_put(w.at);
 	/* Anything but a broken connection the walker will meet again, name by name. */

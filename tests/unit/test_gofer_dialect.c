@@ -1,0 +1,735 @@
+// SPDX-License-Identifier: Apache-2.0
+// LINK: sentry/base gofer/attr.c gofer/change.c gofer/channel.c gofer/dir.c
+// LINK: gofer/export.c gofer/fid.c gofer/node.c gofer/ops.c gofer/ops_name.c
+// LINK: gofer/ops_x.c gofer/path.c gofer/proto.c gofer/proto_parts.c gofer/session.c
+// LINK: gofer/watch.c gofer/xattr.c
+/* The dialect: many steps at once, donated descriptors, watches, batches, channels. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "tests/unit/gofer_inproc.h"
+
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+static struct client *dialect(struct gofer_export e, unsigned max_hfds)
+{
+	struct client *c = client_start(SOCK_SEQPACKET, e, max_hfds);
+
+	assert_int_equal(client_version(c, P9_VERSION_RUNSC, P9_MSIZE_MAX), 0);
+	assert_int_equal(client_attach(c, 1, "root"), 0);
+	return c;
+}
+
+static int start(void **state)
+{
+	*state = dialect((struct gofer_export){.watch = true}, 0);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	client_stop(*state);
+	return 0;
+}
+
+static void same_attr(const struct p9_attr *a, const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(a->mode, st.st_mode);
+	assert_int_equal(a->ino, st.st_ino);
+	assert_int_equal(a->nlink, st.st_nlink);
+	assert_int_equal(a->uid, st.st_uid);
+	assert_int_equal(a->size, st.st_size);
+	assert_int_equal(a->blocks, st.st_blocks);
+	assert_int_equal(a->dev_major, major(st.st_dev));
+	assert_int_equal(a->dev_minor, minor(st.st_dev));
+	assert_int_equal(a->mtime.sec, st.st_mtim.tv_sec);
+	assert_int_equal(a->mtime.nsec, st.st_mtim.tv_nsec);
+}
+
+static void test_xwalk(void **state)
+{
+	struct client *c = *state;
+	struct p9_step s;
+
+	mkdir(host_path(c, "d"), 0755);
+	mkdir(host_path(c, "d/e"), 0700);
+	host_file(c, "d/e/f", "hello");
+	assert_int_equal(symlink("../x", host_path(c, "d/l")), 0);
+
+	/* All the way: each step's attributes and a fid for each. */
+	assert_int_equal(t_xwalk(c, 1, 10, "d/e/f", 0, 0), 0);
+	assert_int_equal(c->r.rxwalk.n, 3);
+	assert_int_equal(c->r.rxwalk.status, 0);
+	assert_int_equal(c->r.rxwalk.open_status, ECANCELED);
+	assert_int_equal(c->hfd, -1);
+	s = step_of(c, 0);
+	same_attr(&s.attr, host_path(c, "d"));
+	s = step_of(c, 2);
+	same_attr(&s.attr, host_path(c, "d/e/f"));
+	assert_int_equal(t_getattr(c, 10), 0);
+	assert_int_equal(t_getattr(c, 12), 0);
+	assert_int_equal(c->r.rgetattr.qid.path, s.attr.qid.path);
+	assert_int_equal(t_getattr(c, 13), -EBADF);
+	/* The range must be free, all of it. */
+	assert_int_equal(t_xwalk(c, 1, 9, "d/e", 0, 0), -EBADF);
+	assert_int_equal(t_xwalk(c, 1, P9_NOFID - 1, "d/e", 0, 0), -EBADF);
+
+	/* A missing name says how far it got. */
+	assert_int_equal(t_xwalk(c, 1, 20, "d/none/y", 0, 0), 0);
+	assert_int_equal(c->r.rxwalk.n, 1);
+	assert_int_equal(c->r.rxwalk.status, ENOENT);
+	assert_int_equal(t_getattr(c, 20), 0);
+	assert_int_equal(t_getattr(c, 21), -EBADF);
+	assert_int_equal(t_xwalk(c, 1, 30, "none", 0, 0), 0);
+	assert_int_equal(c->r.rxwalk.n, 0);
+	assert_int_equal(t_xwalk(c, 1, 30, "d/e/f/g", 0, 0), 0);
+	assert_int_equal(c->r.rxwalk.n, 3);
+	assert_int_equal(c->r.rxwalk.status, ENOTDIR);
+
+	/* A symlink stops it, with its target; also as the last name. */
+	assert_int_equal(t_xwalk(c, 1, 40, "d/l/z", P9_XWALK_NO_FID, 0), 0);
+	assert_int_equal(c->r.rxwalk.n, 2);
+	assert_int_equal(c->r.rxwalk.status, ELOOP);
+	assert_true(p9_str_eq(&c->r.rxwalk.target, "../x"));
+	assert_int_equal(t_getattr(c, 40), -EBADF); /* NO_FID */
+	assert_int_equal(t_xwalk(c, 1, 40, "d/l", P9_XWALK_OPEN, O_RDONLY), 0);
+	assert_int_equal(c->r.rxwalk.status, 0);
+	assert_int_equal(c->r.rxwalk.open_status, ELOOP);
+	assert_true(p9_str_eq(&c->r.rxwalk.target, "../x"));
+
+	/* Names are names. */
+	assert_int_equal(t_xwalk(c, 1, 50, "d/..", P9_XWALK_NO_FID, 0), 0);
+	assert_int_equal(c->r.rxwalk.n, 1);
+	assert_int_equal(c->r.rxwalk.status, EINVAL);
+	assert_int_equal(t_xwalk(c, 1, 50, "", 16, 0), -EINVAL);
+	/* No names: a clone with attributes. */
+	assert_int_equal(t_xwalk(c, 12, 50, "", P9_XWALK_OPEN, O_RDONLY), 0);
+	assert_int_equal(c->r.rxwalk.n, 1);
+	assert_true(c->hfd >= 0);
+	close(c->hfd);
+	assert_int_equal(t_getattr(c, 50), 0);
+}
+
+static void test_donation(void **state)
+{
+	struct client *c = *state;
+	struct p9_msg m = {.type = P9_TXOPEN};
+	char buf[16] = "";
+
+	host_file(c, "f", "hello");
+	assert_int_equal(t_xwalk(c, 1, 2, "f", P9_XWALK_OPEN, O_RDONLY), 0);
+	assert_int_equal(c->r.rxwalk.open_status, 0);
+	assert_int_equal(c->r.rxwalk.n_fds, 1);
+	assert_int_equal(pread(c->hfd, buf, sizeof(buf), 0), 5);
+	assert_int_equal(pwrite(c->hfd, "x", 1, 0), -1);
+	close(c->hfd);
+	/* The fid is not open: it may be opened again and again, as one likes. */
+	m.txopen.fid = 2;
+	m.txopen.flags = O_RDWR;
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(pwrite(c->hfd, "J", 1, 0), 1);
+	close(c->hfd);
+	m.txopen.flags = O_WRONLY | O_TRUNC;
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(c->r.rxopen.attr.size, 0);
+	close(c->hfd);
+	m.txopen.flags = O_RDONLY | O_CREAT;
+	assert_int_equal(rpc(c, &m), -EINVAL);
+	m.txopen.flags = O_ACCMODE;
+	assert_int_equal(rpc(c, &m), -EINVAL);
+	/* A directory's descriptor is never given. */
+	assert_int_equal(t_xwalk(c, 1, 3, "", P9_XWALK_OPEN, O_RDONLY), 0);
+	assert_int_equal(c->r.rxwalk.open_status, EISDIR);
+	assert_int_equal(c->hfd, -1);
+	m.txopen.fid = 1;
+	m.txopen.flags = O_RDONLY;
+	assert_int_equal(rpc(c, &m), -EISDIR);
+	assert_int_equal(c->hfd, -1);
+}
+
+static void test_create(void **state)
+{
+	struct client *c = *state;
+	struct p9_msg m = {.type = P9_TXCREATE};
+	struct stat st;
+
+	m.txcreate.fid = 1;
+	m.txcreate.newfid = 2;
+	m.txcreate.flags = O_RDWR | O_EXCL;
+	m.txcreate.mode = 0606;
+	m.txcreate.uid = geteuid() ? P9_NOUID : 7;
+	m.txcreate.gid = P9_NOUID;
+	m.txcreate.name = p9_str("f");
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(c->r.rxcreate.created, 1);
+	assert_int_equal(c->r.rxcreate.attr.mode, S_IFREG | 0606);
+	assert_int_equal(write(c->hfd, "abc", 3), 3);
+	close(c->hfd);
+	assert_int_equal(stat(host_path(c, "f"), &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0606);
+	assert_int_equal(st.st_uid, geteuid() ? geteuid() : 7);
+	m.txcreate.newfid = 3;
+	assert_int_equal(rpc(c, &m), -EEXIST);
+	m.txcreate.flags = O_RDONLY;
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(c->r.rxcreate.created, 0);
+	assert_int_equal(c->r.rxcreate.attr.size, 3);
+	close(c->hfd);
+	assert_int_equal(rpc(c, &m), -EBADF); /* newfid in use */
+	/* Set-id bits survive the change of owner. */
+	m.txcreate.newfid = 4;
+	m.txcreate.flags = O_WRONLY | O_EXCL;
+	m.txcreate.mode = 06755;
+	m.txcreate.name = p9_str("suid");
+	assert_int_equal(rpc(c, &m), 0);
+	close(c->hfd);
+	assert_int_equal(stat(host_path(c, "suid"), &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 06755);
+	/* What is there and is no regular file is not opened. */
+	mkdir(host_path(c, "d"), 0755);
+	assert_int_equal(mkfifo(host_path(c, "p"), 0600), 0);
+	assert_int_equal(symlink("f", host_path(c, "l")), 0);
+	m.txcreate.newfid = 5;
+	m.txcreate.flags = O_RDWR;
+	m.txcreate.name = p9_str("d");
+	assert_int_equal(rpc(c, &m), -EISDIR);
+	m.txcreate.name = p9_str("p");
+	assert_int_equal(rpc(c, &m), -ENXIO);
+	m.txcreate.name = p9_str("l");
+	assert_int_equal(rpc(c, &m), -ELOOP);
+	m.txcreate.name = p9_str("../up");
+	assert_int_equal(rpc(c, &m), -EINVAL);
+}
+
+static void test_make_rename_link(void **state)
+{
+	struct client *c = *state;
+	struct p9_msg m = {.type = P9_TXMAKE};
+	char buf[64];
+
+	m.txmake.fid = 1;
+	m.txmake.newfid = 2;
+	m.txmake.mode = S_IFDIR | 02775;
+	m.txmake.uid = m.txmake.gid = P9_NOUID;
+	m.txmake.name = p9_str("d");
+	assert_int_equal(rpc(c, &m), 0);
+	same_attr(&c->r.rattr.attr, host_path(c, "d"));
+	assert_int_equal(c->r.rattr.attr.mode, S_IFDIR | 02775);
+	m.txmake.newfid = 3;
+	m.txmake.mode = S_IFLNK | 0777;
+	m.txmake.name = p9_str("l");
+	m.txmake.target = p9_str("a/very/long/way");
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(c->r.rattr.attr.qid.type, P9_QTSYMLINK);
+	assert_int_equal(readlink(host_path(c, "l"), buf, sizeof(buf)), 15);
+	m.txmake.newfid = P9_NOFID;
+	m.txmake.target = p9_str("");
+	m.txmake.name = p9_str("l2");
+	assert_int_equal(rpc(c, &m), -ENOENT);
+	m.txmake.mode = S_IFCHR | 0666;
+	m.txmake.rdev_major = 1;
+	m.txmake.rdev_minor = 1; /* /dev/mem */
+	assert_int_equal(rpc(c, &m), -EPERM);
+	m.txmake.mode = 0; /* no type */
+	assert_int_equal(rpc(c, &m), -EINVAL);
+
+	host_file(c, "a", "A");
+	host_file(c, "b", "B");
+	assert_int_equal(t_xwalk(c, 1, 10, "a", 0, 0), 0);
+	assert_int_equal(t_xwalk(c, 1, 11, "b", 0, 0), 0);
+	m = (struct p9_msg){.type = P9_TXRENAME};
+	m.txrename.olddir = m.txrename.newdir = 1;
+	m.txrename.oldname = p9_str("a");
+	m.txrename.newname = p9_str("b");
+	m.txrename.flags = RENAME_NOREPLACE;
+	assert_int_equal(rpc(c, &m), -EEXIST);
+	m.txrename.flags = 4; /* whiteout */
+	assert_int_equal(rpc(c, &m), -EINVAL);
+	m.txrename.flags = RENAME_EXCHANGE;
+	assert_int_equal(rpc(c, &m), 0);
+	/* Each fid still names its file. */
+	assert_int_equal(t_xwalk(c, 10, 20, "", P9_XWALK_OPEN, O_RDONLY), 0);
+	assert_int_equal(read(c->hfd, buf, 1), 1);
+	assert_int_equal(buf[0], 'A');
+	close(c->hfd);
+	m.txrename.flags = 0;
+	m.txrename.newdir = 2;
+	m.txrename.newname = p9_str("sub");
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(t_xwalk(c, 11, 21, "", P9_XWALK_OPEN, O_RDONLY), 0);
+	assert_int_equal(read(c->hfd, buf, 1), 1);
+	assert_int_equal(buf[0], 'B');
+	close(c->hfd);
+
+	m = (struct p9_msg){.type = P9_TXLINK};
+	m.txlink.dfid = 2;
+	m.txlink.fid = 11;
+	m.txlink.name = p9_str("again");
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(c->r.rattr.attr.nlink, 2);
+	assert_int_equal(rpc(c, &m), -EEXIST);
+}
+
+static void test_attributes(void **state)
+{
+	struct client *c = *state;
+	struct p9_msg m = {.type = P9_TXSETATTR};
+
+	host_file(c, "f", "hello");
+	assert_int_equal(t_xwalk(c, 1, 2, "f", 0, 0), 0);
+	m.tsetattr.fid = 2;
+	m.tsetattr.valid = P9_SET_ATIME | P9_SET_ATIME_SET | P9_SET_MTIME |
+			   P9_SET_MTIME_SET | P9_SET_MODE;
+	m.tsetattr.mode = 0400;
+	m.tsetattr.atime_sec = (uint64_t)-5;
+	m.tsetattr.atime_nsec = 7;
+	m.tsetattr.mtime_sec = 6;
+	m.tsetattr.mtime_nsec = 8;
+	assert_int_equal(rpc(c, &m), 0);
+	same_attr(&c->r.rattr.attr, host_path(c, "f"));
+	assert_int_equal(c->r.rattr.attr.atime.sec, -5);
+	assert_int_equal(c->r.rattr.attr.mode, S_IFREG | 0400);
+	m.tsetattr.valid = 0x4000;
+	assert_int_equal(rpc(c, &m), -EINVAL);
+	/* Of a symlink itself. */
+	assert_int_equal(symlink("f", host_path(c, "l")), 0);
+	assert_int_equal(t_xwalk(c, 1, 3, "l", 0, 0), 0);
+	m.tsetattr.fid = 3;
+	m.tsetattr.valid = P9_SET_MTIME | P9_SET_MTIME_SET;
+	m.tsetattr.mtime_sec = 77;
+	assert_int_equal(rpc(c, &m), 0);
+	same_attr(&c->r.rattr.attr, host_path(c, "l"));
+	assert_int_equal(c->r.rattr.attr.mtime.sec, 77);
+}
+
+static void test_xattrs(void **state)
+{
+	struct client *c = *state;
+	struct p9_msg m = {.type = P9_TXSETXATTR};
+
+	host_file(c, "f", "");
+	if (setxattr(host_path(c, "f"), "user.probe", "x", 1, 0) < 0)
+		skip();
+	assert_int_equal(t_xwalk(c, 1, 2, "f", 0, 0), 0);
+	m.txsetxattr.fid = 2;
+	m.txsetxattr.name = p9_str("user.color");
+	m.txsetxattr.value = (struct p9_data){4, (const uint8_t *)"blue"};
+	m.txsetxattr.flags = XATTR_REPLACE;
+	assert_int_equal(rpc(c, &m), -ENODATA);
+	m.txsetxattr.flags = XATTR_CREATE;
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(rpc(c, &m), -EEXIST);
+	m = (struct p9_msg){.type = P9_TXGETXATTR};
+	m.txgetxattr.fid = 2;
+	m.txgetxattr.name = p9_str("user.color");
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(c->r.rxgetxattr.size, 4);
+	assert_int_equal(c->r.rxgetxattr.value.len, 0);
+	m.txgetxattr.size = 3;
+	assert_int_equal(rpc(c, &m), -ERANGE);
+	m.txgetxattr.size = 100;
+	assert_int_equal(rpc(c, &m), 0);
+	assert_memory_equal(c->r.rxgetxattr.value.p, "blue", 4);
+	m.type = P9_TXLISTXATTR;
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(c->r.rxgetxattr.size,
+			 sizeof("user.probe") + sizeof("user.color"));
+	m = (struct p9_msg){.type = P9_TXREMOVEXATTR};
+	m.txremovexattr.fid = 2;
+	m.txremovexattr.name = p9_str("user.color");
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(rpc(c, &m), -ENODATA);
+	/* Directories too, by "." and not by their name. */
+	m = (struct p9_msg){.type = P9_TXSETXATTR};
+	m.txsetxattr.fid = 1;
+	m.txsetxattr.name = p9_str("user.root");
+	m.txsetxattr.value = (struct p9_data){1, (const uint8_t *)"r"};
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(getxattr(c->dir, "user.root", NULL, 0), 1);
+}
+
+static void test_readdir(void **state)
+{
+	struct client *c = *state;
+	struct p9_msg m = {.type = P9_TXREADDIR};
+	unsigned dots = 0, with_attr = 0;
+	struct p9_xdirent d;
+	struct reader r;
+
+	mkdir(host_path(c, "d"), 0755);
+	host_file(c, "f", "hello");
+	m.txreaddir.fid = 1;
+	m.txreaddir.count = 8192;
+	m.txreaddir.flags = P9_XREADDIR_ATTR;
+	assert_int_equal(rpc(c, &m), 0);
+	reader_init(&r, c->r.rxreaddir.data.p, c->r.rxreaddir.data.len);
+	while (p9_xdirent_read(&r, &d)) {
+		m.txreaddir.offset = d.offset;
+		if (d.name.s[0] == '.') {
+			dots++;
+			assert_false(d.has_attr);
+			continue;
+		}
+		assert_true(d.has_attr);
+		same_attr(&d.attr, host_path(c, d.name.s[0] == 'd' ? "d" : "f"));
+		assert_int_equal(d.ino, d.attr.ino);
+		with_attr++;
+	}
+	assert_false(r.failed);
+	assert_int_equal(dots, 2);
+	assert_int_equal(with_attr, 2);
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(c->r.rxreaddir.data.len, 0);
+	m.txreaddir.offset = UINT64_MAX;
+	assert_int_equal(rpc(c, &m), -EINVAL);
+}
+
+/* --- watches -------------------------------------------------------------------- */
+
+/* The next event for @wd, or mask 0 when there is none. */
+static uint32_t next_event(int hfd, int wd, const char *name)
+{
+	_Alignas(8) static char buf[8192];
+	static ssize_t have, at;
+
+	for (;;) {
+		const struct inotify_event *e;
+
+		if (at >= have) {
+			have = read(hfd, buf, sizeof(buf));
+			at = 0;
+			if (have <= 0)
+				return 0;
+		}
+		e = (const void *)(buf + at);
+		at += (ssize_t)sizeof(*e) + e->len;
+		if (e->wd == wd && (!name || !strcmp(name, e->len ? e->name : "")))
+			return e->mask;
+	}
+}
+
+static void test_watches(void **state)
+{
+	struct client *c = *state;
+	struct p9_msg m = {.type = P9_TXNOTIFY};
+	int dir_wd, file_wd, hfd, pending = -1;
+
+	assert_int_equal(t_xwalk(c, 1, 2, "", P9_XWALK_WATCH, 0), 0);
+	assert_int_equal(step_of(c, 0).wd,
+			 P9_NO_WD); /* no descriptor was asked for yet */
+	assert_int_equal(rpc(c, &m), 0);
+	hfd = c->hfd;
+	assert_true(hfd >= 0);
+	assert_int_equal(rpc(c, &m), -EBUSY);
+
+	mkdir(host_path(c, "d"), 0755);
+	host_file(c, "d/f", "x");
+	assert_int_equal(
+		t_xwalk(c, 1, 10, "d/f", P9_XWALK_WATCH | P9_XWALK_WATCH_LEAF, 0), 0);
+	assert_true(c->r.rxwalk.start_wd > 0);
+	dir_wd = step_of(c, 0).wd;
+	file_wd = step_of(c, 1).wd;
+	assert_true(dir_wd > 0 && file_wd > 0 && file_wd != dir_wd);
+	assert_int_equal(next_event(hfd, dir_wd, NULL), 0);
+	/* A negative answer ends with the name's event, queued when the call returns. */
+	assert_int_equal(t_xwalk(c, 10, 20, "later", P9_XWALK_WATCH, 0), 0);
+	assert_int_equal(c->r.rxwalk.status, ENOENT);
+	assert_int_equal(c->r.rxwalk.start_wd, dir_wd);
+	host_file(c, "d/later", "");
+	assert_int_equal(ioctl(hfd, FIONREAD, &pending), 0);
+	assert_true(pending > 0);
+	assert_true(next_event(hfd, dir_wd, "later") & IN_CREATE);
+	/* The file by another name: its own watch tells. */
+	assert_int_equal(link(host_path(c, "d/f"), host_path(c, "other")), 0);
+	assert_true(next_event(hfd, file_wd, NULL) & IN_ATTRIB);
+	host_file(c, "other", "longer");
+	assert_true(next_event(hfd, file_wd, NULL) & IN_MODIFY);
+	assert_int_equal(rename(host_path(c, "d/f"), host_path(c, "gone")), 0);
+	assert_true(next_event(hfd, dir_wd, "f") & IN_MOVED_FROM);
+	assert_int_equal(chmod(host_path(c, "d"), 0700), 0);
+	assert_true(next_event(hfd, dir_wd, NULL) & IN_ATTRIB);
+	/* The same inode, the same wd; and it can be taken away. */
+	m = (struct p9_msg){.type = P9_TXWATCH};
+	m.txwatch.fid = 10;
+	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(c->r.rxwatch.wd, dir_wd);
+	m = (struct p9_msg){.type = P9_TXUNWATCH};
+	m.tbatch.ids.n = 2;
+	m.tbatch.ids.v[0] = (uint32_t)dir_wd;
+	m.tbatch.ids.v[1] = 12345;
+	assert_int_equal(rpc(c, &m), 0);
+	assert_true(next_event(hfd, dir_wd, NULL) & IN_IGNORED);
+	host_file(c, "d/more", "");
+	assert_int_equal(next_event(hfd, dir_wd, NULL), 0);
+	m = (struct p9_msg){.type = P9_TXWATCH};
+	m.txwatch.fid = 10;
+	assert_int_equal(rpc(c, &m), 0);
+	assert_true(c->r.rxwatch.wd > 0);
+	close(hfd);
+}
+
+static void test_unwatchable(void **state)
+{
+	struct client *c = dialect((struct gofer_export){.watch = false}, 0);
+	struct p9_msg m = {.type = P9_TXWATCH};
+
+	(void)state;
+	assert_int_equal(rpc(c, &(struct p9_msg){.type = P9_TXNOTIFY}), 0);
+	close(c->hfd);
+	m.txwatch.fid = 1;
+	assert_int_equal(rpc(c, &m), -EOPNOTSUPP);
+	client_stop(c);
+}
+
+/* --- batches, channels, limits ------------------------------------------------------ */
+
+static void test_clunk_batch(void **state)
+{
+	struct client *c = *state;
+	struct p9_msg m = {.type = P9_TXCLUNK};
+
+	mkdir(host_path(c, "a"), 0755);
+	mkdir(host_path(c, "a/b"), 0755);
+	assert_int_equal(t_xwalk(c, 1, 10, "a/b", 0, 0), 0);
+	m.tbatch.ids.n = 3;
+	m.tbatch.ids.v[0] = 10;
+	m.tbatch.ids.v[1] = 99;
+	m.tbatch.ids.v[2] = 11;
+	assert_int_equal(rpc(c, &m), -EBADF);
+	assert_int_equal(t_getattr(c, 10), -EBADF);
+	assert_int_equal(t_getattr(c, 11), -EBADF);
+}
+
+static void test_channels(void **state)
+{
+	struct client *c = *state;
+	struct client *other = calloc(1, sizeof(*other));
+	struct p9_msg m = {.type = P9_TXCHANNEL};
+
+	host_file(c, "f", "hello");
+	assert_int_equal(t_walk(c, 1, 2, "f"), 0);
+	m.txchannel.cpu = 0;
+	assert_int_equal(rpc(c, &m), 0);
+	assert_true(c->hfd >= 0);
+	other->sock = c->hfd;
+	other->packets = true;
+	/* The same fids. */
+	assert_int_equal(t_getattr(other, 2), 0);
+	assert_int_equal(t_xwalk(other, 2, 3, "", P9_XWALK_OPEN, O_RDONLY), 0);
+	assert_true(other->hfd >= 0);
+	close(other->hfd);
+	assert_int_equal(t_getattr(c, 3), 0);
+	/* A new session is the first channel's matter. */
+	assert_int_equal(client_version(other, P9_VERSION_RUNSC, 65536), -EINVAL);
+	/* It may end alone. */
+	close(other->sock);
+	assert_int_equal(t_getattr(c, 3), 0);
+	free(other);
+	m.txchannel.cpu = P9_NOFID;
+	for (int i = 0; i < 200; i++) {
+		if (rpc(c, &m) < 0) {
+			assert_true(i > 8);
+			break;
+		}
+		assert_true(i < 100);
+	}
+	assert_int_equal(t_getattr(c, 3), 0);
+}
+
+/* Descriptors are a cache: far more nodes than descriptors, deep and wide. */
+static void test_eviction(void **state)
+{
+	struct client *c = dialect((struct gofer_export){0}, 8);
+	char rel[400] = "d", name[32];
+
+	(void)state;
+	mkdir(host_path(c, "d"), 0755);
+	for (int i = 0; i < 40; i++) {
+		strcat(rel, "/sub");
+		mkdir(host_path(c, rel), 0755);
+		assert_int_equal(t_xwalk(c, i ? 100 + (uint32_t)i - 1 : 1,
+					 100 + (uint32_t)i, i ? "sub" : "d", 0, 0),
+				 0);
+		assert_int_equal(c->r.rxwalk.n, 1);
+	}
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "x%d", i);
+		mkdir(host_path(c, name), 0755);
+		assert_int_equal(t_xwalk(c, 1, 1000 + (uint32_t)i, name, 0, 0), 0);
+		assert_int_equal(t_getattr(c, 1000 + (uint32_t)i), 0);
+	}
+	/* All are still there, opened again from the root down. */
+	for (uint32_t i = 0; i < 40; i++) {
+		assert_int_equal(t_getattr(c, 100 + i), 0);
+		assert_int_equal(t_xwalk(c, 100 + i, 5000, "none", P9_XWALK_NO_FID, 0),
+				 0);
+		assert_int_equal(c->r.rxwalk.status, ENOENT);
+	}
+	/* A name that leads elsewhere now is not the fid's inode any more. */
+	assert_int_equal(rename(host_path(c, "x5"), host_path(c, "moved")), 0);
+	mkdir(host_path(c, "x5"), 0755);
+	assert_int_equal(t_getattr(c, 1005), -ESTALE);
+	assert_int_equal(t_xwalk(c, 1005, 6000, "y", 0, 0), 0);
+	assert_int_equal(c->r.rxwalk.status, ESTALE);
+	assert_int_equal(t_xwalk(c, 1, 6000, "x5", 0, 0), 0);
+	client_stop(c);
+}
+
+static void test_fid_limit(void **state)
+{
+	struct client *c = *state;
+	uint32_t n;
+
+	for (n = 0; n < GOFER_MAX_FIDS + 10; n++)
+		if (t_walk(c, 1, 10 + n, "") < 0)
+			break;
+	assert_int_equal(n, GOFER_MAX_FIDS - 1);
+	assert_int_equal(t_walk(c, 1, 10 + n, ""), -EMFILE);
+	assert_int_equal(t_fid(c, P9_TCLUNK, 10), 0);
+	assert_int_equal(t_walk(c, 1, 10 + n, ""), 0);
+}
+
+static void test_read_only(void **state)
+{
+	struct client *c = dialect((struct gofer_export){.read_only = true}, 0);
+	struct p9_msg m = {.type = P9_TXCREATE};
+
+	(void)state;
+	host_file(c, "f", "hello");
+	assert_int_equal(t_xwalk(c, 1, 2, "f", P9_XWALK_OPEN, O_RDWR), 0);
+	assert_int_equal(c->r.rxwalk.open_status, EROFS);
+	assert_int_equal(t_xwalk(c, 2, 3, "", P9_XWALK_OPEN, O_RDONLY | O_TRUNC), 0);
+	assert_int_equal(c->r.rxwalk.open_status, EROFS);
+	m.txcreate.fid = 1;
+	m.txcreate.newfid = 10;
+	m.txcreate.name = p9_str("new");
+	assert_int_equal(rpc(c, &m), -EROFS);
+	m.txcreate.name = p9_str("f"); /* open(O_CREAT) of what is there reads */
+	assert_int_equal(rpc(c, &m), 0);
+	close(c->hfd);
+	m.txcreate.newfid = 11;
+	m.txcreate.flags = O_RDWR;
+	assert_int_equal(rpc(c, &m), -EROFS);
+	m = (struct p9_msg){.type = P9_TXMAKE};
+	m.txmake.fid = 1;
+	m.txmake.newfid = P9_NOFID;
+	m.txmake.mode = S_IFDIR;
+	m.txmake.name = p9_str("d");
+	assert_int_equal(rpc(c, &m), -EROFS);
+	m = (struct p9_msg){.type = P9_TXSETATTR};
+	m.tsetattr.fid = 2;
+	m.tsetattr.valid = P9_SET_MODE;
+	assert_int_equal(rpc(c, &m), -EROFS);
+	m = (struct p9_msg){.type = P9_TXRENAME};
+	m.txrename.olddir = m.txrename.newdir = 1;
+	m.txrename.oldname = p9_str("f");
+	m.txrename.newname = p9_str("g");
+	assert_int_equal(rpc(c, &m), -EROFS);
+	m = (struct p9_msg){.type = P9_TXLINK};
+	m.txlink.dfid = 1;
+	m.txlink.fid = 2;
+	m.txlink.name = p9_str("g");
+	assert_int_equal(rpc(c, &m), -EROFS);
+	m = (struct p9_msg){.type = P9_TXSETXATTR};
+	m.txsetxattr.fid = 2;
+	m.txsetxattr.name = p9_str("user.x");
+	assert_int_equal(rpc(c, &m), -EROFS);
+	assert_int_equal(t_unlink(c, 1, "f", 0), -EROFS);
+	client_stop(c);
+}
+
+static void test_hide(void **state)
+{
+	static const char *const hide[] = {"/secret", "/etc/shadow", "/a/b/c"};
+	struct gofer_export e = {.hide = hide, .n_hide = 3};
+	struct client *c = dialect(e, 0);
+	struct p9_msg m = {.type = P9_TXREADDIR};
+
+	(void)state;
+	mkdir(host_path(c, "etc"), 0755);
+	host_file(c, "secret", "s");
+	host_file(c, "etc/shadow", "s");
+	host_file(c, "etc/passwd", "p");
+	assert_int_equal(t_xwalk(c, 1, 10, "secret", 0, 0), 0);
+	assert_int_equal(c->r.rxwalk.status, ENOENT);
+	assert_int_equal(t_xwalk(c, 1, 10, "etc/shadow", 0, 0), 0);
+	assert_int_equal(c->r.rxwalk.status, ENOENT);
+	assert_int_equal(c->r.rxwalk.n, 1);
+	assert_int_equal(t_xwalk(c, 10, 20, "passwd", 0, 0), 0);
+	assert_int_equal(c->r.rxwalk.status, 0);
+	m.txreaddir.fid = 10;
+	m.txreaddir.count = 4096;
+	assert_int_equal(rpc(c, &m), 0);
+	assert_null(memmem(c->r.rxreaddir.data.p, c->r.rxreaddir.data.len, "shadow", 6));
+	assert_non_null(
+		memmem(c->r.rxreaddir.data.p, c->r.rxreaddir.data.len, "passwd", 6));
+	/* Not made, removed, moved, linked; nor the way there. */
+	assert_int_equal(t_unlink(c, 10, "shadow", 0), -ENOENT);
+	assert_int_equal(t_unlink(c, 1, "etc", P9_UNLINK_DIR), -EBUSY);
+	m = (struct p9_msg){.type = P9_TXRENAME};
+	m.txrename.olddir = m.txrename.newdir = 1;
+	m.txrename.oldname = p9_str("etc");
+	m.txrename.newname = p9_str("etc2");
+	assert_int_equal(rpc(c, &m), -EBUSY);
+	m.txrename.olddir = m.txrename.newdir = 10;
+	m.txrename.oldname = p9_str("shadow");
+	m.txrename.newname = p9_str("seen");
+	assert_int_equal(rpc(c, &m), -ENOENT);
+	m.txrename.oldname = p9_str("passwd");
+	m.txrename.newname = p9_str("shadow");
+	assert_int_equal(rpc(c, &m), -EACCES);
+	m = (struct p9_msg){.type = P9_TXLINK};
+	m.txlink.dfid = 10;
+	m.txlink.fid = 20;
+	m.txlink.name = p9_str("shadow");
+	assert_int_equal(rpc(c, &m), -EACCES);
+	/* A directory made on the way hides what is below it. */
+	m = (struct p9_msg){.type = P9_TXMAKE};
+	m.txmake.fid = 1;
+	m.txmake.newfid = 30;
+	m.txmake.mode = S_IFDIR | 0755;
+	m.txmake.uid = m.txmake.gid = P9_NOUID;
+	m.txmake.name = p9_str("a");
+	assert_int_equal(rpc(c, &m), 0);
+	m.txmake.fid = 30;
+	m.txmake.newfid = 31;
+	m.txmake.name = p9_str("b");
+	assert_int_equal(rpc(c, &m), 0);
+	m.txmake.fid = 31;
+	m.txmake.newfid = 32;
+	m.txmake.name = p9_str("c");
+	assert_int_equal(rpc(c, &m), -EACCES);
+	client_stop(c);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+	const struct CMUnitTest tests[] = {
+		T(test_xwalk),
+		T(test_donation),
+		T(test_create),
+		T(test_make_rename_link),
+		T(test_attributes),
+		T(test_xattrs),
+		T(test_readdir),
+		T(test_watches),
+		T(test_clunk_batch),
+		T(test_channels),
+		T(test_fid_limit),
+		cmocka_unit_test(test_unwatchable),
+		cmocka_unit_test(test_eviction),
+		cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_hide),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
