@@ -31,7 +31,7 @@ bool pgrp_orphaned_locked(struct pid *pgrp, struct thread_group *but)
 			list_entry(n, struct thread_group, pid_node[PIDTYPE_PGID]);
 		struct thread_group *parent = tg->parent;
 
-		if (tg == but || tg->zombie || !parent || !parent->parent)
+		if (tg == but || tg->zombie || !parent)
 			continue;
 		if (parent->pid[PIDTYPE_PGID] != pgrp &&
 		    parent->pid[PIDTYPE_SID] == tg->pid[PIDTYPE_SID])

@@ -52,11 +52,11 @@ static void move_locked(struct thread_group *tg, enum pid_type type, struct pid 
 
 int task_setpgid(struct task *t, int pid, int pgid)
 {
-	struct task *target = t->tg->leader;
+	struct task *target;
 	struct pid *id, *pgrp;
 	int r;
 
-	if (pgid < 0)
+	if (pgid < 0 || (!pgid && pid < 0))
 		return -EINVAL;
 	mutex_lock(&t->k->tasklist);
 	target = t->tg->leader;
