@@ -54,6 +54,7 @@ static const struct host_rules base_host_rules = {"sentry/base", base_rules};
 /* The event loop, its timer and the control socket. */
 static const struct host_rule loop_rules[] = {
 	{SYS_epoll_pwait, "epoll_pwait", {{0}}, "", "event loop"},
+	{SYS_sched_yield, "sched_yield", {{0}}, "", "wake-ups of the event loop; the guest's own"},
 	{SYS_epoll_wait, "epoll_wait", {{0}}, "", "host streams"},
 	{SYS_epoll_ctl, "epoll_ctl", {{0}}, "", "event loop, host streams"},
 	{SYS_timerfd_settime, "timerfd_settime", {{0}}, "", "the next guest timer"},
