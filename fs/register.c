@@ -2,12 +2,14 @@
 /* The file systems that mount(2) knows, and the device numbers that open(2) knows. */
 #include <string.h>
 
+#include "fs/dev/devtmpfs.h"
 #include "fs/internal.h"
 #include "fs/tmpfs/tmpfs.h"
 
 static const struct fs_type *const types[] = {
 	&tmpfs_type,
 	&ramfs_type,
+	&devtmpfs_type,
 	NULL,
 };
 

@@ -440,12 +440,15 @@ int task_execve(struct task *t, struct exec_call *call)
 int exec_first(struct task *t, const char *const *argv, const char *const *envp,
 	       struct lx_regs *regs, const char **why)
 {
-	struct exec_call call = {.name = argv[0] ? argv[0] : "", .execfn = argv[0] ? argv[0] : ""};
+	AUTO_FREE char *program = NULL;
+	struct exec_call call = {0};
 	struct exec_state s = {0};
-	int r;
+	int r = path_search(t, argv[0] ? argv[0] : "", envp, &program);
 
+	call.name = call.execfn = program;
 	exec_args_init(&call.args, task_rlimit(t, LX_RLIMIT_STACK));
-	r = exec_args_from_kernel(&call.args, argv, envp);
+	if (!r)
+		r = exec_args_from_kernel(&call.args, argv, envp);
 	if (!r)
 		r = exec_prepare(t, &call, &s);
 	if (r && s.img.exe.interp && !s.img.interp.phdr)

@@ -24,6 +24,11 @@ struct exec_call {
 };
 int task_execve(struct task *t, struct exec_call *call);
 
+/*
+ * path_search - the program that @name means along @envp's PATH; owned by the caller in *out.
+ * -ENOENT, -EACCES (found, but may not be run), -ENOMEM.
+ */
+int path_search(struct task *t, const char *name, const char *const *envp, char **out);
 /* The sandbox's first program, into the empty mm of a task that does not run yet. */
 int exec_first(struct task *t, const char *const *argv, const char *const *envp,
 	       struct lx_regs *regs, const char **why);
