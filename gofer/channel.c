@@ -151,14 +151,18 @@ static void end_session_locked(struct session *s)
 		shutdown(ch->sock, SHUT_RDWR);
 }
 
-static void worker_end(struct channel *ch)
+/* @error: why, for gofer_serve(). */
+static void worker_end(struct channel *ch, int error)
 {
 	struct session *s = ch->s;
 	bool last;
 
 	mutex_lock(&s->lock);
-	if (ch->main)
+	if (ch->main) {
 		end_session_locked(s);
+		if (!s->error)
+			s->error = error;
+	}
 	last = --ch->n_workers == 0;
 	if (last) {
 		list_del(&ch->siblings);
@@ -196,7 +200,7 @@ static int serve_messages(struct channel *ch, struct request *rq, uint8_t *in)
 }
 
 /* Counted in n_workers and n_idle already. */
-static int worker_run(struct channel *ch)
+static void worker_run(struct channel *ch)
 {
 	uint8_t *in = mem_alloc(P9_MSIZE_MAX), *out = mem_alloc(P9_MSIZE_MAX);
 	uint8_t *data = mem_alloc(P9_MSIZE_MAX);
@@ -222,8 +226,7 @@ static int worker_run(struct channel *ch)
 	mem_free(data);
 	mem_free(out);
 	mem_free(in);
-	worker_end(ch);
-	return r;
+	worker_end(ch, r);
 }
 
 static void *worker_main(void *arg)
@@ -320,10 +323,11 @@ int gofer_serve(struct gofer *g, int sock)
 	ch->n_workers = 1;
 	s->n_workers = 1;
 	atomic_init(&ch->n_idle, 1);
-	r = worker_run(ch);
+	worker_run(ch);
 	mutex_lock(&s->lock);
 	while (s->n_workers)
 		pthread_cond_wait(&s->all_gone, &s->lock.m);
+	r = s->error;
 	mutex_unlock(&s->lock);
 	session_free(s);
 	return r;

@@ -293,6 +293,7 @@ struct session {
 	struct list channels;
 	unsigned n_channels, n_workers;
 	bool ended;
+	int error; /* why, if not because the peer went */
 	pthread_cond_t all_gone;
 };
 
