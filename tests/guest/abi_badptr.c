@@ -2,7 +2,8 @@
 /*
  * Bad pointers in every argument: each call of the tables gives EFAULT for each of its
  * pointers, whatever kind of bad it is, and the process goes on. The other arguments are
- * good, so that nothing else can be the reason. Source: the EFAULT lines of the man pages.
+ * good, so that nothing else can be the reason. Source: the EFAULT lines of the man
+ * pages.
  */
 #include <linux/capability.h>
 #include <linux/futex.h>
@@ -32,9 +33,15 @@ struct row {
 	long args[6];
 };
 
-#define P	     0x5050505050505050L
-#define ARG(p)	     ((long)(p))
-#define CALL(n, ...) {#n, SYS_##n, {__VA_ARGS__}}
+#define P      0x5050505050505050L
+#define ARG(p) ((long)(p))
+#define CALL(n, ...)                                                                     \
+	{                                                                                \
+#n, SYS_##n,                                                             \
+		{                                                                        \
+			__VA_ARGS__                                                      \
+		}                                                                        \
+	}
 
 static char buf[65536];
 static char *guard;
@@ -63,8 +70,8 @@ static void try_row(const struct row *r)
 		if (got == -1 && errno == ENOSYS)
 			return; /* not there at all: told by `runsc-c syscalls` */
 		if (got != -1 || errno != EFAULT)
-			FAIL("%s with %s: %ld, %s, want EFAULT", r->name, bad[k].what, got,
-			     got == -1 ? errno_name(errno) : "no error");
+			FAIL("%s with %s: %ld, %s, want EFAULT", r->name, bad[k].what,
+			     got, got == -1 ? errno_name(errno) : "no error");
 	}
 }
 
@@ -194,7 +201,8 @@ TEST(bad_piece_of_a_vector)
 
 TEST(descriptors_and_events)
 {
-	int p[2], ready = CHECK_OK(eventfd(100, EFD_SEMAPHORE)), ep = CHECK_OK(epoll_create1(0));
+	int p[2], ready = CHECK_OK(eventfd(100, EFD_SEMAPHORE)),
+		  ep = CHECK_OK(epoll_create1(0));
 	int tfd = CHECK_OK(timerfd_create(CLOCK_MONOTONIC, 0));
 	int in = CHECK_OK(inotify_init());
 	struct epoll_event ev = {.events = EPOLLIN};
@@ -362,7 +370,8 @@ TEST(processes)
 		try_rows(rows, sizeof(rows) / sizeof(rows[0]) - 3);
 }
 
-/* Structures that begin well and end in a hole are bad as well, and nothing is half done. */
+/* Structures that begin well and end in a hole are bad as well, and nothing is half done.
+ */
 TEST(structures_across_a_hole)
 {
 	char *p = guard_page();

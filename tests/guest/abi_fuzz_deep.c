@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random calls whose arguments are often of the right kind, so that they get past the first
- * checks (abi_fuzz draws number and arguments blindly). Children make them and may die of
- * it; the kernel must not: each child can be killed and reaped, and at the end ordinary
- * calls work. In the second case a thread takes away the memory that others hand in.
+ * Random calls whose arguments are often of the right kind, so that they get past the
+ * first checks (abi_fuzz draws number and arguments blindly). Children make them and may
+ * die of it; the kernel must not: each child can be killed and reaped, and at the end
+ * ordinary calls work. In the second case a thread takes away the memory that others hand
+ * in.
  *
  * Deterministic by seed. Environment: FUZZ_MS (per case, 2000), FUZZ_SEED (1), FUZZ_ONE=N
  * repeats the child of seed N and prints its calls.
@@ -23,48 +24,234 @@
 #include "harness.h"
 
 static const short numbers[] = {
-	SYS_read, SYS_write, SYS_open, SYS_close, SYS_stat, SYS_fstat, SYS_lstat, SYS_poll,
-	SYS_lseek, SYS_mmap, SYS_mprotect, SYS_munmap, SYS_brk, SYS_rt_sigaction,
-	SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_ioctl, SYS_pread64, SYS_pwrite64, SYS_readv,
-	SYS_writev, SYS_access, SYS_pipe, SYS_select, SYS_sched_yield, SYS_mremap, SYS_msync,
-	SYS_mincore, SYS_madvise, SYS_dup, SYS_dup2, SYS_nanosleep, SYS_getitimer, SYS_alarm,
-	SYS_setitimer, SYS_getpid, SYS_sendfile, SYS_socket, SYS_connect, SYS_accept, SYS_sendto,
-	SYS_recvfrom, SYS_sendmsg, SYS_recvmsg, SYS_shutdown, SYS_bind, SYS_listen,
-	SYS_getsockname, SYS_getpeername, SYS_socketpair, SYS_setsockopt, SYS_getsockopt,
-	SYS_execve, SYS_wait4, SYS_uname, SYS_fcntl, SYS_flock, SYS_fsync, SYS_fdatasync,
-	SYS_truncate, SYS_ftruncate, SYS_getdents, SYS_getcwd, SYS_chdir, SYS_fchdir, SYS_rename,
-	SYS_mkdir, SYS_rmdir, SYS_creat, SYS_link, SYS_unlink, SYS_symlink, SYS_readlink,
-	SYS_chmod, SYS_fchmod, SYS_chown, SYS_fchown, SYS_lchown, SYS_umask, SYS_gettimeofday,
-	SYS_getrlimit, SYS_getrusage, SYS_sysinfo, SYS_times, SYS_getuid, SYS_setuid, SYS_setgid,
-	SYS_setpgid, SYS_setsid, SYS_setreuid, SYS_setregid, SYS_getgroups, SYS_setgroups,
-	SYS_setresuid, SYS_getresuid, SYS_setresgid, SYS_getpgid, SYS_setfsuid, SYS_setfsgid,
-	SYS_getsid, SYS_capget, SYS_capset, SYS_rt_sigpending, SYS_rt_sigtimedwait,
-	SYS_sigaltstack, SYS_utime, SYS_mknod, SYS_personality, SYS_statfs, SYS_fstatfs,
-	SYS_getpriority, SYS_sched_setparam, SYS_sched_getparam, SYS_sched_setscheduler,
-	SYS_sched_getscheduler, SYS_sched_rr_get_interval, SYS_mlock, SYS_munlock, SYS_mlockall,
-	SYS_munlockall, SYS_prctl, SYS_arch_prctl, SYS_setrlimit, SYS_chroot, SYS_gettid,
-	SYS_readahead, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_getxattr, SYS_fgetxattr,
-	SYS_listxattr, SYS_flistxattr, SYS_removexattr, SYS_fremovexattr, SYS_time, SYS_futex,
-	SYS_sched_setaffinity, SYS_sched_getaffinity, SYS_epoll_create, SYS_getdents64,
-	SYS_set_tid_address, SYS_fadvise64, SYS_timer_create, SYS_timer_settime,
-	SYS_timer_gettime, SYS_timer_getoverrun, SYS_timer_delete, SYS_clock_gettime,
-	SYS_clock_getres, SYS_clock_nanosleep, SYS_epoll_wait, SYS_epoll_ctl, SYS_utimes,
-	SYS_waitid, SYS_ioprio_set, SYS_ioprio_get, SYS_inotify_init, SYS_inotify_add_watch,
-	SYS_inotify_rm_watch, SYS_openat, SYS_mkdirat, SYS_mknodat, SYS_fchownat, SYS_futimesat,
-	SYS_newfstatat, SYS_unlinkat, SYS_renameat, SYS_linkat, SYS_symlinkat, SYS_readlinkat,
-	SYS_fchmodat, SYS_faccessat, SYS_pselect6, SYS_ppoll, SYS_set_robust_list,
-	SYS_get_robust_list, SYS_splice, SYS_tee, SYS_sync_file_range, SYS_vmsplice, SYS_utimensat,
-	SYS_epoll_pwait, SYS_signalfd, SYS_timerfd_create, SYS_eventfd, SYS_fallocate,
-	SYS_timerfd_settime, SYS_timerfd_gettime, SYS_accept4, SYS_signalfd4, SYS_eventfd2,
-	SYS_epoll_create1, SYS_dup3, SYS_pipe2, SYS_inotify_init1, SYS_preadv, SYS_pwritev,
-	SYS_recvmmsg, SYS_prlimit64, SYS_name_to_handle_at, SYS_sendmmsg, SYS_getcpu,
-	SYS_process_vm_readv, SYS_kcmp, SYS_sched_setattr, SYS_sched_getattr, SYS_renameat2,
-	SYS_getrandom, SYS_memfd_create, SYS_execveat, SYS_membarrier, SYS_mlock2,
-	SYS_copy_file_range, SYS_preadv2, SYS_pwritev2, SYS_statx, SYS_rseq, SYS_pidfd_open,
-	SYS_close_range, SYS_openat2, SYS_pidfd_getfd, SYS_faccessat2, SYS_epoll_pwait2,
+	SYS_read,
+	SYS_write,
+	SYS_open,
+	SYS_close,
+	SYS_stat,
+	SYS_fstat,
+	SYS_lstat,
+	SYS_poll,
+	SYS_lseek,
+	SYS_mmap,
+	SYS_mprotect,
+	SYS_munmap,
+	SYS_brk,
+	SYS_rt_sigaction,
+	SYS_rt_sigprocmask,
+	SYS_rt_sigreturn,
+	SYS_ioctl,
+	SYS_pread64,
+	SYS_pwrite64,
+	SYS_readv,
+	SYS_writev,
+	SYS_access,
+	SYS_pipe,
+	SYS_select,
+	SYS_sched_yield,
+	SYS_mremap,
+	SYS_msync,
+	SYS_mincore,
+	SYS_madvise,
+	SYS_dup,
+	SYS_dup2,
+	SYS_nanosleep,
+	SYS_getitimer,
+	SYS_alarm,
+	SYS_setitimer,
+	SYS_getpid,
+	SYS_sendfile,
+	SYS_socket,
+	SYS_connect,
+	SYS_accept,
+	SYS_sendto,
+	SYS_recvfrom,
+	SYS_sendmsg,
+	SYS_recvmsg,
+	SYS_shutdown,
+	SYS_bind,
+	SYS_listen,
+	SYS_getsockname,
+	SYS_getpeername,
+	SYS_socketpair,
+	SYS_setsockopt,
+	SYS_getsockopt,
+	SYS_execve,
+	SYS_wait4,
+	SYS_uname,
+	SYS_fcntl,
+	SYS_flock,
+	SYS_fsync,
+	SYS_fdatasync,
+	SYS_truncate,
+	SYS_ftruncate,
+	SYS_getdents,
+	SYS_getcwd,
+	SYS_chdir,
+	SYS_fchdir,
+	SYS_rename,
+	SYS_mkdir,
+	SYS_rmdir,
+	SYS_creat,
+	SYS_link,
+	SYS_unlink,
+	SYS_symlink,
+	SYS_readlink,
+	SYS_chmod,
+	SYS_fchmod,
+	SYS_chown,
+	SYS_fchown,
+	SYS_lchown,
+	SYS_umask,
+	SYS_gettimeofday,
+	SYS_getrlimit,
+	SYS_getrusage,
+	SYS_sysinfo,
+	SYS_times,
+	SYS_getuid,
+	SYS_setuid,
+	SYS_setgid,
+	SYS_setpgid,
+	SYS_setsid,
+	SYS_setreuid,
+	SYS_setregid,
+	SYS_getgroups,
+	SYS_setgroups,
+	SYS_setresuid,
+	SYS_getresuid,
+	SYS_setresgid,
+	SYS_getpgid,
+	SYS_setfsuid,
+	SYS_setfsgid,
+	SYS_getsid,
+	SYS_capget,
+	SYS_capset,
+	SYS_rt_sigpending,
+	SYS_rt_sigtimedwait,
+	SYS_sigaltstack,
+	SYS_utime,
+	SYS_mknod,
+	SYS_personality,
+	SYS_statfs,
+	SYS_fstatfs,
+	SYS_getpriority,
+	SYS_sched_setparam,
+	SYS_sched_getparam,
+	SYS_sched_setscheduler,
+	SYS_sched_getscheduler,
+	SYS_sched_rr_get_interval,
+	SYS_mlock,
+	SYS_munlock,
+	SYS_mlockall,
+	SYS_munlockall,
+	SYS_prctl,
+	SYS_arch_prctl,
+	SYS_setrlimit,
+	SYS_chroot,
+	SYS_gettid,
+	SYS_readahead,
+	SYS_setxattr,
+	SYS_lsetxattr,
+	SYS_fsetxattr,
+	SYS_getxattr,
+	SYS_fgetxattr,
+	SYS_listxattr,
+	SYS_flistxattr,
+	SYS_removexattr,
+	SYS_fremovexattr,
+	SYS_time,
+	SYS_futex,
+	SYS_sched_setaffinity,
+	SYS_sched_getaffinity,
+	SYS_epoll_create,
+	SYS_getdents64,
+	SYS_set_tid_address,
+	SYS_fadvise64,
+	SYS_timer_create,
+	SYS_timer_settime,
+	SYS_timer_gettime,
+	SYS_timer_getoverrun,
+	SYS_timer_delete,
+	SYS_clock_gettime,
+	SYS_clock_getres,
+	SYS_clock_nanosleep,
+	SYS_epoll_wait,
+	SYS_epoll_ctl,
+	SYS_utimes,
+	SYS_waitid,
+	SYS_ioprio_set,
+	SYS_ioprio_get,
+	SYS_inotify_init,
+	SYS_inotify_add_watch,
+	SYS_inotify_rm_watch,
+	SYS_openat,
+	SYS_mkdirat,
+	SYS_mknodat,
+	SYS_fchownat,
+	SYS_futimesat,
+	SYS_newfstatat,
+	SYS_unlinkat,
+	SYS_renameat,
+	SYS_linkat,
+	SYS_symlinkat,
+	SYS_readlinkat,
+	SYS_fchmodat,
+	SYS_faccessat,
+	SYS_pselect6,
+	SYS_ppoll,
+	SYS_set_robust_list,
+	SYS_get_robust_list,
+	SYS_splice,
+	SYS_tee,
+	SYS_sync_file_range,
+	SYS_vmsplice,
+	SYS_utimensat,
+	SYS_epoll_pwait,
+	SYS_signalfd,
+	SYS_timerfd_create,
+	SYS_eventfd,
+	SYS_fallocate,
+	SYS_timerfd_settime,
+	SYS_timerfd_gettime,
+	SYS_accept4,
+	SYS_signalfd4,
+	SYS_eventfd2,
+	SYS_epoll_create1,
+	SYS_dup3,
+	SYS_pipe2,
+	SYS_inotify_init1,
+	SYS_preadv,
+	SYS_pwritev,
+	SYS_recvmmsg,
+	SYS_prlimit64,
+	SYS_name_to_handle_at,
+	SYS_sendmmsg,
+	SYS_getcpu,
+	SYS_process_vm_readv,
+	SYS_kcmp,
+	SYS_sched_setattr,
+	SYS_sched_getattr,
+	SYS_renameat2,
+	SYS_getrandom,
+	SYS_memfd_create,
+	SYS_execveat,
+	SYS_membarrier,
+	SYS_mlock2,
+	SYS_copy_file_range,
+	SYS_preadv2,
+	SYS_pwritev2,
+	SYS_statx,
+	SYS_rseq,
+	SYS_pidfd_open,
+	SYS_close_range,
+	SYS_openat2,
+	SYS_pidfd_getfd,
+	SYS_faccessat2,
+	SYS_epoll_pwait2,
 };
 
-/* --- a small generator, the same everywhere -------------------------------------------- */
+/* --- a small generator, the same everywhere --------------------------------------------
+ */
 static _Thread_local uint64_t state;
 
 static uint32_t rnd(void)
@@ -82,16 +269,41 @@ static uint32_t below(uint32_t n)
 
 #define PICK(table) (table)[below(sizeof(table) / sizeof((table)[0]))]
 
-/* --- arguments ----------------------------------------------------------------------------- */
+/* --- arguments
+ * ----------------------------------------------------------------------------- */
 enum { ARENA = 64 * PAGE };
 static char *arena; /* half of its pages come and go */
 
 static unsigned long edge(void)
 {
-	static const unsigned long values[] = {
-		0, 1, 2, 3, 7, 8, 16, 63, 64, 255, 256, 4095, 4096, 4097, 65535, 65536,
-		0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff,
-		0x8000000000000000, -1UL, -2UL, -4095UL, -4096UL, 1UL << 40, 1UL << 47};
+	static const unsigned long values[] = {0,
+					       1,
+					       2,
+					       3,
+					       7,
+					       8,
+					       16,
+					       63,
+					       64,
+					       255,
+					       256,
+					       4095,
+					       4096,
+					       4097,
+					       65535,
+					       65536,
+					       0x7fffffff,
+					       0x80000000,
+					       0xffffffff,
+					       0x100000000,
+					       0x7fffffffffffffff,
+					       0x8000000000000000,
+					       -1UL,
+					       -2UL,
+					       -4095UL,
+					       -4096UL,
+					       1UL << 40,
+					       1UL << 47};
 
 	return PICK(values);
 }
@@ -99,8 +311,9 @@ static unsigned long edge(void)
 static const char *path(void)
 {
 	static char longest[5000];
-	static const char *const names[] = {"a", "b", "d", "d/x", "d/y", "a/b", "l", "loop", "", ".",
-					    "fifo", "d/../a", "./d/./x", "none", "none/x"};
+	static const char *const names[] = {
+		"a", "b", "d",	  "d/x",    "d/y",     "a/b",  "l",	"loop",
+		"",  ".", "fifo", "d/../a", "./d/./x", "none", "none/x"};
 
 	if (below(40) == 0) {
 		memset(longest, 'p', sizeof(longest) - 1);
@@ -194,12 +407,13 @@ static void one_call(void)
 	if (nr == SYS_nanosleep || nr == SYS_alarm || nr == SYS_setitimer)
 		a[0] = 0;
 	if (verbose)
-		dprintf(2, "%ld(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)\n", nr, a[0], a[1], a[2],
-			a[3], a[4], a[5]);
+		dprintf(2, "%ld(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)\n", nr, a[0], a[1],
+			a[2], a[3], a[4], a[5]);
 	syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* --- the children ---------------------------------------------------------------------------- */
+/* --- the children
+ * ---------------------------------------------------------------------------- */
 /* A few objects of each kind, on low descriptors. */
 static void open_objects(void)
 {
@@ -222,7 +436,8 @@ static void open_objects(void)
 
 static void prepare_child(uint64_t seed)
 {
-	struct rlimit files = {64, 64}, size = {1 << 20, 1 << 20}, cpu = {2, 2}, none = {0, 0};
+	struct rlimit files = {64, 64}, size = {1 << 20, 1 << 20}, cpu = {2, 2},
+		      none = {0, 0};
 	struct rlimit space = {1UL << 30, 1UL << 30};
 
 	syscall(SYS_close_range, verbose ? 3 : 0, ~0U, 0);
@@ -233,7 +448,8 @@ static void prepare_child(uint64_t seed)
 	setrlimit(RLIMIT_CPU, &cpu);
 	setrlimit(RLIMIT_CORE, &none);
 	setrlimit(RLIMIT_AS, &space);
-	arena = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	arena = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		     0);
 	mkdir("d", 0755);
 	symlink("loop", "loop");
 	symlink("d/x", "l");
@@ -318,7 +534,8 @@ static void racing_child(uint64_t seed)
 	sleep_ms(20);
 }
 
-/* --- the case ----------------------------------------------------------------------------------- */
+/* --- the case
+ * ----------------------------------------------------------------------------------- */
 static long number_from_env(const char *name, long otherwise)
 {
 	const char *s = getenv(name);
@@ -340,7 +557,8 @@ static void end_child(pid_t pid, uint64_t seed, int limit)
 			killed = true;
 		}
 		if (ms > limit + 5000)
-			FAIL("seed %llu: the child cannot be killed", (unsigned long long)seed);
+			FAIL("seed %llu: the child cannot be killed",
+			     (unsigned long long)seed);
 		sleep_ms(1);
 	}
 }

@@ -10,7 +10,8 @@
 #include "harness.h"
 
 struct regs {
-	unsigned long rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
+	unsigned long rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14,
+		r15;
 	unsigned long flags;
 };
 
@@ -18,10 +19,12 @@ struct regs {
  * Loads every register from R, makes the call and stores what came back. WHERE gets the
  * address behind the instruction.
  */
-__attribute__((naked, noinline)) static void call_with(struct regs *r, unsigned long *where)
+__attribute__((naked, noinline)) static void
+call_with(__attribute__((unused)) struct regs *r,
+	  __attribute__((unused)) unsigned long *where)
 {
-	(void)r, (void)where;
-	__asm__("push %rbx\n\tpush %rbp\n\tpush %r12\n\tpush %r13\n\tpush %r14\n\tpush %r15\n\t"
+	__asm__("push %rbx\n\tpush %rbp\n\tpush %r12\n\tpush %r13\n\tpush %r14\n\tpush "
+		"%r15\n\t"
 		"push %rdi\n\t"
 		"lea 1f(%rip), %rax\n\tmov %rax, (%rsi)\n\t"
 		"pushq 120(%rdi)\n\tpopfq\n\t"
@@ -32,7 +35,8 @@ __attribute__((naked, noinline)) static void call_with(struct regs *r, unsigned 
 		"mov 104(%rdi), %r14\n\tmov 112(%rdi), %r15\n\tmov 40(%rdi), %rdi\n\t"
 		"syscall\n"
 		"1:\n\t"
-		"xchg %rdi, (%rsp)\n\t" /* rdi: the struct again; its value on the stack */
+		"xchg %rdi, (%rsp)\n\t" /* rdi: the struct again; its value on the stack
+					 */
 		"mov %rax, 0(%rdi)\n\tmov %rbx, 8(%rdi)\n\tmov %rcx, 16(%rdi)\n\t"
 		"mov %rdx, 24(%rdi)\n\tmov %rsi, 32(%rdi)\n\tmov %rbp, 48(%rdi)\n\t"
 		"mov %r8, 56(%rdi)\n\tmov %r9, 64(%rdi)\n\tmov %r10, 72(%rdi)\n\t"
@@ -40,22 +44,34 @@ __attribute__((naked, noinline)) static void call_with(struct regs *r, unsigned 
 		"mov %r14, 104(%rdi)\n\tmov %r15, 112(%rdi)\n\t"
 		"pushfq\n\tpopq 120(%rdi)\n\t"
 		"pop %rax\n\tmov %rax, 40(%rdi)\n\tcld\n\t"
-		"pop %r15\n\tpop %r14\n\tpop %r13\n\tpop %r12\n\tpop %rbp\n\tpop %rbx\n\tret");
+		"pop %r15\n\tpop %r14\n\tpop %r13\n\tpop %r12\n\tpop %rbp\n\tpop "
+		"%rbx\n\tret");
 }
 
 #define FLAGS_KEPT 0xcd5UL /* CF PF AF ZF SF DF OF */
 
 static struct regs patterned(unsigned long nr)
 {
-	return (struct regs){.rax = nr,		 .rbx = 0xb1b1b1b1b1b1b1b1, .rcx = 0xc1,
-			     .rdx = 0xd1,	 .rsi = 0x51,		    .rdi = 0xd2,
-			     .rbp = 0xb2b2,	 .r8 = 0x0808080808080808,  .r9 = 0x0909,
-			     .r10 = 0x1010,	 .r11 = 0x1111,		    .r12 = 0x1212121212121212,
-			     .r13 = 0x1313,	 .r14 = 0x1414,		    .r15 = 0xf5f5f5f5f5f5f5f5,
+	return (struct regs){.rax = nr,
+			     .rbx = 0xb1b1b1b1b1b1b1b1,
+			     .rcx = 0xc1,
+			     .rdx = 0xd1,
+			     .rsi = 0x51,
+			     .rdi = 0xd2,
+			     .rbp = 0xb2b2,
+			     .r8 = 0x0808080808080808,
+			     .r9 = 0x0909,
+			     .r10 = 0x1010,
+			     .r11 = 0x1111,
+			     .r12 = 0x1212121212121212,
+			     .r13 = 0x1313,
+			     .r14 = 0x1414,
+			     .r15 = 0xf5f5f5f5f5f5f5f5,
 			     .flags = 0x202};
 }
 
-static void check_kept(const struct regs *got, const struct regs *want, unsigned long where)
+static void check_kept(const struct regs *got, const struct regs *want,
+		       unsigned long where)
 {
 	CHECK_EQ(got->rbx, want->rbx);
 	CHECK_EQ(got->rdx, want->rdx);
@@ -76,7 +92,8 @@ static void check_kept(const struct regs *got, const struct regs *want, unsigned
 
 TEST(registers_survive)
 {
-	static const unsigned long numbers[] = {SYS_getpid, SYS_sched_yield, SYS_gettid, 5000};
+	static const unsigned long numbers[] = {SYS_getpid, SYS_sched_yield, SYS_gettid,
+						5000};
 	unsigned long where;
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -112,7 +129,8 @@ TEST(registers_survive_blocking_and_failing_calls)
 
 TEST(flags_survive)
 {
-	static const unsigned long flags[] = {0x202, 0x203, 0x242, 0x282, 0x602, 0xa02, 0xed7};
+	static const unsigned long flags[] = {0x202, 0x203, 0x242, 0x282,
+					      0x602, 0xa02, 0xed7};
 	unsigned long where;
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
@@ -140,8 +158,13 @@ static unsigned long call(unsigned long nr, unsigned long rdi, unsigned long rsi
 
 TEST(unknown_numbers)
 {
-	static const unsigned long numbers[] = {400, 423, 1000, 0xffff, 0x7fffffff,
-						0xffffffff80000000, (unsigned long)-1};
+	static const unsigned long numbers[] = {400,
+						423,
+						1000,
+						0xffff,
+						0x7fffffff,
+						0xffffffff80000000,
+						(unsigned long)-1};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		CHECK_EQ((long)call(numbers[i], 0, 0, 0), -ENOSYS);
@@ -163,13 +186,16 @@ TEST(arguments_are_truncated_by_type)
 
 	CHECK_EQ(call(SYS_read, high | (unsigned)fd, (unsigned long)buf, 16), 16);
 	CHECK_EQ((long)call(SYS_read, (unsigned)fd, high, 16), -EFAULT);
-	CHECK_EQ((long)call(SYS_read, 0xffffffff00000000 | 0xffffffff, (unsigned long)buf, 1),
+	CHECK_EQ((long)call(SYS_read, 0xffffffff00000000 | 0xffffffff, (unsigned long)buf,
+			    1),
 		 -EBADF);
 	CHECK_EQ((long)call(SYS_fcntl, high | (unsigned)fd, high | F_GETFD, 0), 0);
-	CHECK_EQ(call(SYS_write, (unsigned)fd, (unsigned long)buf, 1UL << 40), 0x7ffff000);
+	CHECK_EQ(call(SYS_write, (unsigned)fd, (unsigned long)buf, 1UL << 40),
+		 0x7ffff000);
 }
 
-/* --- the other doors ----------------------------------------------------------------------- */
+/* --- the other doors
+ * ----------------------------------------------------------------------- */
 static sigjmp_buf back;
 
 static void on_fault(int sig)
@@ -192,7 +218,8 @@ static void on_fault(int sig)
 TEST(int_0x80)
 {
 	volatile long rax = 0;
-	int sig = FAULT_OF(__asm__ volatile("int $0x80" : "=a"(rax)
+	int sig = FAULT_OF(__asm__ volatile("int $0x80"
+					    : "=a"(rax)
 					    : "a"(20L), "b"(1L), "c"(0L), "d"(0L)
 					    : "memory", "r8", "r9", "r10", "r11"));
 

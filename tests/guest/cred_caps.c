@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Capabilities: capget and capset, bounding and ambient sets, securebits, keep-caps, what a
- * change of ids and an exec do to them. Source: capabilities(7), capget(2), prctl(2).
+ * Capabilities: capget and capset, bounding and ambient sets, securebits, keep-caps, what
+ * a change of ids and an exec do to them. Source: capabilities(7), capget(2), prctl(2).
  */
 #include <linux/capability.h>
 #include <linux/securebits.h>
@@ -31,7 +31,8 @@ static long set_caps(struct caps c)
 	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
 	struct __user_cap_data_struct d[2] = {
 		{(uint32_t)c.eff, (uint32_t)c.perm, (uint32_t)c.inh},
-		{(uint32_t)(c.eff >> 32), (uint32_t)(c.perm >> 32), (uint32_t)(c.inh >> 32)}};
+		{(uint32_t)(c.eff >> 32), (uint32_t)(c.perm >> 32),
+		 (uint32_t)(c.inh >> 32)}};
 
 	return syscall(SYS_capset, &h, d);
 }
@@ -62,7 +63,8 @@ static void need_full_root(void)
 		SKIP("needs root's capabilities");
 }
 
-/* --- capget, capset ----------------------------------------------------------------------- */
+/* --- capget, capset
+ * ----------------------------------------------------------------------- */
 TEST(versions)
 {
 	struct __user_cap_header_struct h = {0, 0};
@@ -74,7 +76,8 @@ TEST(versions)
 	h.version = 0;
 	CHECK_OK(syscall(SYS_capget, &h, NULL)); /* the way to ask for it */
 	CHECK_EQ(h.version, _LINUX_CAPABILITY_VERSION_3);
-	CHECK_ERRNO(syscall(SYS_capset, &(struct __user_cap_header_struct){0, 0}, d), EINVAL);
+	CHECK_ERRNO(syscall(SYS_capset, &(struct __user_cap_header_struct){0, 0}, d),
+		    EINVAL);
 	h.version = _LINUX_CAPABILITY_VERSION_1; /* 32 of them */
 	CHECK_OK(syscall(SYS_capget, &h, d));
 	CHECK_EQ(d[0].permitted, (uint32_t)caps_now().perm);
@@ -139,7 +142,8 @@ TEST(effective_set_decides)
 	CHECK_OK(chown("f", 1, 1));
 }
 
-/* --- changes of ids -------------------------------------------------------------------------- */
+/* --- changes of ids
+ * -------------------------------------------------------------------------- */
 TEST(leaving_root_drops_them)
 {
 	need_full_root();
@@ -189,7 +193,8 @@ TEST(fsuid_switches_file_capabilities)
 	CHECK(caps_now().eff & CAP(CAP_DAC_OVERRIDE));
 }
 
-/* --- exec ------------------------------------------------------------------------------------ */
+/* --- exec
+ * ------------------------------------------------------------------------------------ */
 static void check_exec(uint64_t eff, uint64_t perm, uint64_t inh)
 {
 	char want[64];
@@ -230,7 +235,8 @@ TEST(exec_as_user_gives_none)
 	check_exec(0, 0, CAP(CAP_KILL)); /* inheritable stays, to no effect */
 }
 
-/* --- bounding and ambient sets ------------------------------------------------------------- */
+/* --- bounding and ambient sets
+ * ------------------------------------------------------------- */
 TEST(bounding_set)
 {
 	need_full_root();
@@ -288,7 +294,8 @@ TEST(ambient_set)
 	CHECK_EQ(ambient(PR_CAP_AMBIENT_IS_SET, CAP_KILL), 0);
 }
 
-/* --- securebits ------------------------------------------------------------------------------ */
+/* --- securebits
+ * ------------------------------------------------------------------------------ */
 TEST(securebits)
 {
 	need_full_root();
@@ -330,7 +337,8 @@ TEST(status_shows_the_sets)
 	CHECK(strstr(buf, want) != NULL);
 	snprintf(want, sizeof(want), "CapPrm:\t%016llx\n", (unsigned long long)c.perm);
 	CHECK(strstr(buf, want) != NULL);
-	snprintf(want, sizeof(want), "CapBnd:\t%016llx\n", (unsigned long long)bounding());
+	snprintf(want, sizeof(want), "CapBnd:\t%016llx\n",
+		 (unsigned long long)bounding());
 	CHECK(strstr(buf, want) != NULL);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * User and group ids: the whole set*uid and set*gid family with saved and file-system ids,
- * supplementary groups, per-thread application by the calls. libc applies changes to all
- * threads; here the calls themselves are tested. Source: setuid(2), setreuid(2),
+ * User and group ids: the whole set*uid and set*gid family with saved and file-system
+ * ids, supplementary groups, per-thread application by the calls. libc applies changes to
+ * all threads; here the calls themselves are tested. Source: setuid(2), setreuid(2),
  * setresuid(2), setfsuid(2), setgroups(2), credentials(7).
  */
 #include <grp.h>
@@ -133,7 +133,8 @@ TEST(setreuid)
 	CHECK_IDS(uids(), 20, 10, 10);
 	CHECK_OK(setreuid_(KEEP, 20)); /* real unchanged, effective = real: saved stays */
 	CHECK_IDS(uids(), 20, 20, 10);
-	CHECK_OK(setreuid_(KEEP, 10)); /* to the saved one; not the real one: saved follows */
+	CHECK_OK(setreuid_(KEEP,
+			   10)); /* to the saved one; not the real one: saved follows */
 	CHECK_IDS(uids(), 20, 10, 10);
 	CHECK_ERRNO(setreuid_(30, KEEP), EPERM);
 	CHECK_ERRNO(setreuid_(KEEP, 30), EPERM);
@@ -193,7 +194,8 @@ TEST(file_system_ids_own_files)
 	CHECK_EQ(st.st_uid, 1234);
 	CHECK_EQ(st.st_gid, 4321);
 	setfsuid(5678);
-	CHECK_ERRNO(open("f", O_RDONLY), EACCES); /* no DAC override with a user's fsuid */
+	CHECK_ERRNO(open("f", O_RDONLY),
+		    EACCES); /* no DAC override with a user's fsuid */
 	setfsuid(0);
 	close(CHECK_OK(open("f", O_RDONLY)));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * futex: WAIT, WAKE, BITSET, REQUEUE, CMP_REQUEUE, WAKE_OP, time limits, private and shared
- * keys, errors. Source: futex(2).
+ * futex: WAIT, WAKE, BITSET, REQUEUE, CMP_REQUEUE, WAKE_OP, time limits, private and
+ * shared keys, errors. Source: futex(2).
  */
 #include <linux/futex.h>
 #include <sys/resource.h>
@@ -74,7 +74,8 @@ static void await_woken(int n)
 	CHECK_EQ(woken, n);
 }
 
-/* --- wait and wake ------------------------------------------------------------------------ */
+/* --- wait and wake
+ * ------------------------------------------------------------------------ */
 TEST(wait_checks_the_value)
 {
 	struct timespec ts = {0, 0};
@@ -134,7 +135,8 @@ TEST(different_words)
 	thread_join(threads[0]);
 }
 
-/* --- time limits ------------------------------------------------------------------------------ */
+/* --- time limits
+ * ------------------------------------------------------------------------------ */
 TEST(relative_time_limit)
 {
 	struct timespec ts = {0, 80000000};
@@ -166,8 +168,9 @@ TEST(absolute_time_limit)
 	CHECK(now_ms() - begin >= 79);
 	begin = now_ms();
 	ts = in_ms(CLOCK_REALTIME, 80);
-	CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &ts, NULL, ~0u),
-		    ETIMEDOUT);
+	CHECK_ERRNO(
+		futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &ts, NULL, ~0u),
+		ETIMEDOUT);
 	CHECK(now_ms() - begin >= 78);
 	/* The past. */
 	ts = (struct timespec){1, 0};
@@ -188,7 +191,8 @@ TEST(bad_time_limits)
 	CHECK_EQ(futex(&word, FUTEX_WAKE, 1, BAD_PTR, NULL, 0), 0);
 }
 
-/* --- errors --------------------------------------------------------------------------------- */
+/* --- errors
+ * --------------------------------------------------------------------------------- */
 TEST(errors)
 {
 	uint32_t pair[2] = {0, 0};
@@ -198,19 +202,24 @@ TEST(errors)
 	CHECK_ERRNO(futex(odd, FUTEX_WAIT, 0, NULL, NULL, 0), EINVAL);
 	CHECK_ERRNO(futex(odd, FUTEX_WAKE, 1, NULL, NULL, 0), EINVAL);
 	CHECK_ERRNO(futex(BAD_PTR, FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
-	CHECK_ERRNO(futex((uint32_t *)guard, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0), EFAULT);
+	CHECK_ERRNO(futex((uint32_t *)guard, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0),
+		    EFAULT);
 	CHECK_ERRNO(futex(BAD_PTR, FUTEX_WAKE, 1, NULL, NULL, 0), EFAULT);
 	/* A private key is the address alone: it need not be mapped to wake. */
 	CHECK_EQ(futex(BAD_PTR, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 0);
-	CHECK_ERRNO(futex((uint32_t *)0xffff888000000000, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0),
+	CHECK_ERRNO(futex((uint32_t *)0xffff888000000000, FUTEX_WAIT_PRIVATE, 0, NULL,
+			  NULL, 0),
 		    EFAULT);
 	CHECK_ERRNO(futex(&word, 77, 0, NULL, NULL, 0), ENOSYS);
-	CHECK_ERRNO(futex(&word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 0), ENOSYS);
-	CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 0), EINVAL); /* no bits */
+	CHECK_ERRNO(futex(&word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 0),
+		    ENOSYS);
+	CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 0),
+		    EINVAL); /* no bits */
 	CHECK_ERRNO(futex(&word, FUTEX_WAKE_BITSET, 1, NULL, NULL, 0), EINVAL);
 }
 
-/* --- bit sets --------------------------------------------------------------------------------- */
+/* --- bit sets
+ * --------------------------------------------------------------------------------- */
 TEST(bitset_selects)
 {
 	start_waiters(0, 1, &word, FUTEX_WAIT_BITSET_PRIVATE, 1);
@@ -225,7 +234,8 @@ TEST(bitset_selects)
 	thread_join(threads[1]);
 }
 
-/* --- requeue ----------------------------------------------------------------------------------- */
+/* --- requeue
+ * ----------------------------------------------------------------------------------- */
 /* val: how many wake; the timeout argument: how many move. */
 static long requeue(int op, int n_wake, long n_move, uint32_t expect)
 {
@@ -255,11 +265,14 @@ TEST(cmp_requeue)
 	CHECK_ERRNO(requeue(FUTEX_CMP_REQUEUE_PRIVATE, 1, -1, 0), EINVAL);
 }
 
-/* --- WAKE_OP ------------------------------------------------------------------------------------- */
+/* --- WAKE_OP
+ * -------------------------------------------------------------------------------------
+ */
 static long wake_op(int op, int oparg, int cmp, int cmparg)
 {
-	return futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &word2,
-		     FUTEX_OP((uint32_t)op, (uint32_t)oparg, (uint32_t)cmp, (uint32_t)cmparg));
+	return futex(
+		&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1L, &word2,
+		FUTEX_OP((uint32_t)op, (uint32_t)oparg, (uint32_t)cmp, (uint32_t)cmparg));
 }
 
 TEST(wake_op_arithmetic)
@@ -289,9 +302,11 @@ TEST(wake_op_comparison)
 	static const struct {
 		int cmp, arg, wakes;
 	} cases[] = {
-		{FUTEX_OP_CMP_EQ, 10, 1}, {FUTEX_OP_CMP_EQ, 9, 0},  {FUTEX_OP_CMP_NE, 9, 1},
-		{FUTEX_OP_CMP_LT, 11, 1}, {FUTEX_OP_CMP_LT, 10, 0}, {FUTEX_OP_CMP_LE, 10, 1},
-		{FUTEX_OP_CMP_GT, 9, 1},  {FUTEX_OP_CMP_GT, 10, 0}, {FUTEX_OP_CMP_GE, 10, 1},
+		{FUTEX_OP_CMP_EQ, 10, 1}, {FUTEX_OP_CMP_EQ, 9, 0},
+		{FUTEX_OP_CMP_NE, 9, 1},  {FUTEX_OP_CMP_LT, 11, 1},
+		{FUTEX_OP_CMP_LT, 10, 0}, {FUTEX_OP_CMP_LE, 10, 1},
+		{FUTEX_OP_CMP_GT, 9, 1},  {FUTEX_OP_CMP_GT, 10, 0},
+		{FUTEX_OP_CMP_GE, 10, 1},
 	};
 	int done = 0;
 
@@ -311,7 +326,9 @@ TEST(wake_op_comparison)
 	}
 }
 
-/* --- keys --------------------------------------------------------------------------------------- */
+/* --- keys
+ * ---------------------------------------------------------------------------------------
+ */
 /* Private and shared operations do not meet. */
 TEST(private_and_shared_keys_differ)
 {
@@ -394,7 +411,8 @@ TEST(read_only_words)
 	CHECK_EQ(wake_private(w, 1), 0);
 }
 
-/* --- interruption, ends ------------------------------------------------------------------------- */
+/* --- interruption, ends
+ * ------------------------------------------------------------------------- */
 TEST(interrupted)
 {
 	pid_t me = getpid(), pid = fork_child();
@@ -426,7 +444,9 @@ TEST(dead_waiters_do_not_count)
 	CHECK_EQ(wake(w, 1), 0);
 }
 
-/* --- traffic ------------------------------------------------------------------------------------- */
+/* --- traffic
+ * -------------------------------------------------------------------------------------
+ */
 static volatile uint32_t lock_word;
 static long counter;
 

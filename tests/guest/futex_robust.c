@@ -19,7 +19,7 @@ struct lock {
 static struct {
 	struct robust_list_head head;
 	struct lock a, b, pending;
-} *s;
+} * s;
 
 static void set_up(void)
 {

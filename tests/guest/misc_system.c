@@ -187,10 +187,12 @@ TEST(rseq)
 /* Calls that Linux gave up long ago are not there. */
 TEST(retired_calls)
 {
-	static const int gone[] = {SYS_uselib, SYS_create_module, SYS_get_kernel_syms,
-				   SYS_query_module, SYS_nfsservctl, SYS_getpmsg, SYS_putpmsg,
-				   SYS_afs_syscall, SYS_tuxcall, SYS_security, SYS_vserver,
-				   SYS__sysctl, SYS_epoll_ctl_old, SYS_epoll_wait_old};
+	static const int gone[] = {
+		SYS_uselib,	   SYS_create_module, SYS_get_kernel_syms,
+		SYS_query_module,  SYS_nfsservctl,    SYS_getpmsg,
+		SYS_putpmsg,	   SYS_afs_syscall,   SYS_tuxcall,
+		SYS_security,	   SYS_vserver,	      SYS__sysctl,
+		SYS_epoll_ctl_old, SYS_epoll_wait_old};
 
 	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
 		CHECK_ERRNO(syscall(gone[i], 0, 0, 0, 0), ENOSYS);

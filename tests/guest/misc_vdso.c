@@ -40,7 +40,8 @@ static void *lookup(const char *name)
 	dynamic = phdr(PT_DYNAMIC);
 	CHECK(load != NULL && dynamic != NULL);
 	const char *bias = base - load->p_vaddr + load->p_offset;
-	for (dyn = (const void *)(bias + dynamic->p_vaddr); dyn->d_tag != DT_NULL; dyn++) {
+	for (dyn = (const void *)(bias + dynamic->p_vaddr); dyn->d_tag != DT_NULL;
+	     dyn++) {
 		const void *p = bias + dyn->d_un.d_ptr;
 
 		if (dyn->d_tag == DT_SYMTAB)
@@ -98,7 +99,8 @@ TEST(image)
 TEST(exports)
 {
 	static const char *const names[] = {"__vdso_clock_gettime", "__vdso_gettimeofday",
-					    "__vdso_time", "__vdso_getcpu", "__vdso_clock_getres"};
+					    "__vdso_time", "__vdso_getcpu",
+					    "__vdso_clock_getres"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!lookup(names[i]))
@@ -109,9 +111,13 @@ TEST(exports)
 /* Between two calls to the kernel lies what the vDSO says. */
 TEST(clock_gettime_agrees)
 {
-	static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW,
-					   CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE,
-					   CLOCK_BOOTTIME, CLOCK_TAI};
+	static const clockid_t clocks[] = {CLOCK_REALTIME,
+					   CLOCK_MONOTONIC,
+					   CLOCK_MONOTONIC_RAW,
+					   CLOCK_REALTIME_COARSE,
+					   CLOCK_MONOTONIC_COARSE,
+					   CLOCK_BOOTTIME,
+					   CLOCK_TAI};
 	gettime_fn fn = (gettime_fn)lookup("__vdso_clock_gettime");
 
 	CHECK(fn != NULL);
@@ -123,8 +129,8 @@ TEST(clock_gettime_agrees)
 			CHECK_EQ(fn(clocks[i], &b), 0);
 			CHECK_OK(syscall(SYS_clock_gettime, clocks[i], &c));
 			if (in_ns(&a) > in_ns(&b) || in_ns(&b) > in_ns(&c))
-				FAIL("clock %d: %lld, then %lld by vDSO, then %lld", clocks[i],
-				     in_ns(&a), in_ns(&b), in_ns(&c));
+				FAIL("clock %d: %lld, then %lld by vDSO, then %lld",
+				     clocks[i], in_ns(&a), in_ns(&b), in_ns(&c));
 		}
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* brk: growing, shrinking, refusals, limits. Source: brk(2) (the call, not the wrapper). */
+/* brk: growing, shrinking, refusals, limits. Source: brk(2) (the call, not the wrapper).
+ */
 #include <sys/resource.h>
 
 #include "fault.h"
@@ -60,8 +61,8 @@ TEST(stops_at_another_mapping)
 	char *base = page_up(brk_to(NULL));
 
 	CHECK(brk_to(base) == base);
-	char *p = mmap(base + 16 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-		       -1, 0);
+	char *p = mmap(base + 16 * PAGE, PAGE, PROT_READ,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	CHECK(p == base + 16 * PAGE);
 	CHECK(brk_to(base + 20 * PAGE) == base);
 	CHECK(brk_to(base + 8 * PAGE) == base + 8 * PAGE);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Faulting memory in: huge reservations touched here and there, copies after fork in every
- * direction, threads that touch the same pages. Source: mmap(2), fork(2).
+ * Faulting memory in: huge reservations touched here and there, copies after fork in
+ * every direction, threads that touch the same pages. Source: mmap(2), fork(2).
  */
 #include "fault.h"
 #include "harness.h"
 
-#define RW    (PROT_READ | PROT_WRITE)
-#define ANON  (MAP_PRIVATE | MAP_ANONYMOUS)
-#define GIB   (1UL << 30)
-#define TIB   (1UL << 40)
+#define RW   (PROT_READ | PROT_WRITE)
+#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+#define GIB  (1UL << 30)
+#define TIB  (1UL << 40)
 
 TEST(huge_reservation)
 {
@@ -77,7 +77,8 @@ TEST(touching_orders)
 		CHECK_EQ(p[i * PAGE], (char)i);
 }
 
-/* --- fork ------------------------------------------------------------------------------- */
+/* --- fork
+ * ------------------------------------------------------------------------------- */
 static void expect_child(pid_t pid)
 {
 	wait_ok(pid);
@@ -205,7 +206,8 @@ TEST(layout_is_private)
 	if (pid == 0) {
 		CHECK_OK(munmap(p, PAGE));
 		CHECK_OK(mprotect(p + PAGE, PAGE, PROT_NONE));
-		CHECK(mmap(p + 2 * PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0) != MAP_FAILED);
+		CHECK(mmap(p + 2 * PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0) !=
+		      MAP_FAILED);
 		_exit(0);
 	}
 	wait_ok(pid);
@@ -213,7 +215,8 @@ TEST(layout_is_private)
 		CHECK_EQ(p[i * PAGE], 3);
 }
 
-/* --- threads ----------------------------------------------------------------------------- */
+/* --- threads
+ * ----------------------------------------------------------------------------- */
 enum { RACED = 256 };
 static volatile unsigned *raced;
 

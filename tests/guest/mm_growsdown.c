@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stacks that grow: the main thread's, MAP_GROWSDOWN areas, the gap to the area below, the
- * limit. Source: mmap(2) (MAP_GROWSDOWN), getrlimit(2) (RLIMIT_STACK).
+ * Stacks that grow: the main thread's, MAP_GROWSDOWN areas, the gap to the area below,
+ * the limit. Source: mmap(2) (MAP_GROWSDOWN), getrlimit(2) (RLIMIT_STACK).
  */
 #include <sys/resource.h>
 
@@ -20,8 +20,8 @@ static unsigned long area_start(const void *p)
 
 	CHECK(f != NULL);
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx", &from, &to) == 2 && (unsigned long)p >= from &&
-		    (unsigned long)p < to) {
+		if (sscanf(line, "%lx-%lx", &from, &to) == 2 &&
+		    (unsigned long)p >= from && (unsigned long)p < to) {
 			fclose(f);
 			return from;
 		}
@@ -81,12 +81,14 @@ TEST(stack_limit)
 /* An area that grows down, with room below it. */
 static char *growing(size_t room)
 {
-	char *p = mmap(NULL, (room + 2) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(NULL, (room + 2) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
 
 	CHECK(p != MAP_FAILED);
 	CHECK_OK(munmap(p, (room + 2) * PAGE));
 	p = mmap(p + room * PAGE, 2 * PAGE, RW,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE, -1, 0);
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE, -1,
+		 0);
 	CHECK(p != MAP_FAILED);
 	return p;
 }

@@ -189,9 +189,9 @@ TEST(populate)
 /* Advice that changes nothing a program can see. */
 TEST(mere_advice)
 {
-	static const int advice[] = {MADV_NORMAL,    MADV_RANDOM,      MADV_SEQUENTIAL,
-				     MADV_WILLNEED,  MADV_DONTDUMP,    MADV_DODUMP,
-				     MADV_COLD,	     MADV_PAGEOUT};
+	static const int advice[] = {MADV_NORMAL,   MADV_RANDOM,   MADV_SEQUENTIAL,
+				     MADV_WILLNEED, MADV_DONTDUMP, MADV_DODUMP,
+				     MADV_COLD,	    MADV_PAGEOUT};
 	char *p = map(4);
 
 	memset(p, 2, 4 * PAGE);

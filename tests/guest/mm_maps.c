@@ -30,10 +30,11 @@ static bool parse(const char *line, struct area *a)
 	int n = 0;
 
 	memset(a, 0, sizeof(*a));
-	if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &a->from, &a->to, a->prot, &a->offset,
-		   &a->major, &a->minor, &a->inode, &n) < 7)
+	if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &a->from, &a->to, a->prot,
+		   &a->offset, &a->major, &a->minor, &a->inode, &n) < 7)
 		return false;
-	snprintf(a->name, sizeof(a->name), "%.*s", (int)strcspn(line + n, "\n"), line + n);
+	snprintf(a->name, sizeof(a->name), "%.*s", (int)strcspn(line + n, "\n"),
+		 line + n);
 	return true;
 }
 
@@ -69,7 +70,8 @@ static void check_area(const void *from, size_t pages, const char *prot)
 /* A mapping with holes around it, so that nothing merges. */
 static char *lonely(size_t pages, int prot, int flags)
 {
-	char *p = mmap(NULL, (pages + 2) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(NULL, (pages + 2) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
 
 	CHECK(p != MAP_FAILED);
 	CHECK_OK(munmap(p, (pages + 2) * PAGE));
@@ -224,7 +226,8 @@ TEST(small_reads)
 		CHECK(parse(line, &a));
 }
 
-/* --- smaps --------------------------------------------------------------------------------- */
+/* --- smaps
+ * --------------------------------------------------------------------------------- */
 /* Number of kB behind KEY in the smaps entry of the area at P. */
 static long smaps_kb(const void *p, const char *key)
 {

@@ -101,7 +101,8 @@ TEST(limit_for_ordinary_users)
 TEST(map_locked)
 {
 	unsigned long long before = locked_kb();
-	char *p = mmap(NULL, 4 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+	char *p =
+		mmap(NULL, 4 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
 
 	if (p == MAP_FAILED)
 		SKIP("MAP_LOCKED: %s", errno_name(errno));

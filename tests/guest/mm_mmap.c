@@ -42,7 +42,8 @@ static int file_of(const char *name, size_t pages)
 	return fd;
 }
 
-/* --- anonymous memory ------------------------------------------------------------------ */
+/* --- anonymous memory ------------------------------------------------------------------
+ */
 TEST(anonymous_is_zero)
 {
 	char *p = map(16, RW, ANON);
@@ -77,7 +78,8 @@ TEST(errors)
 	CHECK_ERRNO(mmap(NULL, 0, RW, ANON, -1, 0), EINVAL);
 	CHECK_ERRNO(mmap(NULL, SIZE_MAX, RW, ANON, -1, 0), ENOMEM);
 	CHECK_ERRNO(mmap(NULL, 1UL << 47, RW, ANON, -1, 0), ENOMEM);
-	CHECK_ERRNO(mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0), EINVAL); /* neither kind */
+	CHECK_ERRNO(mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0),
+		    EINVAL); /* neither kind */
 	CHECK_ERRNO(mmap(p + 1, PAGE, RW, ANON | MAP_FIXED, -1, 0), EINVAL);
 	CHECK_ERRNO(mmap((void *)(1UL << 47), PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
 	CHECK_ERRNO(mmap((void *)-PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
@@ -115,7 +117,8 @@ TEST(munmap_in_the_middle)
 	CHECK_EQ(fault_read(p + PAGE), SIGSEGV);
 }
 
-/* --- placement --------------------------------------------------------------------------- */
+/* --- placement
+ * --------------------------------------------------------------------------- */
 TEST(hint_is_taken_when_free)
 {
 	char *want = hole(4);
@@ -157,7 +160,8 @@ TEST(fixed_noreplace)
 	CHECK_ERRNO(mmap(p + 3 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0),
 		    EEXIST);
 	CHECK_OK(munmap(p + PAGE, 2 * PAGE));
-	CHECK(mmap(p + PAGE, 2 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == p + PAGE);
+	CHECK(mmap(p + PAGE, 2 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) ==
+	      p + PAGE);
 	CHECK_ERRNO(mmap(p + 1, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EINVAL);
 }
 
@@ -184,7 +188,8 @@ TEST(low_addresses)
 	wait_ok(pid);
 }
 
-/* --- files --------------------------------------------------------------------------------- */
+/* --- files
+ * --------------------------------------------------------------------------------- */
 TEST(private_file)
 {
 	scratch_cd();
@@ -283,7 +288,8 @@ TEST(shared_validate_refuses_unknown_flags)
 	int fd = file_of("f", 1);
 
 	CHECK(mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE, fd, 0) != MAP_FAILED);
-	CHECK_ERRNO(mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | 0x800000, fd, 0), EOPNOTSUPP);
+	CHECK_ERRNO(mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | 0x800000, fd, 0),
+		    EOPNOTSUPP);
 	CHECK(mmap(NULL, PAGE, RW, MAP_SHARED | 0x800000, fd, 0) != MAP_FAILED);
 }
 
@@ -306,7 +312,8 @@ TEST(dev_zero)
 	CHECK_EQ(s[0], 2);
 }
 
-/* --- flags ------------------------------------------------------------------------------- */
+/* --- flags
+ * ------------------------------------------------------------------------------- */
 TEST(populate)
 {
 	char *p = map(64, RW, ANON | MAP_POPULATE);
@@ -348,7 +355,8 @@ TEST(norestore_and_stack_flags_are_accepted)
 	CHECK(mmap(NULL, PAGE, RW, ANON, 555, 0) != MAP_FAILED);
 }
 
-/* --- limits ----------------------------------------------------------------------------- */
+/* --- limits
+ * ----------------------------------------------------------------------------- */
 TEST(rlimit_as)
 {
 	struct rlimit lim = {256UL << 20, RLIM_INFINITY};
@@ -370,7 +378,8 @@ TEST(rlimit_data_counts_private_writable)
 	CHECK_OK(setrlimit(RLIMIT_DATA, &lim));
 	CHECK_ERRNO(mmap(NULL, 100UL << 20, RW, ANON, -1, 0), ENOMEM);
 	CHECK(mmap(NULL, 100UL << 20, PROT_READ, ANON, -1, 0) != MAP_FAILED);
-	CHECK(mmap(NULL, 100UL << 20, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+	CHECK(mmap(NULL, 100UL << 20, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0) !=
+	      MAP_FAILED);
 }
 
 /* Thousands of areas that cannot merge. */
@@ -387,7 +396,8 @@ TEST(many_areas)
 	CHECK_EQ(fault_write(p + (size_t)2 * 777 * PAGE), 0);
 }
 
-/* Shared anonymous memory is one object for parent and child, however late it is touched. */
+/* Shared anonymous memory is one object for parent and child, however late it is touched.
+ */
 TEST(shared_anonymous)
 {
 	char *p = map(8, RW, MAP_SHARED | MAP_ANONYMOUS);

@@ -112,10 +112,12 @@ TEST(errors)
 	CHECK_ERRNO(mremap(p, PAGE, PAGE, MREMAP_FIXED, q), EINVAL); /* without MAYMOVE */
 	CHECK_ERRNO(mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q + 1), EINVAL);
 	/* Old and new overlap. */
-	CHECK_ERRNO(mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE),
-		    EINVAL);
-	CHECK_ERRNO(mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)(1UL << 47)),
-		    EINVAL);
+	CHECK_ERRNO(
+		mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE),
+		EINVAL);
+	CHECK_ERRNO(
+		mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)(1UL << 47)),
+		EINVAL);
 	CHECK_ERRNO(mremap(p, PAGE, 0x7ff000000000, MREMAP_MAYMOVE), ENOMEM);
 	/* Length 0 copies shared mappings only. */
 	CHECK_ERRNO(mremap(p, 0, PAGE, MREMAP_MAYMOVE), EINVAL);
@@ -193,8 +195,9 @@ TEST(dontunmap)
 	CHECK_EQ(p[0], 0); /* still mapped, empty */
 	CHECK_EQ(p[2 * PAGE], 0);
 	p[0] = 1;
-	CHECK_ERRNO(mremap(p, 3 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL),
-		    EINVAL);
+	CHECK_ERRNO(
+		mremap(p, 3 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL),
+		EINVAL);
 	CHECK_ERRNO(mremap(p, 3 * PAGE, 3 * PAGE, MREMAP_DONTUNMAP, NULL), EINVAL);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mount namespaces: private copies, what follows fork and unshare, propagation as ordinary
- * tools set it, chroot and pivot_root. Source: mount_namespaces(7), mount(2),
+ * Mount namespaces: private copies, what follows fork and unshare, propagation as
+ * ordinary tools set it, chroot and pivot_root. Source: mount_namespaces(7), mount(2),
  * pivot_root(2), chroot(2).
  */
 #include <sched.h>
@@ -63,7 +63,8 @@ TEST(children_share_and_unshare_copies)
 TEST(unshare_ns_implies_fs)
 {
 	private_mounts();
-	CHECK_ERRNO(syscall(SYS_clone, CLONE_NEWNS | CLONE_FS | SIGCHLD, 0, 0, 0, 0), EINVAL);
+	CHECK_ERRNO(syscall(SYS_clone, CLONE_NEWNS | CLONE_FS | SIGCHLD, 0, 0, 0, 0),
+		    EINVAL);
 }
 
 TEST(bind)
@@ -160,7 +161,8 @@ TEST(busy)
 	CHECK_OK(mount("none", "m", "tmpfs", 0, NULL));
 	int fd = CHECK_OK(open("m/f", O_RDWR | O_CREAT, 0600));
 	CHECK_ERRNO(umount("m"), EBUSY);
-	CHECK_ERRNO(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY); /* a writer */
+	CHECK_ERRNO(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL),
+		    EBUSY); /* a writer */
 	CHECK_OK(umount2("m", MNT_DETACH));
 	CHECK(!exists("m/f"));
 	CHECK_EQ(write(fd, "still", 5), 5); /* open files live on */
@@ -173,7 +175,8 @@ TEST(mount_flags)
 
 	private_mounts();
 	CHECK_OK(mkdir("m", 0700));
-	CHECK_OK(mount("none", "m", "tmpfs", MS_NOEXEC | MS_NODEV | MS_NOSUID, "size=1m,mode=700"));
+	CHECK_OK(mount("none", "m", "tmpfs", MS_NOEXEC | MS_NODEV | MS_NOSUID,
+		       "size=1m,mode=700"));
 	CHECK_OK(statfs("m", &sf));
 	CHECK_EQ(sf.f_type, TMPFS_MAGIC);
 	CHECK(sf.f_flags & 8 /* ST_NOEXEC */);
@@ -196,7 +199,8 @@ TEST(mount_errors)
 	CHECK_ERRNO(mount("none", "m", "tmpfs", 0, "no_such_option=1"), EINVAL);
 	CHECK_ERRNO(mount("none", "m", NULL, 0, NULL), EINVAL);
 	CHECK_ERRNO(mount("none", BAD_PTR, "tmpfs", 0, NULL), EFAULT);
-	CHECK_ERRNO(mount(NULL, "m", NULL, MS_REMOUNT, NULL), EINVAL); /* no mount point */
+	CHECK_ERRNO(mount(NULL, "m", NULL, MS_REMOUNT, NULL),
+		    EINVAL); /* no mount point */
 	CHECK_ERRNO(mount(NULL, "m", NULL, MS_PRIVATE, NULL), EINVAL);
 	CHECK_ERRNO(mount(NULL, "/", NULL, MS_PRIVATE | MS_SHARED, NULL), EINVAL);
 	CHECK_ERRNO(umount2("m", 0x100), EINVAL);
@@ -257,7 +261,8 @@ TEST(pivot_root)
 {
 	private_mounts();
 	CHECK_OK(mkdir("new", 0755));
-	CHECK_ERRNO(syscall(SYS_pivot_root, "new", "new"), EBUSY); /* on the old root's mount */
+	CHECK_ERRNO(syscall(SYS_pivot_root, "new", "new"),
+		    EBUSY); /* on the old root's mount */
 	CHECK_OK(mount("none", "new", "tmpfs", 0, NULL));
 	CHECK_OK(mkdir("new/old", 0755));
 	put_str("new/here", "x");

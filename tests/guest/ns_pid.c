@@ -123,7 +123,8 @@ TEST(init_inherits_orphans)
 	wait_ok(init);
 }
 
-/* Signals to init from inside: only those it handles. From outside KILL and STOP as well. */
+/* Signals to init from inside: only those it handles. From outside KILL and STOP as well.
+ */
 TEST(init_and_signals)
 {
 	int status;
@@ -184,7 +185,8 @@ TEST(nested)
 	pid_t outer = new_init();
 
 	if (outer == 0) {
-		pid_t inner = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+		pid_t inner =
+			(pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
 
 		CHECK_OK(inner);
 		if (inner == 0) {

@@ -51,7 +51,7 @@ static void unmapped(void *arg)
 	try_newuser(0);
 	CHECK_EQ(getuid(), 65534); /* the overflow id */
 	CHECK_EQ(getgid(), 65534);
-	CHECK((effective() & 0xff) == 0xff); /* and all powers, inside */
+	CHECK((effective() & 0xff) == 0xff);		      /* and all powers, inside */
 	CHECK_ERRNO(syscall(SYS_setresuid, 0, 0, 0), EINVAL); /* an id without a map */
 	CHECK_ERRNO(setgroups(0, NULL), EPERM);
 }
@@ -103,14 +103,16 @@ TEST(bad_maps)
 {
 	need_root();
 	try_newuser(0);
-	/* The writer may still be refused for lack of rights outside; syntax comes first. */
+	/* The writer may still be refused for lack of rights outside; syntax comes first.
+	 */
 	CHECK_EQ(map_errno("/proc/self/uid_map", "\n"), EINVAL);
 	CHECK_EQ(map_errno("/proc/self/uid_map", "junk\n"), EINVAL);
 	CHECK_EQ(map_errno("/proc/self/uid_map", "0 0\n"), EINVAL);
 	CHECK_EQ(map_errno("/proc/self/uid_map", "0 0 0\n"), EINVAL);
 	CHECK_EQ(map_errno("/proc/self/uid_map", "0 0 1 1\n"), EINVAL);
 	CHECK_EQ(map_errno("/proc/self/uid_map", "5 0 4294967295\n"), EINVAL);
-	CHECK_EQ(map_errno("/proc/self/uid_map", "0 0 10\n5 100 10\n"), EINVAL); /* overlap */
+	CHECK_EQ(map_errno("/proc/self/uid_map", "0 0 10\n5 100 10\n"),
+		 EINVAL); /* overlap */
 	CHECK_EQ(map_errno("/proc/self/uid_map", "0 0 10\n20 5 10\n"), EINVAL);
 }
 
@@ -232,7 +234,8 @@ TEST(owner_gets_all_capabilities)
 	NEED(pid, "clone(CLONE_NEWUSER)");
 	if (pid == 0) {
 		CHECK((effective() & 0xffffff) == 0xffffff);
-		/* They are lost with an exec as an unmapped user; securebits start afresh. */
+		/* They are lost with an exec as an unmapped user; securebits start
+		 * afresh. */
 		CHECK_EQ(prctl(PR_GET_SECUREBITS), 0);
 		_exit(0);
 	}

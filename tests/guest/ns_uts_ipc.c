@@ -31,8 +31,8 @@ static void try_unshare(int flags)
 
 TEST(ns_links)
 {
-	static const char *const names[] = {"cgroup", "ipc", "mnt", "net", "pid",
-					    "pid_for_children", "user", "uts"};
+	static const char *const names[] = {
+		"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "user", "uts"};
 	char text[64], want[64];
 	struct stat st;
 
@@ -214,7 +214,8 @@ TEST(clone_with_namespaces)
 	struct utsname u;
 
 	need_root();
-	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUTS | CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0);
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUTS | CLONE_NEWIPC | SIGCHLD, 0, 0,
+				   0, 0);
 	NEED(pid, "clone(CLONE_NEWUTS)");
 	if (pid == 0) {
 		CHECK_OK(sethostname("cloned", 6));

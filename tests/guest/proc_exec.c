@@ -44,7 +44,8 @@ int test_role_main(int argc, char **argv)
 	return print_arguments(argc, argv);
 }
 
-/* --- arguments ------------------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------------
+ */
 TEST(arguments_and_environment)
 {
 	const char *envp[] = {"A=1", "", "B=two words", NULL};
@@ -125,7 +126,8 @@ TEST(many_arguments)
 	CHECK_STR(run_out, "20003\n");
 }
 
-/* --- what can be executed --------------------------------------------------------------- */
+/* --- what can be executed
+ * --------------------------------------------------------------- */
 TEST(path_errors)
 {
 	scratch_cd();
@@ -240,7 +242,8 @@ TEST(execute_without_read)
 	as_nobody(execute_only, NULL);
 }
 
-/* --- scripts ------------------------------------------------------------------------------ */
+/* --- scripts
+ * ------------------------------------------------------------------------------ */
 /* "#!" and this program; its second argument is the script's own name: dump. */
 static void self_script(const char *name, const char *rest)
 {
@@ -315,7 +318,8 @@ TEST(script_errors)
 	CHECK_EQ(run("s", ARGV("x")), FAILED(ENOEXEC));
 }
 
-/* --- execveat ------------------------------------------------------------------------------ */
+/* --- execveat
+ * ------------------------------------------------------------------------------ */
 static long execveat_(int fd, const char *path, const char **argv, int flags)
 {
 	return syscall(SYS_execveat, fd, path, argv, NULL, flags);

@@ -13,7 +13,8 @@
 #include "harness.h"
 #include "self.h"
 
-/* --- the other roles ------------------------------------------------------------------ */
+/* --- the other roles ------------------------------------------------------------------
+ */
 static int role_ids(void)
 {
 	uid_t r, e, s;
@@ -52,10 +53,11 @@ static int role_state(void)
 	print_signals();
 	getitimer(ITIMER_REAL, &it);
 	prctl(PR_GET_NAME, comm);
-	printf("timer %s comm %s umask %o cwd %s\n", it.it_value.tv_sec > 50 ? "on" : "off",
-	       comm, umask(0), getcwd(cwd, sizeof(cwd)));
-	printf("threads %llu pid %d tid %d\n",
-	       file_field("/proc/self/status", "Threads"), getpid(), thread_id());
+	printf("timer %s comm %s umask %o cwd %s\n",
+	       it.it_value.tv_sec > 50 ? "on" : "off", comm, umask(0),
+	       getcwd(cwd, sizeof(cwd)));
+	printf("threads %llu pid %d tid %d\n", file_field("/proc/self/status", "Threads"),
+	       getpid(), thread_id());
 	return 0;
 }
 
@@ -83,7 +85,8 @@ int test_role_main(int argc, char **argv)
 	return 2;
 }
 
-/* --- what remains ----------------------------------------------------------------------- */
+/* --- what remains
+ * ----------------------------------------------------------------------- */
 static void keep_state(void)
 {
 	struct itimerval it = {.it_value.tv_sec = 100};
@@ -199,7 +202,8 @@ TEST(exec_after_the_main_thread_ended)
 	CHECK_EQ(wait_exit(pid), 77);
 }
 
-/* --- the auxiliary vector ------------------------------------------------------------- */
+/* --- the auxiliary vector -------------------------------------------------------------
+ */
 TEST(auxv_of_this_program)
 {
 	const Elf64_Phdr *ph = (const Elf64_Phdr *)getauxval(AT_PHDR);
@@ -254,7 +258,8 @@ TEST(at_random_differs)
 	CHECK(strcmp(run_out, "00000000000000000000000000000000") != 0);
 }
 
-/* --- set-user-id --------------------------------------------------------------------------- */
+/* --- set-user-id
+ * --------------------------------------------------------------------------- */
 static void run_ids_no_new_privs(void *arg)
 {
 	CHECK_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));

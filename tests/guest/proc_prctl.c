@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prctl: names, dumpable, no_new_privs, death signal, timer slack and the rest, with their
- * errors; arch_prctl. Keep-capabilities and securebits: cred_caps. Source: prctl(2).
+ * prctl: names, dumpable, no_new_privs, death signal, timer slack and the rest, with
+ * their errors; arch_prctl. Keep-capabilities and securebits: cred_caps. Source:
+ * prctl(2).
  */
 #include <asm/prctl.h>
 #include <sys/prctl.h>
@@ -75,7 +76,8 @@ TEST(dumpable)
 	CHECK_ERRNO(pr(PR_SET_DUMPABLE, 2, 0, 0, 0), EINVAL); /* only the kernel's own */
 	CHECK_ERRNO(pr(PR_SET_DUMPABLE, 3, 0, 0, 0), EINVAL);
 	CHECK_EQ(run(SELF, ROLE("x")), 0);
-	/* An exec makes it dumpable again and keeps the death signal that run() asked for. */
+	/* An exec makes it dumpable again and keeps the death signal that run() asked
+	 * for. */
 	CHECK_STR(run_out, "0 1 9\n");
 }
 
@@ -175,7 +177,8 @@ TEST(unknown_operation)
 	CHECK_ERRNO(pr(-1, 0, 0, 0, 0), EINVAL);
 }
 
-/* --- arch_prctl -------------------------------------------------------------------------- */
+/* --- arch_prctl
+ * -------------------------------------------------------------------------- */
 static long arch(int code, void *addr)
 {
 	return syscall(SYS_arch_prctl, code, addr);

@@ -44,7 +44,8 @@ static long prlimit_(pid_t pid, int which, const void *new, void *old)
 int test_role_main(int argc, char **argv)
 {
 	(void)argc, (void)argv;
-	printf("%ld %ld\n", (long)get(RLIMIT_NOFILE).rlim_cur, (long)get(RLIMIT_CORE).rlim_cur);
+	printf("%ld %ld\n", (long)get(RLIMIT_NOFILE).rlim_cur,
+	       (long)get(RLIMIT_CORE).rlim_cur);
 	return 0;
 }
 
@@ -153,7 +154,8 @@ TEST(other_users_limits_are_private)
 	as_nobody(prlimit_other, &me);
 }
 
-/* --- what they stop -------------------------------------------------------------------------- */
+/* --- what they stop
+ * -------------------------------------------------------------------------- */
 TEST(nofile)
 {
 	int p[2];
@@ -322,5 +324,6 @@ TEST(proc_limits_file)
 	CHECK_EQ(max, 456);
 	p = strstr(buf, "Max cpu time");
 	CHECK(p != NULL);
-	CHECK(strncmp(p + 26, "unlimited            unlimited            seconds", 49) == 0);
+	CHECK(strncmp(p + 26, "unlimited            unlimited            seconds", 49) ==
+	      0);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* getrusage, times, clock ticks: what they count and for whom. Source: getrusage(2), times(2). */
+/* getrusage, times, clock ticks: what they count and for whom. Source: getrusage(2),
+ * times(2). */
 #include <sys/resource.h>
 #include <sys/times.h>
 #include <time.h>
@@ -12,8 +13,8 @@ static long long cpu_us(int who)
 
 	CHECK_OK(getrusage(who, &ru));
 	CHECK(ru.ru_utime.tv_usec < 1000000 && ru.ru_stime.tv_usec < 1000000);
-	return (ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000LL + ru.ru_utime.tv_usec +
-	       ru.ru_stime.tv_usec;
+	return (ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000LL +
+	       ru.ru_utime.tv_usec + ru.ru_stime.tv_usec;
 }
 
 /* Until this thread has used so much CPU time more. */
@@ -125,7 +126,8 @@ TEST(maximum_resident_size)
 
 	CHECK_OK(getrusage(RUSAGE_SELF, &a));
 	CHECK(a.ru_maxrss > 100);
-	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
 	memset(p, 1, size);
 	CHECK_OK(munmap(p, size));
 	CHECK_OK(getrusage(RUSAGE_SELF, &b));
@@ -135,8 +137,8 @@ TEST(maximum_resident_size)
 TEST(faults_and_switches)
 {
 	struct rusage a, b;
-	char *p = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
+	char *p = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK_OK(getrusage(RUSAGE_SELF, &a));
 	for (int i = 0; i < 64; i++)
@@ -183,8 +185,8 @@ TEST(proc_stat_agrees)
 	buf[n] = 0;
 	p = strrchr(buf, ')');
 	CHECK(p != NULL);
-	CHECK_EQ(sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &utime,
-			&stime),
+	CHECK_EQ(sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+			&utime, &stime),
 		 2);
 	long long us = cpu_us(RUSAGE_SELF);
 	CHECK(llabs((long long)(utime + stime) * 10000 - us) < 50000);

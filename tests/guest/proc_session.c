@@ -37,8 +37,8 @@ TEST(setsid_makes_all_three_ids_equal)
 		CHECK_EQ(setsid(), getpid());
 		CHECK_EQ(getsid(0), getpid());
 		CHECK_EQ(getpgrp(), getpid());
-		CHECK_ERRNO(setsid(), EPERM);	    /* already a leader */
-		CHECK_ERRNO(setpgid(0, 0), EPERM);  /* a session leader stays */
+		CHECK_ERRNO(setsid(), EPERM);	   /* already a leader */
+		CHECK_ERRNO(setpgid(0, 0), EPERM); /* a session leader stays */
 		CHECK_ERRNO(open("/dev/tty", O_RDWR), ENXIO);
 		_exit(0);
 	}

@@ -8,7 +8,8 @@
 
 #include "harness.h"
 
-/* The first published size; libc has none, and the kernel's header clashes with libc's. */
+/* The first published size; libc has none, and the kernel's header clashes with libc's.
+ */
 struct sched_attr {
 	uint32_t size, sched_policy;
 	uint64_t sched_flags;
@@ -198,7 +199,9 @@ TEST(yield)
 		CHECK_OK(sched_yield());
 }
 
-/* --- nice ------------------------------------------------------------------------------------- */
+/* --- nice
+ * -------------------------------------------------------------------------------------
+ */
 TEST(priorities)
 {
 	/* The call itself returns 20 - nice, so that errors can be told apart. */
@@ -240,7 +243,7 @@ static void nice_as_nobody(void *arg)
 {
 	CHECK_OK(setpriority(PRIO_PROCESS, 0, 4));
 	CHECK_ERRNO(setpriority(PRIO_PROCESS, 0, 3), EACCES);
-	CHECK_ERRNO(setpriority(PRIO_PROCESS, (id_t)*(pid_t *)arg, 19), EPERM);
+	CHECK_ERRNO(setpriority(PRIO_PROCESS, (id_t) * (pid_t *)arg, 19), EPERM);
 }
 
 TEST(priority_permission)
@@ -263,7 +266,8 @@ TEST(nice_is_per_thread)
 	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 0);
 }
 
-/* --- I/O priority -------------------------------------------------------------------------- */
+/* --- I/O priority
+ * -------------------------------------------------------------------------- */
 TEST(io_priority)
 {
 	enum { WHO_PROCESS = 1, BEST_EFFORT = 2 << 13 };

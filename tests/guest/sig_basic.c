@@ -34,7 +34,7 @@ static uint64_t mask_now(void)
 	return m;
 }
 
-#define BIT(sig) (1ULL << ((sig) - 1))
+#define BIT(sig) (1ULL << ((sig)-1))
 
 static char order[64]; /* letters that handlers append */
 
@@ -45,7 +45,8 @@ static void append(char c)
 	order[n++] = c;
 }
 
-/* --- sigaction ------------------------------------------------------------------------ */
+/* --- sigaction ------------------------------------------------------------------------
+ */
 TEST(sigaction_errors)
 {
 	struct kernel_sigaction sa = {.handler = 0}, old;
@@ -225,7 +226,8 @@ TEST(sa_nocldstop)
 	CHECK_EQ(sig_count[SIGCHLD], 1);
 }
 
-/* --- default actions ----------------------------------------------------------------------- */
+/* --- default actions
+ * ----------------------------------------------------------------------- */
 static int default_action(int sig)
 {
 	pid_t pid = fork_child();
@@ -294,7 +296,8 @@ TEST(ignored_signals_vanish)
 	CHECK(!sigismember(&set, SIGWINCH));
 }
 
-/* --- masks --------------------------------------------------------------------------------- */
+/* --- masks
+ * --------------------------------------------------------------------------------- */
 TEST(sigprocmask_how)
 {
 	uint64_t set = BIT(SIGUSR1) | BIT(SIGKILL), old;
@@ -329,7 +332,8 @@ TEST(blocked_until_unblocked)
 	CHECK(sigismember(&set, SIGUSR1));
 	sigemptyset(&set);
 	CHECK_OK(sigprocmask(SIG_SETMASK, &set, NULL));
-	/* Standard signals do not queue; the thread and the process have one slot each. */
+	/* Standard signals do not queue; the thread and the process have one slot each.
+	 */
 	CHECK_EQ(sig_count[SIGUSR1], 2);
 	CHECK_OK(sigpending(&set));
 	CHECK(!sigismember(&set, SIGUSR1));
@@ -414,7 +418,8 @@ static void on_order(int sig)
 	append(sig == SIGHUP ? 'h' : sig == SIGUSR1 ? 'u' : sig == SIGSEGV ? 's' : 't');
 }
 
-/* Lowest number first, synchronous ones before all: handlers stack up, so run reversed. */
+/* Lowest number first, synchronous ones before all: handlers stack up, so run reversed.
+ */
 TEST(delivery_order)
 {
 	struct sigaction sa = {.sa_handler = on_order};
@@ -435,7 +440,8 @@ TEST(delivery_order)
 	CHECK_STR(order, "shut");
 }
 
-/* --- alternate stack ------------------------------------------------------------------- */
+/* --- alternate stack -------------------------------------------------------------------
+ */
 static char *alt_base;
 static volatile int on_alt;
 static stack_t inside;

@@ -162,7 +162,8 @@ TEST(privileged_instructions)
 	CHECK_EQ(trapno, 13);
 	CHECK_EQ(FAULT_OF(__asm__ volatile("cli")), SIGSEGV);
 	CHECK_EQ(FAULT_OF(__asm__ volatile("mov %%cr0, %%rax" ::: "rax")), SIGSEGV);
-	CHECK_EQ(FAULT_OF(__asm__ volatile("mov $0x80, %%dx\n\tout %%al, %%dx" ::: "rdx")),
+	CHECK_EQ(FAULT_OF(__asm__ volatile("mov $0x80, %%dx\n\tout %%al, %%dx" ::
+						   : "rdx")),
 		 SIGSEGV);
 	CHECK_EQ(FAULT_OF(__asm__ volatile("int $0x81")), SIGSEGV);
 	CHECK_EQ(err, (0x81 << 3) | 2); /* the gate's selector, from the IDT */
@@ -210,12 +211,12 @@ TEST(floating_point)
 	unsigned short cw = 0x37f & ~4;
 
 	catch_faults();
-	CHECK_EQ(FAULT_OF(__asm__ volatile(
-			 "ldmxcsr %0\n\txorps %%xmm1, %%xmm1\n\t"
-			 "mov $0x3f800000, %%eax\n\tmovd %%eax, %%xmm0\n\tdivss %%xmm1, %%xmm0"
-			 :
-			 : "m"(mxcsr)
-			 : "rax", "xmm0", "xmm1")),
+	CHECK_EQ(FAULT_OF(__asm__ volatile("ldmxcsr %0\n\txorps %%xmm1, %%xmm1\n\t"
+					   "mov $0x3f800000, %%eax\n\tmovd %%eax, "
+					   "%%xmm0\n\tdivss %%xmm1, %%xmm0"
+					   :
+					   : "m"(mxcsr)
+					   : "rax", "xmm0", "xmm1")),
 		 SIGFPE);
 	CHECK_EQ(info.si_code, FPE_FLTDIV);
 	CHECK_EQ(trapno, 19);
@@ -253,7 +254,8 @@ TEST(single_step)
 	CHECK_EQ(info.si_code, TRAP_TRACE);
 }
 
-/* --- SIGBUS -------------------------------------------------------------------------------- */
+/* --- SIGBUS
+ * -------------------------------------------------------------------------------- */
 TEST(beyond_end_of_file)
 {
 	scratch_cd();
@@ -295,14 +297,16 @@ TEST(beyond_end_of_file_in_a_call)
 {
 	scratch_cd();
 	put_str("f", "x");
-	int fd = CHECK_OK(open("f", O_RDONLY)), null = CHECK_OK(open("f2", O_RDWR | O_CREAT, 0600));
+	int fd = CHECK_OK(open("f", O_RDONLY)),
+	    null = CHECK_OK(open("f2", O_RDWR | O_CREAT, 0600));
 	char *p = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
 	CHECK(p != MAP_FAILED);
 	CHECK_ERRNO(write(null, p + PAGE, 10), EFAULT);
 	CHECK_EQ(write(null, p + PAGE - 10, 20), 10);
 }
 
-/* --- what cannot be handled ------------------------------------------------------------------- */
+/* --- what cannot be handled
+ * ------------------------------------------------------------------- */
 static int ends_with(void (*set_up)(void))
 {
 	pid_t pid = fork_child();
@@ -384,7 +388,8 @@ TEST(handler_mends_and_returns)
 static void on_skip(int sig, siginfo_t *si, void *ucv)
 {
 	(void)sig, (void)si;
-	((ucontext_t *)ucv)->uc_mcontext.gregs[REG_RIP] += 2; /* movb $1, (%rax): 3; ud2: 2 */
+	((ucontext_t *)ucv)->uc_mcontext.gregs[REG_RIP] +=
+		2; /* movb $1, (%rax): 3; ud2: 2 */
 }
 
 TEST(handler_skips_the_instruction)
@@ -409,7 +414,8 @@ static int dig(volatile int n)
 TEST(stack_overflow)
 {
 	stack_t st = {.ss_sp = malloc(65536), .ss_size = 65536};
-	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+	struct sigaction sa = {.sa_sigaction = on_fault,
+			       .sa_flags = SA_SIGINFO | SA_ONSTACK};
 	char here;
 
 	CHECK_OK(sigaltstack(&st, NULL));

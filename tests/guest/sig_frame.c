@@ -17,7 +17,8 @@ static void handle(int sig, void (*fn)(int, siginfo_t *, void *))
 	CHECK_OK(sigaction(sig, &sa, NULL));
 }
 
-/* --- integer registers ----------------------------------------------------------------- */
+/* --- integer registers -----------------------------------------------------------------
+ */
 static greg_t seen[NGREG];
 
 static void on_regs(int sig, siginfo_t *si, void *ucv)
@@ -88,7 +89,8 @@ TEST(privileged_flags_are_dropped)
 	CHECK(flags & 0x40);	     /* ZF was taken over */
 }
 
-/* --- vector and x87 state ---------------------------------------------------------------- */
+/* --- vector and x87 state
+ * ---------------------------------------------------------------- */
 static void clobber(int sig, siginfo_t *si, void *uc)
 {
 	(void)sig, (void)si, (void)uc;
@@ -173,7 +175,8 @@ TEST(avx512_registers_survive_a_handler)
 	__asm__ volatile("vmovdqu64 (%0), %%zmm31\n\tkmovw %4, %%k3\n\t"
 			 "mov $234, %%eax\n\tsyscall\n\t"
 			 "vmovdqu64 %%zmm31, (%1)\n\tkmovw %%k3, %2"
-			 : "+r"((uint64_t *){in}), "+r"((uint64_t *){got}), "=&r"(mask_got)
+			 : "+r"((uint64_t *){in}), "+r"((uint64_t *){got}),
+			   "=&r"(mask_got)
 			 : "D"((long)getpid()), "r"(mask_in), "S"((long)thread_id()),
 			   "d"((long)SIGUSR1)
 			 : "rax", "rcx", "r11", "memory");
@@ -188,7 +191,8 @@ static unsigned short handler_cw;
 static void on_control(int sig, siginfo_t *si, void *uc)
 {
 	(void)sig, (void)si, (void)uc;
-	__asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(handler_mxcsr), "=m"(handler_cw));
+	__asm__ volatile("stmxcsr %0\n\tfnstcw %1"
+			 : "=m"(handler_mxcsr), "=m"(handler_cw));
 }
 
 TEST(handler_starts_with_default_control_words)
@@ -239,7 +243,8 @@ TEST(saved_vector_state_is_writable)
 		CHECK(frame_marks);
 }
 
-/* --- the stack ------------------------------------------------------------------------------ */
+/* --- the stack
+ * ------------------------------------------------------------------------------ */
 static uintptr_t frame_rsp, handler_sp;
 
 static void on_stack(int sig, siginfo_t *si, void *ucv)
@@ -345,8 +350,9 @@ TEST(sigreturn_without_a_frame)
 	pid_t pid = fork_child();
 
 	if (pid == 0) {
-		__asm__ volatile("mov $0x1000, %%rsp\n\tmov $15, %%eax\n\tsyscall\n\tud2" ::
-					 : "memory");
+		__asm__ volatile(
+			"mov $0x1000, %%rsp\n\tmov $15, %%eax\n\tsyscall\n\tud2" ::
+				: "memory");
 		_exit(0);
 	}
 	CHECK_EQ(wait_exit(pid), 128 + SIGSEGV);

@@ -57,7 +57,8 @@ static int pipe_pair(int *other)
 	return p[0];
 }
 
-/* --- restarted with SA_RESTART, EINTR without -------------------------------------------- */
+/* --- restarted with SA_RESTART, EINTR without
+ * -------------------------------------------- */
 TEST(read_of_a_pipe)
 {
 	int w, r = pipe_pair(&w);
@@ -134,7 +135,8 @@ static void unlock(void *arg)
 TEST(flock_restarts)
 {
 	scratch_cd();
-	int a = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600)), b = CHECK_OK(open("f", O_RDWR));
+	int a = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600)),
+	    b = CHECK_OK(open("f", O_RDWR));
 
 	CHECK_OK(flock(a, LOCK_EX));
 	catch_signal(SIGUSR1, SA_RESTART);
@@ -203,7 +205,8 @@ TEST(socket_with_a_time_limit)
 
 static uint32_t *futex_word(void)
 {
-	return mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		    0);
 }
 
 static void wake(void *arg)
@@ -235,7 +238,8 @@ TEST(futex_wait_with_a_limit)
 	CHECK_ERRNO(syscall(SYS_futex, w, FUTEX_WAIT, 0, &ts, NULL, 0), EINTR);
 }
 
-/* --- never restarted ------------------------------------------------------------------------ */
+/* --- never restarted
+ * ------------------------------------------------------------------------ */
 static void interrupted(int sig)
 {
 	catch_signal(sig, SA_RESTART);
@@ -300,7 +304,8 @@ TEST(signal_waits)
 /* These read calls do restart: a descriptor of events is a slow device. */
 TEST(event_descriptors)
 {
-	int efd = CHECK_OK(eventfd(0, 0)), tfd = CHECK_OK(timerfd_create(CLOCK_MONOTONIC, 0));
+	int efd = CHECK_OK(eventfd(0, 0)),
+	    tfd = CHECK_OK(timerfd_create(CLOCK_MONOTONIC, 0));
 	struct itimerspec it = {.it_value.tv_nsec = 200000000};
 	uint64_t v;
 
@@ -314,7 +319,8 @@ TEST(event_descriptors)
 	CHECK_ERRNO(read(efd, &v, 8), EINTR);
 }
 
-/* --- restart_syscall: stop and continue, with no handler -------------------------------- */
+/* --- restart_syscall: stop and continue, with no handler
+ * -------------------------------- */
 static pid_t stop_and_continue(pid_t who)
 {
 	pid_t pid = fork_child();

@@ -149,7 +149,8 @@ TEST(tgsigqueueinfo)
 	CHECK_ERRNO(syscall(SYS_rt_tgsigqueueinfo, me, me, SIGUSR1, BAD_PTR), EFAULT);
 }
 
-/* --- permission ---------------------------------------------------------------------------- */
+/* --- permission
+ * ---------------------------------------------------------------------------- */
 /* From another session, so that not even SIGCONT may pass. */
 static void send_to(void *arg)
 {
@@ -231,7 +232,8 @@ TEST(uid_combinations)
 	CHECK_EQ(may_send(10, 0, 20, 20, 20), 1); /* root may */
 }
 
-/* --- which thread ------------------------------------------------------------------------ */
+/* --- which thread
+ * ------------------------------------------------------------------------ */
 static volatile pid_t handled_by;
 static volatile int stop_threads;
 
@@ -330,8 +332,8 @@ TEST(fatal_signal_ends_all_threads)
 TEST(kill_minus_one_in_a_pid_namespace)
 {
 	need_root();
-	pid_t init = (pid_t)syscall(SYS_clone, 0x20000000 /* CLONE_NEWPID */ | SIGCHLD, 0, 0,
-				    0, 0);
+	pid_t init = (pid_t)syscall(SYS_clone, 0x20000000 /* CLONE_NEWPID */ | SIGCHLD, 0,
+				    0, 0, 0);
 	NEED(init, "CLONE_NEWPID");
 	if (init == 0) {
 		pid_t a = pausing(), killer = fork_child();

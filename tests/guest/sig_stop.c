@@ -21,7 +21,8 @@ static void *count(void *arg)
 
 static volatile int *shared(void)
 {
-	void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		       0);
 
 	CHECK(p != MAP_FAILED);
 	return p;
@@ -180,7 +181,8 @@ TEST(cont_of_a_running_process)
 	end(pid);
 }
 
-/* A handler for SIGCONT runs; blocking or ignoring it does not keep it from continuing. */
+/* A handler for SIGCONT runs; blocking or ignoring it does not keep it from continuing.
+ */
 TEST(cont_works_though_blocked_or_ignored)
 {
 	for (int how = 0; how < 3; how++) {

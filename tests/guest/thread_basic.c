@@ -116,7 +116,8 @@ TEST(ids)
 	CHECK_EQ(thread_id(), getpid());
 }
 
-/* --- ends ------------------------------------------------------------------------------------ */
+/* --- ends
+ * ------------------------------------------------------------------------------------ */
 static void *pause_forever(void *arg)
 {
 	for (;;)
@@ -202,7 +203,8 @@ TEST(cleared_tid_word)
 		    CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID |
 		    CLONE_CHILD_CLEARTID;
 
-	int tid = clone(clone_child, stack + sizeof(stack), flags, &zero, &ptid, NULL, &tid_word);
+	int tid = clone(clone_child, stack + sizeof(stack), flags, &zero, &ptid, NULL,
+			&tid_word);
 	CHECK_OK(tid);
 	CHECK_EQ(ptid, tid);
 	while (tid_word == 0)

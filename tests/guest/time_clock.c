@@ -26,9 +26,9 @@ static long long raw_ns(clockid_t clock)
 }
 
 static const clockid_t all[] = {
-	CLOCK_REALTIME,	   CLOCK_MONOTONIC,	  CLOCK_PROCESS_CPUTIME_ID,
-	CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW,   CLOCK_REALTIME_COARSE,
-	CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME,
+	CLOCK_REALTIME,		 CLOCK_MONOTONIC,     CLOCK_PROCESS_CPUTIME_ID,
+	CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
+	CLOCK_MONOTONIC_COARSE,	 CLOCK_BOOTTIME,
 };
 
 TEST(all_clocks_read_and_never_go_back)
@@ -81,7 +81,8 @@ TEST(clocks_agree)
 	CHECK(raw_ns(CLOCK_BOOTTIME) >= mono);
 	long long coarse = raw_ns(CLOCK_MONOTONIC_COARSE);
 	CHECK(coarse >= mono - 20000000 && coarse < mono + BILLION);
-	long long real = raw_ns(CLOCK_REALTIME), coarse_real = raw_ns(CLOCK_REALTIME_COARSE);
+	long long real = raw_ns(CLOCK_REALTIME),
+		  coarse_real = raw_ns(CLOCK_REALTIME_COARSE);
 	CHECK(coarse_real >= real - 20000000 && coarse_real < real + BILLION);
 	CHECK(real > 1700000000LL * BILLION); /* after 2023 */
 }
@@ -120,7 +121,8 @@ TEST(old_calls)
 	CHECK_ERRNO(syscall(SYS_time, BAD_PTR), EFAULT);
 }
 
-/* --- CPU time -------------------------------------------------------------------------------- */
+/* --- CPU time
+ * -------------------------------------------------------------------------------- */
 static void burn(int ms)
 {
 	long long until = raw_ns(CLOCK_THREAD_CPUTIME_ID) + ms * 1000000LL;
@@ -134,7 +136,8 @@ TEST(cpu_time_is_used_time)
 	long long cpu = raw_ns(CLOCK_PROCESS_CPUTIME_ID), wall = raw_ns(CLOCK_MONOTONIC);
 
 	sleep_ms(80);
-	CHECK(raw_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu < 60000000); /* sleeping costs none */
+	CHECK(raw_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu <
+	      60000000); /* sleeping costs none */
 	burn(50);
 	CHECK(raw_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu >= 49000000);
 	CHECK(raw_ns(CLOCK_MONOTONIC) - wall >= 129000000);
@@ -161,7 +164,8 @@ TEST(thread_and_process_cpu_time)
 		thread_join(th[i]);
 	CHECK(others[0] >= 40000000 && others[1] >= 40000000);
 	CHECK(raw_ns(CLOCK_THREAD_CPUTIME_ID) - mine < 40000000);
-	CHECK(raw_ns(CLOCK_PROCESS_CPUTIME_ID) - process >= 79000000); /* the ended count */
+	CHECK(raw_ns(CLOCK_PROCESS_CPUTIME_ID) - process >=
+	      79000000); /* the ended count */
 }
 
 /* The CPU clock of another process or thread: ~pid << 3 | kind. */
@@ -207,7 +211,8 @@ TEST(pthread_cpu_clock)
 	CHECK(raw_ns(clock) >= 19000000);
 }
 
-/* --- setting --------------------------------------------------------------------------------- */
+/* --- setting
+ * --------------------------------------------------------------------------------- */
 static void set_as_nobody(void *arg)
 {
 	struct timespec ts = {1000000000, 0};

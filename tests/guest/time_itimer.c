@@ -135,7 +135,8 @@ TEST(three_timers_are_independent)
 
 TEST(errors)
 {
-	struct itimerval it = in_us(1000, 0), bad = {{0, 0}, {0, 1000000}}, neg = {{0, 0}, {-1, 0}};
+	struct itimerval it = in_us(1000, 0), bad = {{0, 0}, {0, 1000000}},
+			 neg = {{0, 0}, {-1, 0}};
 	struct itimerval bad_every = {{0, -1}, {1, 0}};
 
 	CHECK_ERRNO(syscall(SYS_setitimer, 3, &it, NULL), EINVAL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * POSIX timers: every kind of notification, intervals, overruns, absolute times, deletion.
- * The calls themselves, since libc adds SIGEV_THREAD. Source: timer_create(2),
+ * POSIX timers: every kind of notification, intervals, overruns, absolute times,
+ * deletion. The calls themselves, since libc adds SIGEV_THREAD. Source: timer_create(2),
  * timer_settime(2), timer_getoverrun(2), timer_delete(2).
  */
 #include <time.h>
@@ -198,8 +198,8 @@ TEST(absolute_time)
 
 TEST(every_clock)
 {
-	static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME,
-					   CLOCK_TAI};
+	static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC,
+					   CLOCK_BOOTTIME, CLOCK_TAI};
 	struct sigevent ev = by_signal(RT, 0);
 
 	catch_signal(RT, 0);
@@ -215,7 +215,8 @@ TEST(every_clock)
 
 TEST(cpu_clocks)
 {
-	static const clockid_t clocks[] = {CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID};
+	static const clockid_t clocks[] = {CLOCK_PROCESS_CPUTIME_ID,
+					   CLOCK_THREAD_CPUTIME_ID};
 	struct sigevent ev = by_signal(RT, 0);
 
 	catch_signal(RT, 0);
@@ -239,7 +240,8 @@ TEST(create_errors)
 
 	CHECK_ERRNO(syscall(SYS_timer_create, 100, &ev, &id), EINVAL);
 	CHECK_ERRNO(syscall(SYS_timer_create, CLOCK_MONOTONIC_RAW, &ev, &id), EOPNOTSUPP);
-	CHECK_ERRNO(syscall(SYS_timer_create, CLOCK_MONOTONIC_COARSE, &ev, &id), EOPNOTSUPP);
+	CHECK_ERRNO(syscall(SYS_timer_create, CLOCK_MONOTONIC_COARSE, &ev, &id),
+		    EOPNOTSUPP);
 	ev.sigev_signo = 65;
 	CHECK_ERRNO(syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &id), EINVAL);
 	ev.sigev_signo = 0;

@@ -60,8 +60,8 @@ TEST(zero_and_tiny)
 
 TEST(every_clock)
 {
-	static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME,
-					   CLOCK_TAI};
+	static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC,
+					   CLOCK_BOOTTIME, CLOCK_TAI};
 
 	for (size_t i = 0; i < 4; i++) {
 		struct timespec ts = {0, 20 * MS};
@@ -102,7 +102,8 @@ TEST(errors)
 	CHECK_ERRNO(raw_sleep(CLOCK_MONOTONIC_COARSE, 0, &ok, NULL), EOPNOTSUPP);
 	CHECK_ERRNO(raw_sleep(CLOCK_THREAD_CPUTIME_ID, 0, &ok, NULL), EOPNOTSUPP);
 	CHECK_ERRNO(raw_sleep(100, 0, &ok, NULL), EINVAL);
-	CHECK_OK(raw_sleep(CLOCK_MONOTONIC, 0x100, &ok, NULL)); /* flags: one bit counts */
+	CHECK_OK(
+		raw_sleep(CLOCK_MONOTONIC, 0x100, &ok, NULL)); /* flags: one bit counts */
 }
 
 TEST(remaining_time)
