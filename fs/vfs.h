@@ -133,6 +133,7 @@ struct super {
 	uint64_t next_ino;	/* for super_new_ino() (atomic) */
 	bool case_cached;	/* reserved */
 	struct list all;	/* in the VFS's list of supers, for sync(2) */
+	atomic_uint n_writers;	/* files open for writing: such a super stays writable */
 };
 
 enum {
@@ -203,9 +204,7 @@ struct inode_ops {
 	/*
 	 * walk - optional: resolve several names at once, instantiating dentries with
 	 * dcache_fill(). Called without locks; stops at symlinks, missing names or whatever
-	 * it likes: the walker then goes on name by name through the cache. Answers that are
-	 * cached but not valid any more are confirmed or replaced by its dcache_fill(). NULL:
-	 * none. @c is NULL when only one name is asked for on behalf of a stacked file system.
+	 * it likes: the walker then goes on name by name through the cache. NULL: none.
 	 */
 	int (*walk)(const struct vfs_ctx *c, struct walk_req *req);
 	/* The directory operations; @d is a negative dentry of @dir (locked). NULL: -EPERM. */
@@ -315,8 +314,7 @@ void inode_allow_write(struct inode *inode);
 struct dentry_ops {
 	/*
 	 * revalidate - is this cached answer (positive or negative) still true? 1 yes, 0 no
-	 * (asked again through walk where there is one; else it is dropped and looked up
-	 * again), negative errno. Called without locks. NULL: yes.
+	 * (it is dropped and looked up again), negative errno. Called without locks. NULL: yes.
 	 */
 	int (*revalidate)(struct dentry *d);
 	/* The dentry goes: free d->fsdata. NULL: nothing. */
@@ -428,6 +426,7 @@ struct mount {
 	int peer_group, master_group; /* propagation: 0 none; shared:N, master:N */
 	struct list peers;	 /* all mounts of the sandbox that propagate: v->peers */
 	const char *devname;	 /* owned */
+	atomic_uint n_writers;	 /* files open for writing through it */
 	bool expire_mark;	 /* MNT_EXPIRE was asked once and nobody came since */
 };
 
