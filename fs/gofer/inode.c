@@ -10,8 +10,8 @@
 #include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 
-/* Attributes that no watch covers are believed this long: for one walk. */
-#define UNWATCHED_NS (100 * NSEC_PER_USEC)
+/* Attributes that no watch covers are believed this long: from a walk to its end. */
+#define UNWATCHED_NS (10 * NSEC_PER_USEC)
 
 /* --- device numbers ------------------------------------------------------------ */
 
@@ -117,17 +117,20 @@ void ginode_stale(struct ginode *g)
 	atomic_store(&g->attr_ns, INT64_MIN / 2);
 }
 
+/* Known to be true, as far as a watch or exclusive use can say so. */
 static bool is_fresh(struct ginode *g)
 {
 	struct gofer_super *gs = gsuper(g->base.sb);
 
-	if (!gs->shared)
-		return atomic_load(&g->attr_fresh);
-	if (atomic_load(&g->wd) != P9_NO_WD) {
+	if (gs->shared && atomic_load(&g->wd) == P9_NO_WD)
+		return false;
+	if (gs->shared)
 		watch_drain(gs->s);
-		if (atomic_load(&g->attr_fresh))
-			return true;
-	}
+	return atomic_load(&g->attr_fresh);
+}
+
+static bool is_recent(struct ginode *g)
+{
 	return clock_mono_ns() - atomic_load(&g->attr_ns) < UNWATCHED_NS;
 }
 
@@ -193,6 +196,8 @@ int ginode_refresh(struct ginode *g)
 			atomic_store(&g->attr_fresh, false);
 		return 0;
 	}
+	if (is_recent(g))
+		return 0;
 	r = ask_attr(g);
 	/* Removed, and only we still know it: what was last true of it. */
 	if (r == -ESTALE && (g->unlinked || g->base.dead))
