@@ -76,6 +76,7 @@ int stub_space_usage(struct addr_space *as, struct as_usage *out)
 	out->rss_file = status_kb(buf, "\nRssFile:");
 	out->rss_shmem = status_kb(buf, "\nRssShmem:");
 	out->swap = status_kb(buf, "\nVmSwap:");
+	out->rss_peak = status_kb(buf, "\nVmHWM:");
 	snprintf(path, sizeof(path), "%d/stat", s->hpid);
 	r = slurp(s->host, path, buf, sizeof(buf));
 	if (r)
