@@ -86,7 +86,6 @@ struct ctx_syscall {
 
 struct as_usage {
 	uint64_t rss_anon, rss_file, rss_shmem, swap; /* bytes */
-	uint64_t rss_peak; /* most resident at a time so far; 0: not known */
 	uint64_t min_flt, maj_flt;
 	int64_t cpu_ns; /* CPU time of all guest threads so far, exited ones included */
 };

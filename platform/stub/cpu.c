@@ -4,10 +4,11 @@
  * Sentry thread and its guest thread share a CPU (a pair), and the helper comes to
  * whoever gives an order.
  *
- * What counts as a CPU's load is the number of pairs that run guest code there now: a
- * shell that waits for its child is none. So a child stays beside its parent until both
- * want to compute; then the one that enters guest code second moves away, at most
- * once in MOVE_INTERVAL_NS, because moving costs as much as fifty calls.
+ * What counts as a CPU's load is the number of pairs in guest code there. A child
+ * starts beside its parent, which mostly waits for it, and two that hand a pipe to and
+ * fro are best left together. Only a pair that spends most of a WINDOW in guest code in
+ * competition with others moves to a less loaded CPU (which costs as much as fifty
+ * calls).
  */
 #include <errno.h>
 #include <sched.h>
@@ -15,10 +16,9 @@
 #include <string.h>
 
 #include "platform/stub/stub.h"
-#include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 
-#define MOVE_INTERVAL_NS (10 * NSEC_PER_MSEC)
+#define WINDOW (1ull << 25) /* ticks of the time stamp counter: about 10 ms */
 
 int stub_cpus_init(struct stub_host *host)
 {
@@ -71,15 +71,22 @@ static struct stub_cpu *choose(struct stub_host *host, struct stub_pair *p, int 
 static void settle(struct stub_pair *p, struct stub_cpu *cpu)
 {
 	p->cpu = cpu;
-	p->moved_ns = clock_mono_ns();
+	p->window = __builtin_ia32_rdtsc();
+	p->contended = 0;
 	host_set_cpu(0, cpu->number);
 	host_set_cpu(p->htid, cpu->number);
 }
 
 void stub_pair_init(struct stub_host *host, struct stub_pair *p, int htid)
 {
+	const int here = sched_getcpu();
+	struct stub_cpu *cpu = NULL;
+
 	p->htid = htid;
-	settle(p, choose(host, p, p->cpu ? p->cpu->number : sched_getcpu()));
+	for (unsigned i = 0; i < host->n_cpus; i++)
+		if (host->cpu[i].number == here && may_use(p, here))
+			cpu = &host->cpu[i];
+	settle(p, cpu ? cpu : choose(host, p, here));
 }
 
 int stub_pair_restrict(struct stub_host *host, struct stub_pair *p, const void *cpuset,
@@ -101,17 +108,36 @@ int stub_pair_restrict(struct stub_host *host, struct stub_pair *p, const void *
 	return 0;
 }
 
-void stub_pair_balance(struct stub_host *host, struct stub_pair *p)
+static void balance(struct stub_host *host, struct stub_pair *p, uint64_t now)
 {
 	struct stub_cpu *cpu;
 
-	if (clock_mono_ns() - p->moved_ns < MOVE_INTERVAL_NS)
-		return;
-	cpu = choose(host, p, p->cpu->number);
-	if (load_of(cpu) < load_of(p->cpu))
-		settle(p, cpu);
-	else
-		p->moved_ns = clock_mono_ns();
+	if (p->contended > WINDOW / 2) {
+		cpu = choose(host, p, p->cpu->number);
+		/* We are not in the load of our own. */
+		if (load_of(cpu) < load_of(p->cpu))
+			settle(p, cpu);
+	}
+	p->window = now;
+	p->contended = 0;
+}
+
+void stub_pair_enter(struct stub_host *host, struct stub_pair *p)
+{
+	if (host->n_cpus > 1) {
+		p->entered = __builtin_ia32_rdtsc();
+		if (p->entered - p->window > WINDOW)
+			balance(host, p, p->entered);
+	}
+	atomic_fetch_add_explicit(&p->cpu->running, 1, memory_order_relaxed);
+}
+
+void stub_pair_leave(struct stub_pair *p)
+{
+	unsigned n = atomic_fetch_sub_explicit(&p->cpu->running, 1, memory_order_relaxed);
+
+	if (n > 1)
+		p->contended += __builtin_ia32_rdtsc() - p->entered;
 }
 
 void stub_cpu_follow(struct stub_space *s)

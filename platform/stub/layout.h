@@ -52,10 +52,11 @@
 #define STUB_OP_COPY 0x10000
 
 /* In the scratch page. */
-#define SCRATCH_PID 0	 /* child's tid, by CLONE_CHILD_SETTID */
-#define SCRATCH_TID 8	 /* what clone() returned */
-#define SCRATCH_MSG 64	 /* msghdr and buffers of recvmsg */
-#define SCRATCH_VEC 1024 /* mincore() result */
+#define SCRATCH_PID  0	  /* child's tid, by CLONE_CHILD_SETTID */
+#define SCRATCH_TID  8	  /* what clone() returned */
+#define SCRATCH_TIME 16	  /* clock_gettime() result */
+#define SCRATCH_MSG  64	  /* msghdr and buffers of recvmsg */
+#define SCRATCH_VEC  1024 /* mincore() result */
 
 #define STUB_MAX_ERRNO 133 /* larger ones are reported as this */
 

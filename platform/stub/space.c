@@ -355,6 +355,7 @@ int stub_thread_create(struct stub_space *s, int *htid)
 	    host_tgkill(s->hpid, (int)tid, 0))
 		return -ESRCH;
 	*htid = (int)tid;
+	atomic_fetch_add_explicit(&s->n_threads, 1, memory_order_relaxed);
 	return 0;
 }
 

@@ -56,7 +56,10 @@ struct stub_pair {
 	int htid;
 	bool restricted; /* to `allowed` */
 	cpu_set_t allowed;
-	int64_t moved_ns;
+	/* in ticks of the time stamp counter */
+	uint64_t window;    /* start of the time looked at for balance */
+	uint64_t contended; /* of it, in guest code while others were there too */
+	uint64_t entered;
 };
 
 /* The host's vdso and vvar pages as the template keeps them. */
@@ -111,6 +114,8 @@ struct stub_space {
 	bool dead; /* process gone or not to be trusted: -ESRCH from now on */
 	uint64_t fd_clock;
 	struct stub_fd fd[STUB_CACHED_FDS]; /* donated: descriptor STUB_FD_FIRST + i */
+
+	atomic_uint n_threads; /* guest threads ever made here */
 
 	struct mutex frame_lock; /* who owns the STUB_FRAME pages */
 };
@@ -183,8 +188,10 @@ void stub_fd_forget(struct stub_space *s, uint64_t key) MUST_HOLD(s->lock);
 /* --- usage.c ------------------------------------------------------------- */
 
 int stub_space_usage(struct addr_space *as, struct as_usage *out);
-/* CPU time of one guest thread; 0 without a procfs. */
-int64_t stub_thread_cpu_ns(struct stub_space *s, int htid);
+/* CPU time of all threads, of the helper too; 0 when the process is gone. */
+int64_t stub_process_cpu_ns(const struct stub_space *s);
+/* CPU time of one guest thread; the guest can make it lie. */
+int stub_thread_cpu_ns(struct stub_space *s, int htid, int64_t *ns);
 
 /* --- cpu.c --------------------------------------------------------------- */
 
@@ -195,21 +202,9 @@ void stub_pair_init(struct stub_host *host, struct stub_pair *p, int htid);
 /* Only these CPUs from now on (affinity); -EINVAL when none of them is ours. */
 int stub_pair_restrict(struct stub_host *host, struct stub_pair *p, const void *cpuset,
 		       size_t size);
-/* Others run on this CPU too: move to a free one, if there is. */
-void stub_pair_balance(struct stub_host *host, struct stub_pair *p);
 /* Bring the helper to the CPU the caller runs on. */
 void stub_cpu_follow(struct stub_space *s) MUST_HOLD(s->lock);
 
-/* Around running guest code. */
-static inline void stub_pair_enter(struct stub_host *host, struct stub_pair *p)
-{
-	if (atomic_load_explicit(&p->cpu->running, memory_order_relaxed) &&
-	    host->n_cpus > 1)
-		stub_pair_balance(host, p);
-	atomic_fetch_add_explicit(&p->cpu->running, 1, memory_order_relaxed);
-}
-
-static inline void stub_pair_leave(struct stub_pair *p)
-{
-	atomic_fetch_sub_explicit(&p->cpu->running, 1, memory_order_relaxed);
-}
+/* Around running guest code; enter may move the pair to another CPU. */
+void stub_pair_enter(struct stub_host *host, struct stub_pair *p);
+void stub_pair_leave(struct stub_pair *p);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "platform/stub/stub.h"
@@ -51,9 +53,9 @@ static uint64_t stat_field(const char *text, int n)
 	return p ? strtoull(p + 1, NULL, 10) : 0;
 }
 
-static int64_t process_cpu_ns(int hpid)
+int64_t stub_process_cpu_ns(const struct stub_space *s)
 {
-	const clockid_t process_clock = (clockid_t)(~(unsigned)hpid << 3 | 2);
+	const clockid_t process_clock = (clockid_t)(~(unsigned)s->hpid << 3 | 2);
 	struct timespec ts;
 
 	if (clock_gettime(process_clock, &ts))
@@ -67,7 +69,7 @@ int stub_space_usage(struct addr_space *as, struct as_usage *out)
 	char path[32], buf[4096];
 	int r;
 
-	*out = (struct as_usage){.cpu_ns = process_cpu_ns(s->hpid)};
+	*out = (struct as_usage){.cpu_ns = stub_process_cpu_ns(s)};
 	snprintf(path, sizeof(path), "%d/status", s->hpid);
 	r = slurp(s->host, path, buf, sizeof(buf));
 	if (r)
@@ -76,7 +78,6 @@ int stub_space_usage(struct addr_space *as, struct as_usage *out)
 	out->rss_file = status_kb(buf, "\nRssFile:");
 	out->rss_shmem = status_kb(buf, "\nRssShmem:");
 	out->swap = status_kb(buf, "\nVmSwap:");
-	out->rss_peak = status_kb(buf, "\nVmHWM:");
 	snprintf(path, sizeof(path), "%d/stat", s->hpid);
 	r = slurp(s->host, path, buf, sizeof(buf));
 	if (r)
@@ -86,11 +87,27 @@ int stub_space_usage(struct addr_space *as, struct as_usage *out)
 	return 0;
 }
 
-/* schedstat: time on a CPU, time waiting for one, timeslices. */
-int64_t stub_thread_cpu_ns(struct stub_space *s, int htid)
+/*
+ * The host tells a thread's clock to its own process only, so the helper reads it. What
+ * it finds passes through memory that guests can write: the caller keeps it within
+ * reason. (procfs would tell too, but each look leaves entries behind that the end of the
+ * thread and the end of the process then fight over, for milliseconds.)
+ */
+int stub_thread_cpu_ns(struct stub_space *s, int htid, int64_t *ns)
 {
-	char path[48], buf[128];
+	const clockid_t thread_clock = (clockid_t)(~(unsigned)htid << 3 | 6);
+	struct timespec ts = {0};
+	struct iovec here = {&ts, sizeof(ts)};
+	struct iovec there = {(void *)(STUB_SCRATCH + SCRATCH_TIME), sizeof(ts)};
+	int r;
 
-	snprintf(path, sizeof(path), "%d/task/%d/schedstat", s->hpid, htid);
-	return slurp(s->host, path, buf, sizeof(buf)) ? 0 : strtoll(buf, NULL, 10);
+	mutex_lock(&s->lock);
+	stub_order_add(s, SYS_clock_gettime, (uint32_t)thread_clock,
+		       STUB_SCRATCH + SCRATCH_TIME, 0, 0, 0, 0);
+	r = stub_order_run(s, NULL);
+	if (!r && process_vm_readv(s->hpid, &here, 1, &there, 1, 0) != sizeof(ts))
+		r = -ESRCH;
+	mutex_unlock(&s->lock);
+	*ns = ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+	return r;
 }

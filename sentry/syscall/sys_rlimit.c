@@ -2,7 +2,6 @@
 /* Limits and usage: getrlimit, setrlimit, prlimit64, getrusage, times. */
 #include "sentry/syscall/rusage_abi.h"
 #include "sentry/syscall/syscall.h"
-#include "sentry/task/cpu_limit.h"
 #include "sentry/task/rusage.h"
 
 #define NR_OPEN (1024u * 1024)
@@ -32,7 +31,7 @@ static int change_limit(struct task *t, struct thread_group *tg, unsigned which,
 		__atomic_store_n(&rl->max, new->max, __ATOMIC_RELAXED);
 	}
 	mutex_unlock(&tg->lock);
-	return !r && new && which == LX_RLIMIT_CPU ? cpu_limit_watch(tg) : r;
+	return r;
 }
 
 SYSCALL2(getrlimit, unsigned which, uaddr_t to)

@@ -55,7 +55,6 @@ static bool add_memory(struct mm *mm, struct rusage_sum *out, struct as_usage *u
 	out->minflt += u->min_flt;
 	out->majflt += u->maj_flt;
 	out->maxrss = max_t(uint64_t, out->maxrss, u->rss_anon + u->rss_file + u->rss_shmem);
-	out->maxrss = max_t(uint64_t, out->maxrss, u->rss_peak);
 	return true;
 }
 

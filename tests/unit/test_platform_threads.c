@@ -111,7 +111,8 @@ static void *run_until_stopped(void *arg)
 	return NULL;
 }
 
-/* An earlier ctx of this thread has pinned it, and what it starts would be pinned there too. */
+/* An earlier ctx of this thread has pinned it, and what it starts would be pinned there
+ * too. */
 static void unpin(void)
 {
 	cpu_set_t all;
@@ -249,6 +250,33 @@ static void test_fork_among_threads(void **state)
 	as_put(as);
 }
 
+/* A thread's time is its own, is no less than it was, and goes with it. */
+CODE(burn, "mov $20000000, %ecx; 1: dec %ecx; jnz 1b; mov $39, %eax; syscall");
+
+static void test_cpu_time(void **state)
+{
+	struct guest g;
+	struct exec_ctx *idle;
+	struct addr_space *other = space_with(burn, burn_end);
+	int64_t before, after;
+
+	(void)state;
+	GUEST_START(&g, burn);
+	before = g.ctx->ops->cpu_time(g.ctx);
+	expect_call(&g, 39);
+	after = g.ctx->ops->cpu_time(g.ctx);
+	assert_in_range(after - before, NSEC_PER_MSEC, 10 * NSEC_PER_SEC);
+	idle = ctx_at(g.as, CODE_AT);
+	assert_in_range(idle->ops->cpu_time(idle), 0, after / 2);
+	before = g.ctx->ops->cpu_time(g.ctx);
+	assert_true(before >= after);
+	assert_int_equal(g.ctx->ops->move(g.ctx, other), 0);
+	assert_true(g.ctx->ops->cpu_time(g.ctx) >= before);
+	ctx_release(idle);
+	guest_end(&g);
+	as_put(other);
+}
+
 /* Two that compute spread over two CPUs; one that waits for another stays. */
 CODE(compute, "mov $39, %eax; syscall; 1: mov $2000000, %ecx; 2: dec %ecx; jnz 2b\n"
 	      "mov $39, %eax; syscall; jmp 1b");
@@ -297,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_interrupt_races),
 		cmocka_unit_test(test_many_threads),
 		cmocka_unit_test(test_fork_among_threads),
+		cmocka_unit_test(test_cpu_time),
 		cmocka_unit_test(test_balance),
 	};
 	return cmocka_run_group_tests(tests, platform_setup_sealed, platform_teardown);
