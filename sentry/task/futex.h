@@ -5,6 +5,7 @@
  *
  *	futex.c		wait, wake, requeue, wake_op
  *	futex_pi.c	locks with an owner (PI), and requeueing onto them
+ *	futex_waitv.c	waiting for any of several
  *	futex_exit.c	what a dying thread leaves behind
  *
  * The guest's word is read and exchanged under the bucket's lock, straight through the
@@ -66,6 +67,15 @@ int futex_requeue(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int 
 		  int n_requeue, const uint32_t *cmp);
 int futex_wake_op(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int n, int n2,
 		  uint32_t op);
+
+/* Any of several: the index of one that was woken; -EAGAIN when a value differs. */
+struct futex_wait_item {
+	uaddr_t addr;
+	uint32_t value;
+	bool shared;
+};
+int futex_waitv(struct task *t, const struct futex_wait_item *item, unsigned n,
+		int64_t deadline_ns);
 
 /* PI. A signal restarts the call: -ERESTARTNOINTR. */
 int futex_lock_pi(struct task *t, uaddr_t addr, bool shared, bool try, int64_t deadline_ns);
