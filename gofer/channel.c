@@ -6,10 +6,10 @@
  *	       queue or a lock of ours
  *   streams   (other 9P clients) whoever holds `rx` reads one message, then lets go
  *
- * On the main channel one thread more than is busy waits, so that a call that hangs on
- * a slow disk keeps nobody else waiting: the worker that leaves no idle one behind
- * starts another before it goes to work, up to a limit. Further channels have one
- * thread each: their client opens as many as it wants calls at a time.
+ * For a plain 9P client one thread more than is busy waits, so that a call that hangs on
+ * a slow disk keeps nobody else waiting: the worker that leaves no idle one behind starts
+ * another before it goes to work, up to a limit. A client of the dialect opens as many
+ * channels as it wants calls at a time; each of its channels has one thread.
  */
 #include "gofer/internal.h"
 
@@ -188,10 +188,9 @@ static int serve_messages(struct channel *ch, struct request *rq, uint8_t *in)
 			return (int)n;
 		if (n > ch->s->msize)
 			return -EPROTO;
-		/* Starting and attaching is quick; the first real call is worth a thread.
-		 */
-		if (atomic_fetch_sub(&ch->n_idle, 1) == 1 && n > 4 &&
-		    in[4] != P9_TVERSION && in[4] != P9_TATTACH && in[4] != P9_TXNOTIFY)
+		/* Starting is quick; the first real call is worth a thread. */
+		if (atomic_fetch_sub(&ch->n_idle, 1) == 1 && !ch->s->dialect && n > 4 &&
+		    in[4] != P9_TVERSION && in[4] != P9_TATTACH)
 			worker_start(ch);
 		r = request_serve(rq, in, (size_t)n);
 		atomic_fetch_add(&ch->n_idle, 1);

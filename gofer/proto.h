@@ -23,13 +23,12 @@
  * Never a directory's descriptor: it would be a way out of the export.
  *
  * == Channels ==
- * Requests of the first channel are served concurrently and answered in any order; tags
- * are a channel's own. Txchannel gives a further channel of the same session
- * (same fids), served by one thread on one given CPU: waking a thread on another CPU
- * costs ten times the call itself, so a client uses a channel of the CPU it runs on,
- * and as many of them as it has calls at a time. The first channel has a thread more
- * than it has requests in flight (up to a limit). Order between requests in flight at
- * the same time is not defined.
+ * A plain client has one channel: its requests are served concurrently and answered in
+ * any order, and a slow one keeps no other waiting. In the dialect a channel has one
+ * thread, which answers in order; Txchannel gives a further channel of the same session
+ * (same fids, tags of its own), whose thread stays on one given CPU: waking a thread on
+ * another CPU costs ten times the call itself. So a client uses a channel of the CPU it
+ * runs on, and as many of them as it has calls at a time.
  *
  * == Names ==
  * A name is one component: not empty, not ".", without '/' and NUL, at most 255

@@ -201,16 +201,16 @@ static void map_describe(struct mappable *map, uint64_t *dev, uint64_t *ino)
 	*ino = of_map(map)->base.ino;
 }
 
-static int map_writable(struct mappable *map, int delta)
+static int map_writable(struct mappable *map, enum mapped_change what)
 {
 	struct memfd *m = of_map(map);
 	int r = 0;
 
 	mutex_lock(&m->seal_lock);
-	if (delta > 0 && m->seals & (LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE))
+	if (what == MAPPED_NEW && m->seals & (LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE))
 		r = -EPERM;
 	else
-		m->writable_maps += (unsigned)delta;
+		m->writable_maps += what == MAPPED_GONE ? -1u : 1;
 	mutex_unlock(&m->seal_lock);
 	return r;
 }

@@ -33,7 +33,9 @@ static void ask(struct gofer_call *c, struct walking *w, struct ginode *dir, uns
 	t->txwalk.open_flags = 0;
 	if (w->gs->shared)
 		t->txwalk.flags |= P9_XWALK_WATCH;
-	if (w->gs->shared && atomic_load(&w->gs->s->n_watches) < MAX_LEAF_WATCHES)
+	/* What is open tells its attributes itself. */
+	if (w->gs->shared && open_flags < 0 &&
+	    atomic_load(&w->gs->s->n_watches) < MAX_LEAF_WATCHES)
 		t->txwalk.flags |= P9_XWALK_WATCH_LEAF;
 	if (open_flags >= 0) {
 		t->txwalk.flags |= P9_XWALK_OPEN;

@@ -136,9 +136,9 @@ static void map_describe(struct mappable *m, uint64_t *dev, uint64_t *ino)
 	*ino = inode_of(m)->ino;
 }
 
-static int map_writable(struct mappable *m, int delta)
+static int map_writable(struct mappable *m, enum mapped_change what)
 {
-	if (delta > 0)
+	if (what != MAPPED_GONE)
 		return inode_get_write(inode_of(m));
 	inode_put_write(inode_of(m));
 	return 0;

@@ -79,11 +79,8 @@ struct vma *vma_alloc(struct mm *mm, uaddr_t start, uaddr_t end, unsigned flags,
 /* Drops the references of an area that is in no tree; not under mm->lock. */
 void vma_free(struct vma *v);
 void vma_free_list(struct dead_list *dead);
-/*
- * Tell the mappable of a writable shared mapping that comes (+1, may be refused) or
- * goes.
- */
-int vma_count_writable(struct vma *v, int delta);
+/* Tell the mappable of a writable shared mapping that comes or goes. */
+int vma_count_writable(struct vma *v, enum mapped_change what);
 /* Into the tree and the accounts; not yet on the reverse map. */
 void vma_link(struct mm *mm, struct vma *v);
 void vma_rmap_add_locked(struct vma *v);

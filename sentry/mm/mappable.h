@@ -28,6 +28,8 @@ struct mappable_run {
 	void *cookie;  /* for run_put */
 };
 
+enum mapped_change { MAPPED_NEW, MAPPED_COPY, MAPPED_GONE };
+
 struct mappable_ops {
 	/*
 	 * translate - where the bytes from @off (page-aligned) on live. @size: how much is
@@ -47,10 +49,12 @@ struct mappable_ops {
 	/* Device and inode number for /proc/PID/maps. Required. */
 	void (*describe)(struct mappable *m, uint64_t *dev, uint64_t *ino);
 	/*
-	 * A writable shared mapping comes (+1; may refuse with -EPERM (seal) or -ETXTBSY)
-	 * or goes (-1; never fails). NULL: always allowed.
+	 * The number of writable shared mappings changes. MAPPED_NEW may be refused with
+	 * -EPERM (a seal) or -ETXTBSY. MAPPED_COPY is one more of what had been allowed
+	 * (fork, an area cut in two) and never is, MAPPED_GONE neither. NULL: always
+	 * allowed.
 	 */
-	int (*writable)(struct mappable *m, int delta);
+	int (*writable)(struct mappable *m, enum mapped_change what);
 	/* msync(MS_SYNC) of a range. NULL: nothing to do. */
 	int (*sync)(struct mappable *m, uint64_t off, uint64_t size);
 	/* madvise(MADV_REMOVE): make a hole. Called without locks. NULL: -EOPNOTSUPP. */

@@ -208,7 +208,7 @@ static int copy_areas(struct mm *mm, struct mm *old)
 		copy->name = v->name;
 		r = copy_mapped(copy, v);
 		if (!r)
-			r = vma_count_writable(copy, 1);
+			r = vma_count_writable(copy, MAPPED_COPY);
 		if (r) {
 			vma_free(copy);
 			return r;

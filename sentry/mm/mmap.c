@@ -238,11 +238,11 @@ static int mmap_locked(struct mm *mm, struct plan *p, const struct mmap_args *a,
 	if (!v)
 		return -ENOMEM;
 	v->name = a->name;
-	r = vma_count_writable(v, 1);
+	r = vma_count_writable(v, MAPPED_NEW);
 	if (!r) {
 		r = replace(mm, v, p, dead);
 		if (r)
-			vma_count_writable(v, -1);
+			vma_count_writable(v, MAPPED_GONE);
 	}
 	if (r) {
 		list_add_tail(&dead->vmas, &v->rmap);

@@ -145,12 +145,12 @@ static int move_area(struct remap *re)
 		v = mm_find_vma_locked(mm, re->old);
 	}
 	nv = vma_alloc(mm, re->new, re->new + re->new_size, v->flags, v->m, v->file, off);
-	r = nv ? vma_count_writable(nv, 1) : -ENOMEM;
+	r = nv ? vma_count_writable(nv, MAPPED_COPY) : -ENOMEM;
 	if (!r) {
 		nv->name = v->name;
 		r = move_host(re, v, nv);
 		if (r)
-			vma_count_writable(nv, -1);
+			vma_count_writable(nv, MAPPED_GONE);
 	}
 	if (r) {
 		if (nv)

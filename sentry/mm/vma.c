@@ -170,12 +170,12 @@ void vma_rmap_add_locked(struct vma *v)
 	list_add_tail(&v->m->vmas, &v->rmap);
 }
 
-int vma_count_writable(struct vma *v, int delta)
+int vma_count_writable(struct vma *v, enum mapped_change what)
 {
 	if (!v->m || !v->m->ops->writable ||
 	    (v->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 		return 0;
-	return v->m->ops->writable(v->m, delta);
+	return v->m->ops->writable(v->m, what);
 }
 
 void vma_unlink(struct mm *mm, struct vma *v, struct mappable *held,
@@ -191,7 +191,7 @@ void vma_unlink(struct mm *mm, struct vma *v, struct mappable *held,
 		ranges_clear(&v->mapped);
 		if (v->m != held)
 			mutex_unlock(&v->m->lock);
-		vma_count_writable(v, -1);
+		vma_count_writable(v, MAPPED_GONE);
 	}
 	list_add_tail(&dead->vmas, &v->rmap);
 }
@@ -224,7 +224,7 @@ int vma_split(struct mm *mm, struct vma *v, uaddr_t addr)
 	if (!upper)
 		return -ENOMEM;
 	upper->name = v->name;
-	r = vma_count_writable(upper, 1);
+	r = vma_count_writable(upper, MAPPED_COPY);
 	if (!r && v->m) {
 		mutex_lock(&v->m->lock);
 		r = ranges_split(&v->mapped, addr, &upper->mapped);
@@ -234,7 +234,7 @@ int vma_split(struct mm *mm, struct vma *v, uaddr_t addr)
 		}
 		mutex_unlock(&v->m->lock);
 		if (r)
-			vma_count_writable(upper, -1);
+			vma_count_writable(upper, MAPPED_GONE);
 	}
 	if (r) {
 		vma_free(upper);
@@ -296,7 +296,7 @@ static void join(struct mm *mm, struct vma *a, struct vma *b)
 		ranges_join(&a->mapped, &b->mapped);
 		a->end = end;
 		mutex_unlock(&a->m->lock);
-		vma_count_writable(b, -1);
+		vma_count_writable(b, MAPPED_GONE);
 	}
 	a->end = end;
 	vma_free(b); /* never the last references: a holds the same ones */

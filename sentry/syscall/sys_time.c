@@ -73,9 +73,8 @@ SYSCALL2(clock_settime, int id, uaddr_t uts)
 	if (guest_clock_get(t, id, &c))
 		return -EINVAL;
 	guest_clock_put(&c);
-	/* Only these two have a way to be set at all; the CPU clocks refuse it with EPERM. */
-	if (id >= 0 && id != LX_CLOCK_REALTIME && id != LX_CLOCK_PROCESS_CPUTIME_ID &&
-	    id != LX_CLOCK_THREAD_CPUTIME_ID)
+	/* The others have no way to be set at all; CPU clocks named by pid refuse it. */
+	if (id > LX_CLOCK_REALTIME)
 		return -EINVAL;
 	if (get_user(&t->mem, ts, uts))
 		return -EFAULT;

@@ -75,6 +75,12 @@ int64_t guest_clock_read(struct task *t, const struct guest_clock *c)
 	}
 }
 
+void guest_clock_nudge(const struct guest_clock *c)
+{
+	if (c->id == LX_CLOCK_THREAD_CPUTIME_ID)
+		task_kick(c->target, TASK_WORK_NOTIFY);
+}
+
 int64_t guest_clock_deadline(const struct guest_clock *c, int64_t ns)
 {
 	if (c->id == LX_CLOCK_MONOTONIC)

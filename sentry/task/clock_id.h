@@ -29,5 +29,10 @@ static inline bool guest_clock_is_cpu(const struct guest_clock *c)
 	return c->target != NULL;
 }
 int64_t guest_clock_read(struct task *t, const struct guest_clock *c);
+/*
+ * A reading of another thread's CPU clock is as old as that thread's last look at it: make
+ * it look soon. Any thread.
+ */
+void guest_clock_nudge(const struct guest_clock *c);
 /* The monotonic time at which @c, not a CPU clock, shows @ns. */
 int64_t guest_clock_deadline(const struct guest_clock *c, int64_t ns);

@@ -50,6 +50,3 @@ struct clone_args {
  * has left the address space. Own thread, no lock held.
  */
 int64_t task_clone(struct task *t, const struct clone_args *a);
-
-/* unshare(2), setns(2): nsproxy.c. */
-int task_unshare(struct task *t, uint64_t flags);

@@ -33,13 +33,22 @@ void futex_table_free(struct futex_table *ft)
 	mem_free(ft);
 }
 
+/* In a key's offset, whose low bits are zero. */
+#define MM_SHARED 2
+
 /* --- keys and words ------------------------------------------------------------- */
 
 int futex_get_key(struct task *t, uaddr_t addr, bool shared, struct futex_key *key)
 {
+	int r;
+
 	if (addr % 4)
 		return -EINVAL;
-	return mm_futex_key(t->mm, addr, shared, key);
+	r = mm_futex_key(t->mm, addr, shared, key);
+	/* Private memory as a shared futex is not the private futex there. */
+	if (!r && shared && !key->shared)
+		key->offset |= MM_SHARED;
+	return r;
 }
 
 void futex_key_dup(const struct futex_key *from, struct futex_key *to)

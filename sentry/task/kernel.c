@@ -20,6 +20,7 @@
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/internal.h"
 #include "sentry/task/lifecycle.h"
+#include "sentry/task/nsfs.h"
 #include "sentry/task/signal.h"
 
 #define NS_INO_FIRST 0xf0000000u
@@ -61,6 +62,8 @@ static int create_parts(struct kernel *k)
 		r = futex_table_create(&k->futexes);
 	if (!r)
 		r = vfs_create(k, k->config.files_limit, &k->vfs);
+	if (!r)
+		r = nsfs_create(k, &k->nsfs);
 	if (!r && k->config.stats)
 		r = stats_create(&k->stats);
 	if (!r && k->config.strace)
@@ -107,6 +110,8 @@ void kernel_free(struct kernel *k)
 		nsproxy_put(k->init_ns);
 	if (k->init_pid_ns)
 		pid_ns_put(k->init_pid_ns);
+	if (k->nsfs)
+		super_put(k->nsfs);
 	if (k->vfs)
 		vfs_free(k->vfs);
 	if (k->futexes)

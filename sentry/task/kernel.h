@@ -13,6 +13,7 @@
 #include "sentry/wait/timer.h"
 #include "sentry/wait/waitq.h"
 
+struct super;
 struct pid_ns;
 struct user_ns;
 struct nsproxy;
@@ -40,6 +41,7 @@ struct kernel {
 	struct timers *timers;
 	struct pool *pool;
 	struct vfs *vfs;
+	struct super *nsfs;	  /* where namespaces are files: task/nsfs.c */
 	int64_t boot_mono_ns, boot_real_ns;
 	uint64_t host_memory;	  /* bytes of RAM the host has */
 

@@ -32,10 +32,24 @@ struct plain_ns {
 int nsproxy_unshare(struct task *t, uint64_t flags, const struct cred *c,
 		    struct fs_struct *fs, struct nsproxy **out);
 
+struct ns_ref;
+/* A private copy of a set, and one of its namespaces exchanged (a reference is taken). */
+int nsproxy_copy(struct nsproxy *old, struct nsproxy **out);
+void nsproxy_replace(struct nsproxy *ns, const struct ns_ref *ref);
+
 struct uts_ns *uts_ns_get(struct uts_ns *ns);
 void uts_ns_put(struct uts_ns *ns);
 /* hostname, domainname: copies under the lock. @size 65. */
 void uts_ns_names(struct uts_ns *ns, char node[65], char domain[65]);
+
+struct net_ns *net_ns_get(struct net_ns *ns);
+void net_ns_put(struct net_ns *ns);
+uint64_t net_ns_ino(const struct net_ns *ns);
+struct user_ns *net_ns_owner(const struct net_ns *ns); /* borrowed */
+struct cgroup_ns *cgroup_ns_get(struct cgroup_ns *ns);
+void cgroup_ns_put(struct cgroup_ns *ns);
+uint64_t cgroup_ns_ino(const struct cgroup_ns *ns);
+struct user_ns *cgroup_ns_owner(const struct cgroup_ns *ns); /* borrowed */
 
 /* --- as files: /proc/PID/ns/NAME, setns -------------------------------------------- */
 

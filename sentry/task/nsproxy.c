@@ -12,6 +12,7 @@
 #include "sentry/task/internal.h"
 #include "sentry/task/lifecycle.h"
 #include "sentry/task/ns.h"
+#include "sentry/task/nsfs.h"
 
 #define INO_IPC	   0xefffffffu
 #define INO_UTS	   0xeffffffeu
@@ -67,6 +68,60 @@ void ipc_ns_put(struct ipc_ns *ns)
 {
 	if (ns)
 		plain_ns_put(&ns->base);
+}
+
+uint64_t ipc_ns_ino(const struct ipc_ns *ns)
+{
+	return ns->base.ino;
+}
+
+struct user_ns *ipc_ns_owner(const struct ipc_ns *ns)
+{
+	return ns->base.owner;
+}
+
+struct net_ns *net_ns_get(struct net_ns *ns)
+{
+	plain_ns_get(&ns->base);
+	return ns;
+}
+
+void net_ns_put(struct net_ns *ns)
+{
+	if (ns)
+		plain_ns_put(&ns->base);
+}
+
+uint64_t net_ns_ino(const struct net_ns *ns)
+{
+	return ns->base.ino;
+}
+
+struct user_ns *net_ns_owner(const struct net_ns *ns)
+{
+	return ns->base.owner;
+}
+
+struct cgroup_ns *cgroup_ns_get(struct cgroup_ns *ns)
+{
+	plain_ns_get(&ns->base);
+	return ns;
+}
+
+void cgroup_ns_put(struct cgroup_ns *ns)
+{
+	if (ns)
+		plain_ns_put(&ns->base);
+}
+
+uint64_t cgroup_ns_ino(const struct cgroup_ns *ns)
+{
+	return ns->base.ino;
+}
+
+struct user_ns *cgroup_ns_owner(const struct cgroup_ns *ns)
+{
+	return ns->base.owner;
 }
 
 static int make_ipc(struct nsproxy *set, struct user_ns *owner, uint64_t ino)
@@ -155,10 +210,8 @@ void nsproxy_put(struct nsproxy *ns)
 		return;
 	uts_ns_put(ns->uts);
 	ipc_ns_put(ns->ipc);
-	if (ns->net)
-		plain_ns_put(&ns->net->base);
-	if (ns->cgroup)
-		plain_ns_put(&ns->cgroup->base);
+	net_ns_put(ns->net);
+	cgroup_ns_put(ns->cgroup);
 	if (ns->mnt)
 		mnt_ns_put(ns->mnt);
 	if (ns->pid_for_children)
@@ -211,14 +264,10 @@ static void share_rest(struct nsproxy *ns, const struct nsproxy *old)
 		ns->uts = uts_ns_get(old->uts);
 	if (!ns->ipc)
 		ns->ipc = ipc_ns_get(old->ipc);
-	if (!ns->net) {
-		plain_ns_get(&old->net->base);
-		ns->net = old->net;
-	}
-	if (!ns->cgroup) {
-		plain_ns_get(&old->cgroup->base);
-		ns->cgroup = old->cgroup;
-	}
+	if (!ns->net)
+		ns->net = net_ns_get(old->net);
+	if (!ns->cgroup)
+		ns->cgroup = cgroup_ns_get(old->cgroup);
 	if (!ns->mnt)
 		ns->mnt = mnt_ns_get(old->mnt);
 	if (!ns->pid_for_children)
@@ -300,4 +349,50 @@ int nsproxy_unshare(struct task *t, uint64_t flags, const struct cred *c,
 	share_rest(ns, t->ns);
 	*out = ns;
 	return 0;
+}
+
+int nsproxy_copy(struct nsproxy *old, struct nsproxy **out)
+{
+	struct nsproxy *ns = *out = nsproxy_alloc();
+
+	if (!ns)
+		return -ENOMEM;
+	share_rest(ns, old);
+	return 0;
+}
+
+void nsproxy_replace(struct nsproxy *ns, const struct ns_ref *ref)
+{
+	switch (ref->kind) {
+	case LX_CLONE_NEWNS:
+		mnt_ns_get(ref->mnt);
+		mnt_ns_put(ns->mnt);
+		ns->mnt = ref->mnt;
+		break;
+	case LX_CLONE_NEWUTS:
+		uts_ns_get(ref->uts);
+		uts_ns_put(ns->uts);
+		ns->uts = ref->uts;
+		break;
+	case LX_CLONE_NEWIPC:
+		ipc_ns_get(ref->ipc);
+		ipc_ns_put(ns->ipc);
+		ns->ipc = ref->ipc;
+		break;
+	case LX_CLONE_NEWNET:
+		net_ns_get(ref->net);
+		net_ns_put(ns->net);
+		ns->net = ref->net;
+		break;
+	case LX_CLONE_NEWCGROUP:
+		cgroup_ns_get(ref->cgroup);
+		cgroup_ns_put(ns->cgroup);
+		ns->cgroup = ref->cgroup;
+		break;
+	case LX_CLONE_NEWPID:
+		pid_ns_get(ref->pid);
+		pid_ns_put(ns->pid_for_children);
+		ns->pid_for_children = ref->pid;
+		break;
+	}
 }

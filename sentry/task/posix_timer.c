@@ -66,6 +66,7 @@ static void start(struct posix_timer *pt, int64_t now)
 		ktimer_arm(&pt->timer, guest_clock_deadline(&pt->clock, pt->expiry_ns));
 		return;
 	}
+	guest_clock_nudge(&pt->clock);
 	delay = cpu_watch_delay(&pt->watch, now, pt->expiry_ns - now, pt->tg->n_threads);
 	ktimer_arm(&pt->timer, deadline_after(delay));
 }

@@ -165,9 +165,11 @@ static void do_work(struct task *t)
 {
 	unsigned work = atomic_fetch_and(&t->work, ~(unsigned)TASK_WORK_NOTIFY);
 
-	/* TASK_WORK_NOTIFY: mostly, that the guest has been left is all the asker wanted. */
-	if (work & TASK_WORK_NOTIFY)
+	/* What only the thread itself can do, or tell; membarrier wants no more than this. */
+	if (work & TASK_WORK_NOTIFY) {
 		sched_task_work(t);
+		task_sample_times(t);
+	}
 	if (work & (TASK_WORK_SIGNAL | TASK_WORK_STOP))
 		signal_deliver(t, false, 0);
 }

@@ -264,6 +264,8 @@ static void test_writable_refused(void **state)
 	assert_int_equal(fm.writers, 3);
 	assert_int_equal(mm_mprotect(e.mm, A + PG, PG, RW), 0);
 	assert_int_equal(fm.writers, 1);
+	/* A seal set later refuses new mappings, not the pieces of old ones. */
+	fm.refuse_writable = true;
 	assert_int_equal(mm_munmap(e.mm, A + PG, PG), 0);
 	assert_int_equal(fm.writers, 2);
 	assert_int_equal(f.refs, 2);

@@ -66,13 +66,13 @@ static void describe(struct mappable *m, uint64_t *dev, uint64_t *ino)
 	*ino = (uint64_t)to_fm(m)->hfd;
 }
 
-static int writable(struct mappable *m, int delta)
+static int writable(struct mappable *m, enum mapped_change what)
 {
 	struct fake_mappable *fm = to_fm(m);
 
-	if (delta > 0 && fm->refuse_writable)
+	if (what == MAPPED_NEW && fm->refuse_writable)
 		return -EPERM;
-	fm->writers += delta;
+	fm->writers += what == MAPPED_GONE ? -1 : 1;
 	if (fm->writers < 0)
 		abort();
 	return 0;
