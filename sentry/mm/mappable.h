@@ -55,6 +55,11 @@ struct mappable_ops {
 	 * allowed.
 	 */
 	int (*writable)(struct mappable *m, enum mapped_change what);
+	/*
+	 * An area that maps it comes (+1: mmap, fork, cut in two) or goes (-1). Only counting
+	 * is allowed here (a SysV segment's attaches). Called under mm->lock. NULL: nothing.
+	 */
+	void (*mapped)(struct mappable *m, int delta);
 	/* msync(MS_SYNC) of a range. NULL: nothing to do. */
 	int (*sync)(struct mappable *m, uint64_t off, uint64_t size);
 	/* madvise(MADV_REMOVE): make a hole. Called without locks. NULL: -EOPNOTSUPP. */

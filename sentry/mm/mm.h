@@ -116,6 +116,11 @@ struct mmap_args {
 /* Returns 0 and the address, or -EINVAL -ENOMEM -EEXIST -EAGAIN -EPERM ... as mmap(2). */
 int mm_mmap(struct mm *mm, const struct mmap_args *args, uaddr_t *out);
 int mm_munmap(struct mm *mm, uaddr_t addr, uint64_t size);
+/*
+ * mm_unmap_object - shmdt(2): unmap what is left of one attachment, the areas of an object
+ * with @ops whose offset 0 is at @addr. -EINVAL: there are none.
+ */
+int mm_unmap_object(struct mm *mm, uaddr_t addr, const struct mappable_ops *ops);
 int mm_mprotect(struct mm *mm, uaddr_t addr, uint64_t size, unsigned prot);
 int mm_mremap(struct mm *mm, uaddr_t old, uint64_t old_size, uint64_t new_size,
 	      unsigned flags, uaddr_t new_addr, const struct mm_limits *limits, uaddr_t *out);

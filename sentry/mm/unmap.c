@@ -32,6 +32,44 @@ int mm_unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct dead_list 
 	return 0;
 }
 
+/* The first area of the attachment at @addr from *@at on; *@at moves behind it. */
+static struct vma *next_piece(struct mm *mm, uaddr_t addr, const struct mappable_ops *ops,
+			      const struct mappable *m, uaddr_t *at)
+{
+	struct vma *v = mm_find_vma_locked(mm, *at);
+
+	for (; v; v = vma_next(v)) {
+		*at = v->end;
+		if (v->m && v->m->ops == ops && (!m || v->m == m) &&
+		    v->start - addr == v->off)
+			return v;
+	}
+	return NULL;
+}
+
+int mm_unmap_object(struct mm *mm, uaddr_t addr, const struct mappable_ops *ops)
+{
+	struct mappable *m = NULL;
+	struct dead_list dead;
+	uaddr_t at = addr;
+	struct vma *v;
+	int r = -EINVAL;
+
+	if (addr % PAGE_SIZE)
+		return -EINVAL;
+	list_init(&dead.vmas);
+	mutex_lock(&mm->lock);
+	while ((v = next_piece(mm, addr, ops, m, &at))) {
+		m = v->m;
+		r = mm_unmap_locked(mm, v->start, v->end, &dead);
+		if (r)
+			break;
+	}
+	mutex_unlock(&mm->lock);
+	vma_free_list(&dead);
+	return r;
+}
+
 int mm_munmap(struct mm *mm, uaddr_t addr, uint64_t size)
 {
 	struct dead_list dead;

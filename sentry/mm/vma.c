@@ -145,6 +145,13 @@ void vma_free_list(struct dead_list *dead)
 	}
 }
 
+/* Every area that enters or leaves a tree passes here, and nothing else does. */
+static void count_area(const struct vma *v, int delta)
+{
+	if (v->m && v->m->ops->mapped)
+		v->m->ops->mapped(v->m, delta);
+}
+
 static void tree_insert(struct mm *mm, struct vma *v)
 {
 	struct rb_node **link = &mm->vmas.root, *parent = NULL;
@@ -157,6 +164,14 @@ static void tree_insert(struct mm *mm, struct vma *v)
 	}
 	rb_link(&mm->vmas, &v->node, parent, link);
 	mm->n_vmas++;
+	count_area(v, 1);
+}
+
+static void tree_erase(struct mm *mm, struct vma *v)
+{
+	rb_erase(&mm->vmas, &v->node);
+	mm->n_vmas--;
+	count_area(v, -1);
 }
 
 void vma_link(struct mm *mm, struct vma *v)
@@ -181,8 +196,7 @@ int vma_count_writable(struct vma *v, enum mapped_change what)
 void vma_unlink(struct mm *mm, struct vma *v, struct mappable *held,
 		struct dead_list *dead)
 {
-	rb_erase(&mm->vmas, &v->node);
-	mm->n_vmas--;
+	tree_erase(mm, v);
 	account(mm, v->flags, v->file, -(int64_t)vma_size(v));
 	if (v->m) {
 		if (v->m != held)
@@ -288,8 +302,7 @@ static void join(struct mm *mm, struct vma *a, struct vma *b)
 	uaddr_t end = b->end;
 
 	a->flags |= b->flags & VM_IGNORE_MERGE;
-	rb_erase(&mm->vmas, &b->node);
-	mm->n_vmas--;
+	tree_erase(mm, b);
 	if (a->m) {
 		mutex_lock(&a->m->lock);
 		list_del(&b->rmap);

@@ -274,6 +274,34 @@ static void test_writable_refused(void **state)
 	assert_int_equal(f.refs, 0);
 }
 
+/* shmdt(): the pieces of one attachment go, another one of the same object stays. */
+static void test_unmap_object(void **state)
+{
+	struct env e;
+	struct fake_mappable fm;
+	const struct mappable_ops *ops;
+
+	(void)state;
+	env_init(&e);
+	fake_mappable_init(&fm, 6 * PG);
+	ops = fm.m.ops;
+	for (uaddr_t a = A; a <= A + 8 * PG; a += 8 * PG)
+		assert_int_equal(
+			mmap_file(&e, &fm, NULL, a, 6 * PG, RW, LX_MAP_SHARED, 0), a);
+	assert_int_equal(fm.areas, 2);
+	assert_int_equal(mm_munmap(e.mm, A + PG, PG), 0);
+	assert_int_equal(mmap_at(&e, A + PG, PG, RW, ANON | LX_MAP_FIXED), A + PG);
+	assert_int_equal(mm_mprotect(e.mm, A + 4 * PG, PG, LX_PROT_READ), 0);
+	assert_int_equal(fm.areas, 5);
+	assert_int_equal(mm_unmap_object(e.mm, A + PG, ops), -EINVAL);
+	assert_int_equal(mm_unmap_object(e.mm, A, ops), 0);
+	assert_int_equal(fm.areas, 1);
+	assert_string_equal(maps(&e), "101000-102000 rw-p\n108000-10e000 rw-s\n");
+	assert_int_equal(mm_unmap_object(e.mm, A, ops), -EINVAL);
+	env_done(&e);
+	fake_mappable_destroy(&fm);
+}
+
 /* How ld.so maps a library, and that it takes one host call a step. */
 static void test_library(void **state)
 {
@@ -424,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_stale_translation),
 		cmocka_unit_test(test_fork_race),
 		cmocka_unit_test(test_writable_refused),
+		cmocka_unit_test(test_unmap_object),
 		cmocka_unit_test(test_library),
 		cmocka_unit_test(test_futex_keys),
 		cmocka_unit_test(test_storm),

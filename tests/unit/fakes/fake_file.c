@@ -78,6 +78,11 @@ static int writable(struct mappable *m, enum mapped_change what)
 	return 0;
 }
 
+static void mapped(struct mappable *m, int delta)
+{
+	to_fm(m)->areas += delta;
+}
+
 static const struct mappable_ops ops = {
 	.translate = translate,
 	.run_put = run_put,
@@ -85,6 +90,7 @@ static const struct mappable_ops ops = {
 	.put = put,
 	.describe = describe,
 	.writable = writable,
+	.mapped = mapped,
 };
 
 void fake_mappable_init(struct fake_mappable *fm, uint64_t size)
@@ -105,7 +111,7 @@ void fake_mappable_init(struct fake_mappable *fm, uint64_t size)
 
 void fake_mappable_destroy(struct fake_mappable *fm)
 {
-	if (fm->refs || fm->writers || fm->n_runs)
+	if (fm->refs || fm->writers || fm->areas || fm->n_runs)
 		abort();
 	mappable_destroy(&fm->m);
 	close(fm->hfd);

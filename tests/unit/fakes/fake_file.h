@@ -11,7 +11,7 @@
 struct fake_mappable {
 	struct mappable m;
 	int hfd;
-	int refs, writers, n_translate, n_runs;
+	int refs, writers, areas, n_translate, n_runs;
 	uint64_t size;	      /* of the file */
 	uint64_t run_max;     /* longest answer; 0: no limit */
 	bool readonly;	      /* shared runs are not writable until asked with write */
