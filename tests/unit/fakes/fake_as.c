@@ -259,6 +259,7 @@ static int fake_fork(struct addr_space *as, struct addr_space **out)
 {
 	SERIALISE(as);
 	struct fake_as *f = to_fake(as);
+	unsigned fail_after;
 	int r;
 
 	*out = NULL;
@@ -269,8 +270,12 @@ static int fake_fork(struct addr_space *as, struct addr_space **out)
 	r = fake_as_create(as->platform, out);
 	if (r)
 		return r;
+	/* A fork fails as a whole, not in the middle. */
+	fail_after = to_platform(as)->fail_after;
+	to_platform(as)->fail_after = 0;
 	for (struct fake_seg *s = f->segs; s; s = s->next)
 		fork_seg(as, *out, s);
+	to_platform(as)->fail_after = fail_after;
 	return 0;
 }
 
