@@ -473,3 +473,12 @@ void dentry_move(struct dentry *old, struct dentry *new, bool exchange, char *sp
 	if (!exchange)
 		dentry_put(old_parent);
 }
+
+uint64_t dentry_parent_ino(struct dentry *d)
+{
+	struct dentry *parent = dentry_parent(d);
+	uint64_t ino = dentry_inode(parent)->ino;
+
+	dentry_put(parent);
+	return ino;
+}

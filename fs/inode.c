@@ -26,7 +26,7 @@ void inode_init(struct inode *inode, struct super *sb, const struct inode_ops *o
 	inode->gid = gid;
 	inode->nlink = 1;
 	inode->rdev = 0;
-	mutex_init(&inode->lock, LOCK_INODE);
+	mutex_init(&inode->lock, sb->layer ? LOCK_INODE_LAYER : LOCK_INODE);
 	mutex_init(&inode->attr_lock, LOCK_LEAF);
 	inode->size = 0;
 	inode->atime = inode->mtime = inode->ctime = inode->btime = now();

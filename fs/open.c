@@ -345,6 +345,22 @@ int vfs_open(const struct vfs_ctx *c, const struct path *base, const char *name,
 	return r ? r : open_found(c, p, how->flags, false, out);
 }
 
+int vfs_open_dentry(const struct vfs_ctx *c, struct dentry *d, int flags, struct file **out)
+{
+	struct inode *inode = dentry_inode(d);
+	int r;
+
+	r = file_alloc(c->k, (struct path){.dentry = dentry_get(d)}, flags, inode->fops, c->cred,
+		       out);
+	if (r)
+		return r;
+	(*out)->mode |= FMODE_NONOTIFY;
+	r = call_open(c, inode, *out);
+	if (r)
+		file_put(TAKE_PTR(*out));
+	return r;
+}
+
 int vfs_open_path(const struct vfs_ctx *c, struct path p, int flags, struct file **out)
 {
 	*out = NULL;

@@ -155,15 +155,6 @@ static struct memdir_entry *entry_from(struct memdir *m, uint64_t cookie)
 	return best;
 }
 
-static uint64_t parent_ino(struct file *f)
-{
-	struct dentry *parent = dentry_parent(f->path.dentry);
-	uint64_t ino = dentry_inode(parent)->ino;
-
-	dentry_put(parent);
-	return ino;
-}
-
 int memdir_iterate(struct memdir *m, struct file *f, struct dir_sink *sink)
 {
 	struct memdir_entry *e;
@@ -174,7 +165,7 @@ int memdir_iterate(struct memdir *m, struct file *f, struct dir_sink *sink)
 		f->pos = 1;
 	}
 	if (f->pos == 1) {
-		if (!sink->emit(sink, "..", 2, parent_ino(f), 2, LX_DT_DIR))
+		if (!sink->emit(sink, "..", 2, dentry_parent_ino(f->path.dentry), 2, LX_DT_DIR))
 			return 0;
 		f->pos = 2;
 	}

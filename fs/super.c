@@ -10,17 +10,6 @@
 #include "fs/internal.h"
 #include "fs/pipe.h"
 
-/* A table that has slots never fails to insert: make them now. */
-static int htab_prepare(struct htab *t)
-{
-	struct hnode n;
-	int r = htab_insert(t, &n, 0);
-
-	if (!r)
-		htab_remove(t, &n);
-	return r;
-}
-
 int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out)
 {
 	struct vfs *v = mem_zalloc(sizeof(*v));

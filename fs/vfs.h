@@ -131,7 +131,7 @@ struct super {
 	struct user_ns *user_ns; /* owner: who may act as root here; a reference */
 	const char *source;	/* owned; as given to mount(2), for /proc/mounts */
 	uint64_t next_ino;	/* for super_new_ino() (atomic) */
-	bool case_cached;	/* reserved */
+	bool layer;		/* below an overlay: its inodes lock as LOCK_INODE_LAYER */
 	struct list all;	/* in the VFS's list of supers, for sync(2) */
 };
 
@@ -506,6 +506,14 @@ int vfs_open(const struct vfs_ctx *c, const struct path *base, const char *name,
 	     const struct open_how *how, struct file **out);
 /* Open what a path already names (exec, /proc/PID/fd/N, O_PATH re-open). */
 int vfs_open_path(const struct vfs_ctx *c, struct path p, int flags, struct file **out);
+
+/*
+ * vfs_open_dentry - for stacked file systems: open a file of the layer below, without
+ * mounts, permission checks and notices. *out holds a reference.
+ */
+int vfs_open_dentry(const struct vfs_ctx *c, struct dentry *d, int flags, struct file **out);
+/* The inode number that ".." of @d has. */
+uint64_t dentry_parent_ino(struct dentry *d);
 
 /*
  * vfs_open_exec - open a program for execve(2): a regular file with execute permission,

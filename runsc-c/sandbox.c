@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/kcmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runsc-c/control.h"
@@ -82,6 +84,18 @@ static int std_stream(int i)
 			return hfd;
 	}
 	return fcntl(i, F_DUPFD_CLOEXEC, 3);
+}
+
+/*
+ * The earlier stream that shares @i's open file (`> log 2>&1`), or @i itself: they must
+ * share a position in the guest, too.
+ */
+static int std_alias(int i)
+{
+	for (int j = 0; j < i; j++)
+		if (syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, j, i) == 0)
+			return j;
+	return i;
 }
 
 /* The mounts of a `do` sandbox, in the order they are made. */
@@ -192,17 +206,23 @@ static int configure_sentry(const struct do_options *o, struct sandbox *s, int c
 	struct mounts mounts = {0};
 	int hfds[MAX_CONFIG_FDS], n = 0, pair[2] = {-1, -1}, r;
 	char hostname[65] = "sandbox";
+	uint32_t alias[3];
 
 	hfds[n++] = channel;
 	for (int i = 0; i < 3; i++) {
-		int hfd = s->tty_streams & 1u << i ? -1 : std_stream(i);
+		int hfd = -1;
 
+		alias[i] = (uint32_t)std_alias(i);
+		if (!(s->tty_streams & 1u << i) && (int)alias[i] == i)
+			hfd = std_stream(i);
 		if (hfd < 0)
 			continue;
 		c.std_fds |= 1u << i;
 		hfds[n++] = hfd;
 	}
 	c.std_tty = s->tty_streams;
+	c.std_alias = alias;
+	c.n_std_alias = 3;
 	if (s->tty_streams) {
 		if (host_socketpair(SOCK_STREAM | SOCK_NONBLOCK, pair))
 			return error_set(e, "cannot make a socket pair: %s",

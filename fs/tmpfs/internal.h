@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fs/memxattr.h"
 #include "fs/simple.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "sentry/abi/errno.h"
@@ -16,18 +17,9 @@ struct tmpfs_super {
 	uint32_t mode, uid, gid;
 };
 
-struct tmpfs_xattr {
-	struct list node;
-	char *name;
-	void *value;
-	size_t size;
-};
-
 struct tmpfs_inode {
 	struct inode base;
-	struct mutex xattr_lock; /* LOCK_LEAF; protects xattrs */
-	struct list xattrs;	 /* struct tmpfs_xattr */
-	size_t xattr_bytes;
+	struct memxattrs xattrs;
 	union {			 /* by type */
 		struct shmem shm;    /* regular: the data */
 		struct memdir dir;   /* directory: the names; protected by base.lock */
@@ -57,4 +49,3 @@ ssize_t tmpfs_getxattr(struct inode *inode, const char *name, void *buf, size_t 
 int tmpfs_setxattr(struct inode *inode, const char *name, const void *value, size_t size,
 		   int flags);
 ssize_t tmpfs_listxattr(struct inode *inode, char *buf, size_t size);
-void tmpfs_free_xattrs(struct tmpfs_inode *ti);

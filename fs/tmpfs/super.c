@@ -189,8 +189,7 @@ int tmpfs_new_inode(struct super *sb, const struct create_args *a, struct inode 
 	ti->base.rdev = a->rdev;
 	if (LX_S_ISDIR(a->mode))
 		ti->base.nlink = 2;
-	mutex_init(&ti->xattr_lock, LOCK_LEAF);
-	list_init(&ti->xattrs);
+	memxattr_init(&ti->xattrs);
 	*out = &ti->base;
 	return 0;
 }
@@ -203,8 +202,7 @@ static void tmpfs_free_inode(struct inode *inode)
 		shmem_destroy(&ti->shm);
 	else if (LX_S_ISLNK(inode->mode))
 		mem_free(ti->target);
-	tmpfs_free_xattrs(ti);
-	mutex_destroy(&ti->xattr_lock);
+	memxattr_free(&ti->xattrs);
 	atomic_fetch_sub(&to_tmpfs(inode->sb)->n_inodes, 1);
 	mem_free(ti);
 }

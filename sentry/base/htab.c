@@ -28,6 +28,11 @@ static int grow(struct htab *t, size_t n_slots)
 	return 0;
 }
 
+int htab_prepare(struct htab *t)
+{
+	return t->n_slots ? 0 : grow(t, 16);
+}
+
 int htab_insert(struct htab *t, struct hnode *node, uint64_t hash)
 {
 	if (t->n >= t->n_slots && grow(t, t->n_slots ? t->n_slots * 2 : 16) && !t->n_slots)

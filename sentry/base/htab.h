@@ -21,6 +21,8 @@ struct htab {
 	size_t n_slots, n; /* n_slots is a power of two, or 0 before the first insert */
 };
 
+/* The first memory now: htab_insert() cannot fail afterwards. -ENOMEM. */
+int htab_prepare(struct htab *t) MUST_CHECK;
 /* Returns 0 or -ENOMEM (only for the first insert: a failed growth is not an error). */
 int htab_insert(struct htab *t, struct hnode *node, uint64_t hash) MUST_CHECK;
 void htab_remove(struct htab *t, struct hnode *node);

@@ -15,6 +15,7 @@ enum lock_rank {
 	LOCK_MOUNT,	   /* the mount tree of a namespace */
 	LOCK_RENAME,	   /* cross-directory renames of a super */
 	LOCK_INODE,	   /* an inode's namespace operations (overlay) */
+	LOCK_OVERLAY_DATA, /* which blocks of a file the private layer holds */
 	LOCK_INODE_LAYER,  /* the same of a layer below an overlay */
 	LOCK_DENTRY,	   /* the dentry cache */
 	LOCK_GOFER,	   /* fid and tag tables */

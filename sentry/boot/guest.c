@@ -179,6 +179,9 @@ static int make_streams(struct boot *b, const struct cred *cred, struct file *st
 	for (int i = 0; !r && i < 3; i++) {
 		if (b->console && b->config->std_tty & 1u << i)
 			r = console_open(b->console, &std[i]);
+		else if (i < (int)b->config->n_std_alias && b->config->std_alias[i] < (uint32_t)i &&
+			 std[b->config->std_alias[i]])
+			std[i] = file_get(std[b->config->std_alias[i]]);
 		else if (b->std_hfd[i] >= 0)
 			r = host_file_create(b->host_super, b->std_hfd[i], cred, &std[i]);
 	}

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Parts that are not there yet, so that the rest links: terminals and the private layer. */
+/* Parts that are not there yet, so that the rest links: terminals. */
 #include <errno.h>
 
 #include "fs/devpts/devpts.h"
-#include "fs/overlay/overlay.h"
 #include "sentry/boot/boot.h"
 #include "sentry/task/tty_session.h"
 
@@ -64,11 +63,4 @@ void console_resize(struct console *c, const Runsc__Winsize *w)
 void console_finish(struct console *c)
 {
 	(void)c;
-}
-
-int overlay_super_create(struct kernel *k, struct super *lower, struct super **out)
-{
-	(void)k;
-	*out = super_get(lower);
-	return 0;
 }

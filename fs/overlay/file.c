@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Regular files: reading block by block from whichever side has it, writing into the layer. */
+#include "fs/overlay/internal.h"
+
+static struct ovl_inode *of_file(struct file *f)
+{
+	return ovl_i(f->inode);
+}
+
+static ssize_t read_lower(struct ovl_inode *oi, uint64_t off, struct uio *u, size_t n)
+{
+	struct file *lower;
+	size_t left = u->left;
+	ssize_t r = ovl_lower_file(oi, &lower);
+
+	if (r)
+		return r;
+	/* The lower reads as far as the cursor goes: shorten it for the call. */
+	u->left = min_t(size_t, left, n);
+	n = u->left;
+	r = lower->ops->read(lower, u, (int64_t)off, 0);
+	u->left = left - (n - u->left);
+	return r;
+}
+
+static ssize_t ovl_read(struct file *f, struct uio *u, int64_t pos, unsigned flags)
+{
+	struct ovl_inode *oi = of_file(f);
+	struct ovl_data *d = &oi->data;
+	uint64_t off = (uint64_t)pos, size;
+	ssize_t done = 0, n = 0;
+
+	(void)flags;
+	if (!d->upper)
+		return read_lower(oi, off, u, u->left);
+	if (!oi->lower)
+		return shmem_read(&d->shm, off, u, u->left);
+	for (size = shmem_size(&d->shm); u->left && off < size; off += (uint64_t)n) {
+		bool upper;
+		uint64_t seg = ovl_segment(d, off, min_t(uint64_t, u->left, size - off), &upper);
+
+		n = upper ? shmem_read(&d->shm, off, u, seg) : read_lower(oi, off, u, seg);
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	return done ? done : n;
+}
+
+/*
+ * Blocks that are overwritten as a whole need not be read, but their bytes must be at
+ * hand before the lower's are given up: a guest page that faults would lose both.
+ */
+static ssize_t write_block(struct ovl_inode *oi, uint64_t off, struct uio *u)
+{
+	AUTO_FREE char *buf = mem_alloc(OVL_BLOCK);
+	struct uio k;
+	ssize_t n;
+	int r;
+
+	if (!buf)
+		return -ENOMEM;
+	n = uio_copy_from(u, buf, OVL_BLOCK);
+	if (n <= 0)
+		return n;
+	r = ovl_copy_up(oi, off, (uint64_t)n, true);
+	if (r)
+		return r;
+	uio_init_kernel(&k, buf, (size_t)n);
+	return shmem_write(&oi->data.shm, off, &k, (size_t)n);
+}
+
+static ssize_t write_at(struct ovl_inode *oi, uint64_t off, struct uio *u)
+{
+	struct ovl_data *d = &oi->data;
+	ssize_t done = 0, n = 0;
+	bool upper;
+	int r;
+
+	while (u->left) {
+		uint64_t block_left = OVL_BLOCK - (off & (OVL_BLOCK - 1));
+		uint64_t seg = ovl_segment(d, off, u->left, &upper);
+
+		if (d->upper && upper) {
+			n = shmem_write(&d->shm, off, u, seg);
+		} else if (block_left == OVL_BLOCK && u->left >= OVL_BLOCK) {
+			n = write_block(oi, off, u);
+		} else {
+			seg = min_t(uint64_t, u->left, block_left);
+			r = ovl_copy_up(oi, off, seg, false);
+			n = r ? r : shmem_write(&d->shm, off, u, seg);
+		}
+		if (n <= 0)
+			break;
+		done += n;
+		off += (uint64_t)n;
+	}
+	return done ? done : n;
+}
+
+static ssize_t ovl_write(struct file *f, struct uio *u, int64_t *pos, unsigned flags)
+{
+	struct ovl_inode *oi = of_file(f);
+	ssize_t n;
+	int r;
+
+	if (!oi->upper_attr || !oi->data.upper) {
+		mutex_lock(&oi->base.lock);
+		r = ovl_attr_up(oi);
+		mutex_unlock(&oi->base.lock);
+		/* An empty range: the size and the block map become ours. */
+		if (!r)
+			r = ovl_copy_up(oi, 0, 0, false);
+		if (r)
+			return r;
+	}
+	if (flags & LX_O_APPEND) {
+		/* Appends do not overlap each other: one at a time. */
+		mutex_lock(&oi->base.lock);
+		*pos = (int64_t)shmem_size(&oi->data.shm);
+		r = ovl_copy_up(oi, (uint64_t)*pos, 1, false);
+		mutex_unlock(&oi->base.lock);
+		if (!r) {
+			uint64_t end = 0;
+
+			n = shmem_append(&oi->data.shm, u, u->left, &end);
+			if (n > 0)
+				*pos = (int64_t)end - n;
+		} else {
+			n = r;
+		}
+	} else {
+		n = write_at(oi, (uint64_t)*pos, u);
+	}
+	if (n > 0)
+		inode_touch(f->inode, ATTR_MTIME | ATTR_CTIME);
+	return n;
+}
+
+/* Only the layer's blocks are known as holes or data; the lower's count as data. */
+static int64_t ovl_lseek(struct file *f, int64_t off, int whence)
+{
+	struct ovl_inode *oi = of_file(f);
+	struct ovl_data *d = &oi->data;
+	uint64_t size = ovl_size(oi), at = (uint64_t)off, start;
+	int r;
+
+	if (whence < LX_SEEK_DATA)
+		return file_generic_lseek(f, off, whence, size);
+	if (off < 0 || at >= size)
+		return -ENXIO;
+	if (!d->upper || at < d->lower_limit) {
+		if (whence == LX_SEEK_DATA)
+			return off;
+		if (!d->upper || d->lower_limit >= size)
+			return (int64_t)size;
+		at = d->lower_limit;
+	}
+	r = shmem_next(&d->shm, at, whence == LX_SEEK_DATA, &start);
+	return r ? r : (int64_t)start;
+}
+
+static int ovl_fallocate(struct file *f, int mode, int64_t off, int64_t len)
+{
+	struct ovl_inode *oi = of_file(f);
+	uint64_t start = (uint64_t)off, size = (uint64_t)len;
+	int r;
+
+	if (mode & ~(LX_FALLOC_FL_KEEP_SIZE | LX_FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	mutex_lock(&f->inode->lock);
+	r = ovl_attr_up(oi);
+	if (!r)
+		r = ovl_copy_up(oi, start, size, false);
+	if (!r && mode & LX_FALLOC_FL_PUNCH_HOLE) {
+		shmem_punch(&oi->data.shm, start, size);
+		mappable_invalidate(&oi->data.map, page_up(start),
+				    page_down(start + size) - page_up(start), true);
+	} else if (!r) {
+		r = shmem_allocate(&oi->data.shm, start, size);
+		if (!r && !(mode & LX_FALLOC_FL_KEEP_SIZE))
+			shmem_extend(&oi->data.shm, start + size);
+	}
+	mutex_unlock(&f->inode->lock);
+	if (!r)
+		inode_touch(f->inode, ATTR_MTIME | ATTR_CTIME);
+	return r;
+}
+
+const struct file_ops ovl_file_ops = {
+	.read = ovl_read,
+	.write = ovl_write,
+	.lseek = ovl_lseek,
+	.fallocate = ovl_fallocate,
+};
+
+/* A lower file that the host does not let us read is told at open, as the host would. */
+static int ovl_file_open(const struct vfs_ctx *c, struct inode *inode, struct file *f)
+{
+	struct ovl_inode *oi = ovl_i(inode);
+	struct file *lower;
+
+	(void)c;
+	f->ops = &ovl_file_ops;
+	if (!oi->lower || (oi->data.upper && !oi->data.lower_limit) ||
+	    atomic_load(&f->flags) & LX_O_TRUNC)
+		return 0;
+	return ovl_lower_file(oi, &lower);
+}
+
+static struct mappable *ovl_mappable(struct inode *inode)
+{
+	return &ovl_i(inode)->data.map;
+}
+
+const struct inode_ops ovl_file_inode_ops = {
+	.open = ovl_file_open,
+	.mappable = ovl_mappable,
+	.getattr = ovl_getattr,
+	.setattr = ovl_setattr,
+	.getxattr = ovl_getxattr,
+	.setxattr = ovl_setxattr,
+	.listxattr = ovl_listxattr,
+};
