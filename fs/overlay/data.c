@@ -317,9 +317,9 @@ static void map_describe(struct mappable *m, uint64_t *dev, uint64_t *ino)
 	*ino = of_map(m)->base.ino;
 }
 
-static int map_writable(struct mappable *m, int delta)
+static int map_writable(struct mappable *m, enum mapped_change what)
 {
-	if (delta > 0)
+	if (what != MAPPED_GONE)
 		return inode_get_write(&of_map(m)->base);
 	inode_put_write(&of_map(m)->base);
 	return 0;
