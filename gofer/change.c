@@ -285,10 +285,34 @@ int change_link(struct session *s, struct node *n, struct node *dir, const char 
 	return r;
 }
 
+/*
+ * What a name that goes away leads to may still be in use: a working directory, an open
+ * file whose mode is changed. With a descriptor now its node lives on without a name.
+ */
+static struct node *hold(struct session *s, struct node *dir, const char *name, int *hfd)
+{
+	struct node *n = node_known(s, dir, name);
+
+	if (n && node_pin(s, n, hfd) < 0) {
+		node_put(s, n);
+		n = NULL;
+	}
+	return n;
+}
+
+static void let_go(struct session *s, struct node *n)
+{
+	if (!n)
+		return;
+	node_unpin(s, n);
+	node_put(s, n);
+}
+
 int change_rename(struct session *s, struct node *olddir, const char *oldname,
 		  struct node *newdir, const char *newname, unsigned flags)
 {
-	int old_hfd, new_hfd, r;
+	int old_hfd, new_hfd, hfd, r;
+	struct node *victim;
 
 	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
@@ -305,9 +329,11 @@ int change_rename(struct session *s, struct node *olddir, const char *oldname,
 		return r;
 	r = node_pin(s, newdir, &new_hfd);
 	if (r == 0) {
+		victim = hold(s, newdir, newname, &hfd);
 		/* Not by the C library: it makes another call of it without flags. */
 		r = (int)host_ret(syscall(SYS_renameat2, old_hfd, oldname, new_hfd,
 					  newname, flags));
+		let_go(s, victim);
 		node_unpin(s, newdir);
 	}
 	node_unpin(s, olddir);
@@ -319,9 +345,8 @@ int change_rename(struct session *s, struct node *olddir, const char *oldname,
 
 int change_unlink(struct session *s, struct node *dir, const char *name, bool is_dir)
 {
-	struct node *n = NULL;
-	struct statx st;
-	int dir_hfd, hfd = -1, r;
+	int dir_hfd, hfd, r;
+	struct node *n;
 
 	r = check_dir(s, dir, name);
 	if (r == -EACCES)
@@ -330,16 +355,11 @@ int change_unlink(struct session *s, struct node *dir, const char *name, bool is
 		r = node_pin(s, dir, &dir_hfd);
 	if (r < 0)
 		return r;
-	/* A removed directory can still be somebody's working directory: keep a hold. */
-	if (is_dir && node_step(s, dir, name, false, &n, &st) == 0)
-		if (node_pin(s, n, &hfd) < 0)
-			hfd = -1;
+	n = hold(s, dir, name, &hfd);
 	r = (int)host_ret(unlinkat(dir_hfd, name, is_dir ? AT_REMOVEDIR : 0));
 	if (r == 0)
 		node_unlinked(s, dir, name);
-	if (hfd >= 0)
-		node_unpin(s, n);
-	node_put(s, n);
+	let_go(s, n);
 	node_unpin(s, dir);
 	return r;
 }

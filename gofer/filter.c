@@ -42,8 +42,9 @@ static int add_all(scmp_filter_ctx ctx)
 			return e;
 	}
 	/*
-	 * Their arguments cannot be checked; the C library has other ways. brk(2) fails by
-	 * returning an address that is too low: 0, as any errno would look like a high one.
+	 * Their arguments cannot be checked; the C library has other ways. brk(2) fails
+	 * by returning an address that is too low: 0, as any errno would look like a high
+	 * one.
 	 */
 	if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) ||
 	    seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), SCMP_SYS(brk), 0))

@@ -140,6 +140,8 @@ void node_put(struct session *s, struct node *n);
  * -ESTALE: detached. -EBUSY: an export's root has neither.
  */
 int node_parent(struct session *s, struct node *n, struct node **dir, struct name *name);
+/* The node for @name, if a fid has it: a reference or NULL. Nothing is asked. */
+struct node *node_known(struct session *s, struct node *dir, const char *name);
 /* What @name in @dir led to is gone: fids keep the inode while they can. */
 void node_unlinked(struct session *s, struct node *dir, const char *name);
 /* A rename was done. @exchange: both names live on. */

@@ -411,6 +411,18 @@ int node_step(struct session *s, struct node *dir, const char *name, bool throug
 	return r;
 }
 
+struct node *node_known(struct session *s, struct node *dir, const char *name)
+{
+	struct node *n;
+
+	mutex_lock(&s->lock);
+	n = find(s, dir, name);
+	if (n)
+		n->refs++;
+	mutex_unlock(&s->lock);
+	return n;
+}
+
 /* --- changes of the tree ------------------------------------------------- */
 
 void node_unlinked(struct session *s, struct node *dir, const char *name)

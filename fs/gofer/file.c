@@ -64,7 +64,6 @@ static ssize_t file_read_op(struct file *f, struct uio *u, int64_t pos, unsigned
 	return done ? done : n < 0 ? n : 0;
 }
 
-/* One piece at @pos, or at the end for O_APPEND (the host's descriptor appends). */
 static ssize_t write_all(int hfd, const uint8_t *buf, size_t size, int64_t pos)
 {
 	size_t done = 0;
@@ -82,25 +81,20 @@ static ssize_t write_all(int hfd, const uint8_t *buf, size_t size, int64_t pos)
 	return (ssize_t)done;
 }
 
-static ssize_t file_write_op(struct file *f, struct uio *u, int64_t *pos, unsigned flags)
+/* As much of @u as goes, from *pos on; with @append at the end, which *pos then tells. */
+static ssize_t write_uio(int hfd, struct uio *u, int64_t *pos, bool append)
 {
-	bool append = f->flags & LX_O_APPEND;
 	uint8_t small[CHUNK_SMALL], *buf;
 	ssize_t done = 0, n = 0, r;
 	struct stat st;
 	size_t size;
-	int hfd;
 
-	(void)flags;
-	r = handle_use(handle_of(f), &hfd);
-	if (r < 0)
-		return r;
 	buf = bounce(u->left, small, &size);
 	while (u->left) {
 		n = uio_copy_from(u, buf, min_t(size_t, u->left, size));
 		if (n <= 0)
 			break;
-		r = write_all(hfd, buf, (size_t)n, *pos + (append ? 0 : done));
+		r = write_all(hfd, buf, (size_t)n, *pos + done);
 		if (r < 0) {
 			n = r;
 			break;
@@ -111,15 +105,62 @@ static ssize_t file_write_op(struct file *f, struct uio *u, int64_t *pos, unsign
 	}
 	if (buf != small)
 		mem_free(buf);
-	if (done) {
-		if (append && host_fstat(hfd, &st) == 0)
-			*pos = st.st_size - done;
-		ginode_stale(ginode(f->inode));
-		if ((uint64_t)(*pos + done) > f->inode->size)
-			f->inode->size = (uint64_t)(*pos + done);
+	if (done && append && host_fstat(hfd, &st) == 0)
+		*pos = st.st_size - done;
+	return done ? done : min_t(ssize_t, n, 0);
+}
+
+/*
+ * The VFS has cleared set-id bits for those whose writes do; the host clears them for
+ * every write of ours, which has no privilege there.
+ */
+static void keep_set_id(struct ginode *g, uint32_t mode)
+{
+	struct gofer_call c;
+
+	if (!(mode & LX_S_ISUID) &&
+	    (mode & (LX_S_ISGID | LX_S_IXGRP)) != (LX_S_ISGID | LX_S_IXGRP))
+		return;
+	call_begin(gsession(&g->base), &c);
+	c.t.type = P9_TXSETATTR;
+	c.t.tsetattr.fid = atomic_load(&g->fid);
+	c.t.tsetattr.valid = P9_SET_MODE;
+	c.t.tsetattr.mode = mode & LX_S_IALLUGO;
+	c.t.tsetattr.size = c.t.tsetattr.atime_nsec = c.t.tsetattr.mtime_nsec = 0;
+	call_send(&c);
+	call_end(&c);
+}
+
+static ssize_t file_write_op(struct file *f, struct uio *u, int64_t *pos, unsigned flags)
+{
+	struct ginode *g = ginode(f->inode);
+	struct handle *h = handle_of(f), *appending = NULL;
+	uint32_t mode = f->inode->mode;
+	ssize_t n = 0;
+	int hfd, r;
+
+	if (flags & LX_O_APPEND) {
+		r = handle_get(g, h->flags | LX_O_APPEND, &appending);
+		if (r < 0)
+			return r;
+		h = appending;
 	}
-	handle_unuse(handle_of(f));
-	return done ? done : n < 0 ? n : 0;
+	r = handle_use(h, &hfd);
+	if (r == 0) {
+		n = write_uio(hfd, u, pos, appending);
+		handle_unuse(h);
+	}
+	if (appending)
+		handle_put(appending);
+	if (r < 0)
+		return r;
+	if (n > 0) {
+		ginode_stale(g);
+		if ((uint64_t)(*pos + n) > f->inode->size)
+			f->inode->size = (uint64_t)(*pos + n);
+		keep_set_id(g, mode);
+	}
+	return n;
 }
 
 static int file_fsync_op(struct file *f, int64_t start, int64_t end, bool data_only)

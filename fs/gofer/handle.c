@@ -15,8 +15,12 @@
 #include "fs/gofer/internal.h"
 #include "sentry/base/host.h"
 
-#define KEPT_FLAGS                                                                       \
-	(LX_O_ACCMODE | LX_O_APPEND | LX_O_DIRECT | LX_O_SYNC | LX_O_DSYNC | LX_O_NOATIME)
+/*
+ * O_APPEND is asked for by the writes that append: fcntl switches it. O_SYNC is an fsync
+ * after each write, which the VFS makes. O_DIRECT stays a wish: data goes through the
+ * host's page cache, where others' mappings see it.
+ */
+#define KEPT_FLAGS (LX_O_ACCMODE | LX_O_NOATIME)
 
 int handle_flags(int open_flags)
 {

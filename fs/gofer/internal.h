@@ -217,7 +217,7 @@ struct handle {
 	unsigned pins;	/* calls that use hfd now */
 };
 
-/* Flags of an open that make a difference to the host's descriptor. */
+/* Of an open's flags, those that make a difference to the host's descriptor. */
 int handle_flags(int open_flags);
 /* A descriptor just donated; taken. */
 void handle_add(struct ginode *g, int flags, int hfd);

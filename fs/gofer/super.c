@@ -68,7 +68,10 @@ int gofer_setattr(const struct vfs_ctx *vc, struct inode *inode, const struct ia
 	(void)vc;
 	if (kills_priv(inode, a, &mode))
 		valid |= P9_SET_MODE;
-	if (valid & P9_SET_SIZE && a->valid & ATTR_FILE && a->file && a->file->priv) {
+	/* Not of a set-id file, whose bits the host takes from us but not from the Gofer.
+	 */
+	if (valid & P9_SET_SIZE && a->valid & ATTR_FILE && a->file && a->file->priv &&
+	    a->file->mode & FMODE_WRITE && !(inode->mode & (LX_S_ISUID | LX_S_ISGID))) {
 		r = truncate_open(a);
 		/* The host sets the times with it. */
 		valid &= ~(uint32_t)(P9_SET_SIZE | P9_SET_MTIME);
