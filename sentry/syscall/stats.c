@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "sentry/abi/errno.h"
+#include "sentry/base/sort.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"
 #include "sentry/syscall/table.h"
@@ -73,7 +74,7 @@ void stats_print(struct stats *s, struct strbuf *out)
 		if (c->n)
 			rows[n++] = (struct row){nr, c->n, c->errors, c->ns};
 	}
-	qsort(rows, n, sizeof(*rows), more_calls_first);
+	sort_array(rows, n, sizeof(*rows), more_calls_first);
 	sb_printf(out, "%10s %8s %12s  %s\n", "calls", "errors", "usec/call", "syscall");
 	for (unsigned i = 0; i < n; i++) {
 		const struct syscall_entry *e = &syscall_table[rows[i].nr];

@@ -5,6 +5,7 @@
  *
  * Source: credentials(7), capabilities(7).
  */
+#include "sentry/base/sort.h"
 #include "sentry/task/cred.h"
 
 #include <stdlib.h>
@@ -102,7 +103,7 @@ struct group_list *group_list_create(const uint32_t *gids, unsigned n)
 	g->n = n;
 	if (n) {
 		memcpy(g->gid, gids, n * sizeof(g->gid[0]));
-		qsort(g->gid, n, sizeof(g->gid[0]), compare_gid);
+		sort_array(g->gid, n, sizeof(g->gid[0]), compare_gid);
 	}
 	return g;
 }

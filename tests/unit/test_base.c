@@ -14,6 +14,7 @@
 #include "sentry/base/htab.h"
 #include "sentry/base/park.h"
 #include "sentry/base/rbtree.h"
+#include "sentry/base/sort.h"
 #include "sentry/base/strbuf.h"
 
 struct item {
@@ -153,12 +154,34 @@ static void test_strbuf_and_faults(void **state)
 	assert_null(mem_calloc(SIZE_MAX / 2, 4));
 }
 
+static int cmp_int(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void test_sort(void **state)
+{
+	int v[300];
+
+	(void)state;
+	for (int n = 0; n <= 300; n += 37) {
+		for (int i = 0; i < n; i++)
+			v[i] = rand() % 100;
+		sort_array(v, (size_t)n, sizeof(v[0]), cmp_int);
+		for (int i = 1; i < n; i++)
+			assert_true(v[i - 1] <= v[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rbtree),
 		cmocka_unit_test(test_htab),
 		cmocka_unit_test(test_park),
+		cmocka_unit_test(test_sort),
 		cmocka_unit_test(test_strbuf_and_faults),
 	};
 
