@@ -85,7 +85,8 @@ struct ctx_syscall {
 #define AS_MAP_NORESERVE 2 /* map_anon: as MAP_NORESERVE */
 
 struct as_usage {
-	uint64_t rss_anon, rss_file, rss_shmem, swap; /* bytes */
+	/* bytes; rss_file may contain what could be in rss_shmem, and swap be unknown (0) */
+	uint64_t rss_anon, rss_file, rss_shmem, swap;
 	uint64_t min_flt, maj_flt;
 	int64_t cpu_ns; /* CPU time of all guest threads so far, exited ones included */
 };

@@ -2,6 +2,8 @@
 /*
  * What a guest process uses, by the host's own books: memory and page faults from
  * procfs, processor time from its clock. Without a procfs only the latter is known.
+ * Of procfs' files statm and stat are the cheap ones: status would also tell shared
+ * memory from files, but takes as long as four system calls.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,14 +37,6 @@ static int slurp(const struct stub_host *host, const char *path, char *buf, size
 	return 0;
 }
 
-/* kB of a line of /proc/PID/status, as bytes. */
-static uint64_t status_kb(const char *text, const char *key)
-{
-	const char *p = strstr(text, key);
-
-	return p ? strtoull(p + strlen(key), NULL, 10) << 10 : 0;
-}
-
 /* Field @n of /proc/PID/stat, counted from 1 as in proc(5); n > 2. */
 static uint64_t stat_field(const char *text, int n)
 {
@@ -66,18 +60,19 @@ int64_t stub_process_cpu_ns(const struct stub_space *s)
 int stub_space_usage(struct addr_space *as, struct as_usage *out)
 {
 	struct stub_space *s = stub_space_of(as);
-	char path[32], buf[4096];
+	uint64_t resident, shared;
+	char path[32], buf[1024];
 	int r;
 
 	*out = (struct as_usage){.cpu_ns = stub_process_cpu_ns(s)};
-	snprintf(path, sizeof(path), "%d/status", s->hpid);
+	snprintf(path, sizeof(path), "%d/statm", s->hpid);
 	r = slurp(s->host, path, buf, sizeof(buf));
 	if (r)
 		return r;
-	out->rss_anon = status_kb(buf, "\nRssAnon:");
-	out->rss_file = status_kb(buf, "\nRssFile:");
-	out->rss_shmem = status_kb(buf, "\nRssShmem:");
-	out->swap = status_kb(buf, "\nVmSwap:");
+	if (sscanf(buf, "%*u %lu %lu", &resident, &shared) == 2 && resident >= shared) {
+		out->rss_anon = (resident - shared) * PAGE_SIZE;
+		out->rss_file = shared * PAGE_SIZE;
+	}
 	snprintf(path, sizeof(path), "%d/stat", s->hpid);
 	r = slurp(s->host, path, buf, sizeof(buf));
 	if (r)
