@@ -29,6 +29,12 @@ struct delivery {
 	int64_t ret;
 };
 
+/* A fatal signal, or exec by another thread. */
+static bool must_exit(const struct task *t)
+{
+	return atomic_load(&t->killed) || (atomic_load(&t->work) & TASK_WORK_EXIT);
+}
+
 /* --- stops ------------------------------------------------------------------------- */
 
 /* A stop signal took effect: every thread is to stop. sighand->lock held. */
@@ -57,7 +63,7 @@ static bool stop_over(struct task *t, struct sighand *sh)
 	bool over;
 
 	mutex_lock(&sh->lock);
-	over = !t->jobctl_stopped || atomic_load(&t->killed);
+	over = !t->jobctl_stopped || must_exit(t);
 	mutex_unlock(&sh->lock);
 	return over;
 }
@@ -106,7 +112,7 @@ static bool stop_allowed(struct task *t, struct sighand *sh, int signo)
 
 /*
  * The next signal with a handler, which is copied to *sa. 0: none, or the thread is to
- * end: t->killed tells.
+ * end: must_exit() tells.
  */
 static int get_signal(struct task *t, struct lx_siginfo *info, struct lx_sigaction *sa)
 {
@@ -115,7 +121,7 @@ static int get_signal(struct task *t, struct lx_siginfo *info, struct lx_sigacti
 	int signo = 0, code;
 
 	mutex_lock(&sh->lock);
-	while (!tg->group_exit && !atomic_load(&t->killed)) {
+	while (!tg->group_exit && !must_exit(t)) {
 		if (tg->cld_notify) {
 			code = tg->cld_notify;
 			tg->cld_notify = 0;
@@ -154,7 +160,7 @@ static int get_signal(struct task *t, struct lx_siginfo *info, struct lx_sigacti
 		}
 		group_exit_locked(tg, signo);
 	}
-	if (tg->group_exit || atomic_load(&t->killed))
+	if (tg->group_exit || must_exit(t))
 		signo = 0;
 	signal_recalc_locked(t);
 	mutex_unlock(&sh->lock);
@@ -266,7 +272,7 @@ void signal_deliver(struct task *t, bool in_syscall, int64_t ret)
 	struct delivery d = {.in_syscall = in_syscall && !t->sc_no_return, .ret = ret};
 
 	deliver_all(t, &d);
-	if (atomic_load(&t->killed))
+	if (must_exit(t))
 		return;
 	if (d.in_syscall && is_restart(ret) && load_regs(t, &d) == 0)
 		finish_call(t, &d, NULL);
@@ -275,7 +281,7 @@ void signal_deliver(struct task *t, bool in_syscall, int64_t ret)
 		t->restore_mask = false;
 		signal_set_blocked(t, t->saved_mask);
 		deliver_all(t, &d);
-		if (atomic_load(&t->killed))
+		if (must_exit(t))
 			return;
 	}
 	if (d.changed) {

@@ -197,7 +197,11 @@ static struct task *take_leadership_locked(struct task *t)
 	struct pid *tid = t->pid;
 
 	BUG_ON(!old->exited);
+	/* Senders of signals look at both under the signals' lock alone. */
+	mutex_lock(&tg->sighand->lock);
 	tg->leader = t;
+	list_del(&old->group_node);
+	mutex_unlock(&tg->sighand->lock);
 	t->start_ns = old->start_ns;
 	t->pid_before_exec = tid;
 	t->pid = pid_get(old->pid);
@@ -206,7 +210,6 @@ static struct task *take_leadership_locked(struct task *t)
 	pid_release_locked(tid);
 	if (task_pid_ns(t)->reaper == old)
 		task_pid_ns(t)->reaper = t;
-	list_del(&old->group_node);
 	t->k->n_tasks--;
 	atomic_fetch_sub(&old->cred->user->n_tasks, 1);
 	atomic_store(&old->state, TASK_DEAD);
@@ -240,8 +243,10 @@ static int end_other_threads(struct task *t)
 	}
 	if (!r && tg->leader != t)
 		old = take_leadership_locked(t);
+	mutex_lock(&tg->sighand->lock);
 	if (r != -EAGAIN)
 		tg->exec_task = NULL;
+	mutex_unlock(&tg->sighand->lock);
 	mutex_unlock(&k->tasklist);
 	task_put(old);
 	return r;

@@ -150,7 +150,9 @@ void task_link_locked(struct task *t, struct thread_group *parent, struct task *
 	struct thread_group *tg = t->tg;
 
 	t->pid->task = task_get(t);
+	mutex_lock(&tg->sighand->lock);
 	list_add_tail(&tg->threads, &t->group_node);
+	mutex_unlock(&tg->sighand->lock);
 	tg->n_threads++;
 	tg->n_live++;
 	if (tg->leader == t) {
@@ -167,7 +169,9 @@ void task_unlink_locked(struct task *t)
 {
 	struct thread_group *tg = t->tg;
 
+	mutex_lock(&tg->sighand->lock);
 	list_del(&t->group_node);
+	mutex_unlock(&tg->sighand->lock);
 	t->k->n_tasks--;
 	atomic_fetch_sub(&t->cred->user->n_tasks, 1);
 	if (tg->leader == t) {
