@@ -142,8 +142,8 @@ static bool access_ok(const struct vma *v, unsigned access)
 }
 
 /*
- * May the stack @v grow down to @addr? As Linux's expand_downwards(): the guard gap to the
- * area below stays, unless that one is a stack too or not accessible.
+ * May the stack @v grow down to @addr? As Linux's expand_downwards(): the guard gap to
+ * the area below stays, unless that one is a stack too or not accessible.
  */
 static bool may_grow(struct mm *mm, const struct vma *v, uaddr_t addr)
 {
@@ -238,7 +238,8 @@ static int fault_map(struct mm *mm, const struct fetched *f, uaddr_t addr,
 	return r == 0 ? FAULT_AGAIN : r == -ESRCH ? 0 : FAULT_BUS;
 }
 
-static int fault_once(struct mm *mm, uaddr_t addr, unsigned access, uint64_t stack_limit)
+static int fault_once(struct mm *mm, uaddr_t addr, unsigned access,
+		      const uint64_t *stack_limit)
 {
 	bool write = access & ACCESS_WRITE, shared;
 	struct mappable *m;
@@ -248,7 +249,8 @@ static int fault_once(struct mm *mm, uaddr_t addr, unsigned access, uint64_t sta
 	int r;
 
 	mutex_lock(&mm->lock);
-	mm->limits.stack = stack_limit;
+	if (stack_limit)
+		mm->limits.stack = *stack_limit;
 	v = fault_vma(mm, addr, access, &r);
 	size = v && v->m ? missing(v, addr, write) : 0;
 	if (!size) {
@@ -275,13 +277,24 @@ static int fault_once(struct mm *mm, uaddr_t addr, unsigned access, uint64_t sta
 	return r;
 }
 
-int mm_fault(struct mm *mm, uaddr_t addr, unsigned access, uint64_t stack_limit)
+static int fault(struct mm *mm, uaddr_t addr, unsigned access,
+		 const uint64_t *stack_limit)
 {
 	int r = FAULT_AGAIN;
 
 	for (int i = 0; i < MAX_TRIES && r == FAULT_AGAIN; i++)
 		r = fault_once(mm, page_down(addr), access, stack_limit);
 	return r == FAULT_AGAIN ? 0 : r;
+}
+
+int mm_fault(struct mm *mm, uaddr_t addr, unsigned access, uint64_t stack_limit)
+{
+	return fault(mm, addr, access, &stack_limit);
+}
+
+int mm_fault_in(struct mm *mm, uaddr_t addr, unsigned access)
+{
+	return fault(mm, addr, access, NULL) ? -EFAULT : 0;
 }
 
 /* --- population ---------------------------------------------------------- */
@@ -348,9 +361,10 @@ int mm_populate(struct mm *mm, uaddr_t start, uaddr_t end, enum populate how)
 			return r;
 		if (!access)
 			continue;
-		if (mm_fault(mm, addr, access, mm->limits.stack))
+		if (mm_fault_in(mm, addr, access))
 			return -EFAULT;
-		addr += PAGE_SIZE; /* ends even if what was mapped is taken back at once */
+		addr += PAGE_SIZE; /* ends even if what was mapped is taken back at once
+				    */
 	}
 	return 0;
 }

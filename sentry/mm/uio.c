@@ -224,7 +224,7 @@ int uio_fault_in(struct uio *u, size_t n, bool write)
 	n = min_t(size_t, n, min_t(size_t, at.left, FAULT_IN_MAX));
 	while (n && (step = piece(&at, n, &base))) {
 		step = min_t(size_t, step, PAGE_SIZE - base % PAGE_SIZE);
-		if (mm_fault(at.mem.mm, base, access, at.mem.mm->limits.stack))
+		if (mm_fault_in(at.mem.mm, base, access))
 			break;
 		any = true;
 		uio_advance(&at, step);

@@ -38,11 +38,6 @@ static size_t clamp_range(const struct umem *u, uaddr_t addr, size_t n)
 	return addr >= max ? 0 : min_t(size_t, n, max - addr);
 }
 
-static int fault_in(const struct umem *u, uaddr_t addr, unsigned access)
-{
-	return mm_fault(u->mm, addr, access, u->mm->limits.stack) ? -EFAULT : 0;
-}
-
 ssize_t user_read(const struct umem *u, void *dst, uaddr_t src, size_t n,
 		  enum copy_mode mode)
 {
@@ -71,7 +66,7 @@ ssize_t user_read(const struct umem *u, void *dst, uaddr_t src, size_t n,
 			continue;
 		}
 		if (r != -EFAULT || mode == COPY_NOFAULT || ++faults > MAX_FAULTS ||
-		    fault_in(u, src + done, ACCESS_READ))
+		    mm_fault_in(u->mm, src + done, ACCESS_READ))
 			break;
 	}
 	return done ? (ssize_t)done : -EFAULT;
@@ -100,7 +95,7 @@ ssize_t user_write(const struct umem *u, uaddr_t dst, const void *src, size_t n,
 			continue;
 		}
 		if (r != -EFAULT || mode == COPY_NOFAULT || ++faults > MAX_FAULTS ||
-		    fault_in(u, dst + done, ACCESS_WRITE))
+		    mm_fault_in(u->mm, dst + done, ACCESS_WRITE))
 			break;
 	}
 	return done ? (ssize_t)done : -EFAULT;
@@ -159,7 +154,7 @@ static int word_retry(const struct umem *u, uaddr_t addr, unsigned access, int r
 {
 	if (r != -EFAULT)
 		return r == -ESRCH ? -EFAULT : r;
-	if (++*faults > MAX_FAULTS || fault_in(u, addr, access))
+	if (++*faults > MAX_FAULTS || mm_fault_in(u->mm, addr, access))
 		return -EFAULT;
 	return -EAGAIN;
 }

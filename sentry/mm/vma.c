@@ -254,7 +254,8 @@ int vma_split(struct mm *mm, struct vma *v, uaddr_t addr)
 		vma_free(upper);
 		return r;
 	}
-	v->end = addr;
+	if (!v->m)
+		v->end = addr;
 	tree_insert(mm, upper);
 	return 0;
 }
@@ -310,8 +311,9 @@ static void join(struct mm *mm, struct vma *a, struct vma *b)
 		a->end = end;
 		mutex_unlock(&a->m->lock);
 		vma_count_writable(b, MAPPED_GONE);
+	} else {
+		a->end = end;
 	}
-	a->end = end;
 	vma_free(b); /* never the last references: a holds the same ones */
 }
 

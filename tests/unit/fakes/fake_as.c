@@ -9,7 +9,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define ARENA_0	   0x110000000000ull
+#ifndef ARENA_0 /* where no sanitizer keeps its own */
+#define ARENA_0 0x110000000000ull
+#endif
 #define MAX_ARENAS 48
 
 /* What is mapped, for fork(): pages of one mmap. */

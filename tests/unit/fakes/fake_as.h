@@ -13,7 +13,9 @@
 #include "platform/platform.h"
 
 #define FAKE_MIN 0x10000ull
+#ifndef FAKE_MAX
 #define FAKE_MAX (1ull << 40)
+#endif
 
 struct fake_seg;
 
