@@ -61,7 +61,9 @@ static int op_version(struct request *rq)
 static int op_auth(struct request *rq)
 {
 	(void)rq;
-	return -EOPNOTSUPP; /* the socket pair is the authentication */
+	/* attach(5): none is required, the socket is enough. Peers know it by this error.
+	 */
+	return -ENOENT;
 }
 
 static int op_attach(struct request *rq)
@@ -152,8 +154,10 @@ static int op_walk(struct request *rq)
 	r = fid_lookup(s, fid, &f);
 	if (r < 0)
 		return r;
-	if (f->hfd >= 0 || f->dir_open || f->xattr)
-		r = -EBUSY; /* walk(5): not of an open fid */
+	/* walk(5) forbids it of an open fid; peers do it from open directories all the
+	 * same. */
+	if (f->xattr || (newfid == fid && (f->hfd >= 0 || f->dir_open)))
+		r = -EBUSY;
 	else if (newfid != fid && !fid_range_free(s, newfid, 1))
 		r = -EBADF;
 	if (r < 0) {

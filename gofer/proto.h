@@ -9,7 +9,7 @@
  * Usual sequence of our client (each line one round trip):
  *
  *	Tversion "9P2000.L.runsc1"	the server that knows the dialect repeats it;
- *					another answers "9P2000.L" and gets plain messages
+ *					another answers "9P2000.L" or an error
  *	Tattach				fid of an export's root
  *	Txnotify			the inotify descriptor (shared cache mode)
  *	Txwalk usr/lib/libc.so.6, OPEN	attributes of each step, the open host descriptor
