@@ -113,7 +113,7 @@ static int set_process(void)
 	if (__rseq_size)
 		syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32,
 			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
-	prctl(PR_SET_NAME, "guest");
+	prctl(PR_SET_NAME, "runsc-guest");
 	setrlimit(RLIMIT_CORE, &no_core);
 	r = (int)host_ret(prctl(PR_SET_DUMPABLE, 1));
 	if (!r)

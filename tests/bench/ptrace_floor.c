@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// LINK: platform platform/stub platform/ptrace sentry/base
 /*
  * What the ptrace platform costs beside what the host asks for it, in one run, on
  * one CPU:
