@@ -83,10 +83,16 @@ int dentry_rmdir(struct dentry *dir, struct dentry *d)
 	return r;
 }
 
-/* Both victims of a rename, by address; either may be missing, or both be one. */
+/*
+ * Both victims of a rename; either may be missing, or both be one. A directory before a
+ * file, which may have another name in that very directory; else by address: two
+ * directories whose parents are locked cannot be each other's.
+ */
 static void lock_victims(struct inode *a, struct inode *b)
 {
-	if (a > b) {
+	bool a_dir = a && LX_S_ISDIR(a->mode), b_dir = b && LX_S_ISDIR(b->mode);
+
+	if (a_dir == b_dir ? a > b : b_dir) {
 		struct inode *tmp = a;
 
 		a = b;

@@ -277,7 +277,7 @@ static int remove_name(const struct vfs_ctx *c, struct name_op *op, bool is_dir)
 	r = may_delete(c, dir, d, is_dir);
 	if (r)
 		return r;
-	if (dentry_mounted_in(d, op->w.at.mnt->ns))
+	if (dentry_mounted_in(d, c->mnt_ns))
 		return -EBUSY;
 	r = is_dir ? dentry_rmdir(dir, d) : dentry_unlink(dir, d);
 	if (r)

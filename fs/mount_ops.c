@@ -131,11 +131,11 @@ static int bind_mount(const struct vfs_ctx *c, struct path where, const char *so
 	r = path_lookup(c, NULL, source, LOOKUP_FOLLOW, &old);
 	if (r)
 		return r;
-	if (!in_our_ns(c, old) || !in_our_ns(c, where) ||
-	    atomic_load(&old.mnt->flags) & MNT_UNBINDABLE)
-		return -EINVAL;
 	mutex_lock(&v->mount_lock);
-	r = !recursive && has_locked_child(old.mnt, old.dentry, v) ? -EINVAL : 0;
+	if (!in_our_ns(c, old) || !in_our_ns(c, where) ||
+	    atomic_load(&old.mnt->flags) & MNT_UNBINDABLE ||
+	    (!recursive && has_locked_child(old.mnt, old.dentry, v)))
+		r = -EINVAL;
 	if (!r)
 		r = mount_tree_copy(v, old.mnt, old.dentry, recursive ? COPY_RECURSIVE : 0, &copy);
 	mutex_unlock(&v->mount_lock);
@@ -217,18 +217,21 @@ static int change_type(const struct vfs_ctx *c, struct path where, unsigned long
 {
 	struct vfs *v = c->mnt_ns->v;
 	unsigned long type = ms & ~(unsigned long)(LX_MS_REC | LX_MS_SILENT);
+	int r = 0;
 
-	if (!at_mount_root(where) || !in_our_ns(c, where) || type & (type - 1) ||
-	    type & ~(unsigned long)(LX_MS_SHARED | LX_MS_PRIVATE | LX_MS_SLAVE |
-				    LX_MS_UNBINDABLE))
+	if (type & (type - 1) || type & ~(unsigned long)(LX_MS_SHARED | LX_MS_PRIVATE |
+							 LX_MS_SLAVE | LX_MS_UNBINDABLE))
 		return -EINVAL;
 	mutex_lock(&v->mount_lock);
-	for (struct mount *m = where.mnt; m;
+	if (!at_mount_root(where) || !in_our_ns(c, where))
+		r = -EINVAL;
+	for (struct mount *m = r ? NULL : where.mnt; m;
 	     m = ms & LX_MS_REC ? mount_next(m, where.mnt) : NULL)
 		mount_change_type(v, m, type);
 	mutex_unlock(&v->mount_lock);
-	mount_tree_changed(c->mnt_ns);
-	return 0;
+	if (!r)
+		mount_tree_changed(c->mnt_ns);
+	return r;
 }
 
 /* What a more privileged namespace forbade stays forbidden. */
@@ -253,8 +256,9 @@ static void set_flags(struct mount *m, unsigned flags)
 		;
 }
 
-static int remount(const struct vfs_ctx *c, struct path where, unsigned long ms,
-		   const char *data)
+/* mount_lock held, so that of two remounts each is whole. */
+static int remount_locked(const struct vfs_ctx *c, struct path where, unsigned long ms,
+			  const char *data)
 {
 	struct mount *m = where.mnt;
 	struct super *sb = m->sb;
@@ -284,8 +288,21 @@ static int remount(const struct vfs_ctx *c, struct path where, unsigned long ms,
 			atomic_fetch_and(&sb->flags, ~(unsigned)SB_RDONLY);
 	}
 	set_flags(m, flags);
-	mount_tree_changed(c->mnt_ns);
 	return 0;
+}
+
+static int remount(const struct vfs_ctx *c, struct path where, unsigned long ms,
+		   const char *data)
+{
+	struct vfs *v = c->mnt_ns->v;
+	int r;
+
+	mutex_lock(&v->mount_lock);
+	r = remount_locked(c, where, ms, data);
+	mutex_unlock(&v->mount_lock);
+	if (!r)
+		mount_tree_changed(c->mnt_ns);
+	return r;
 }
 
 int vfs_mount(const struct vfs_ctx *c, const char *source, const char *target,
@@ -320,8 +337,24 @@ int vfs_mount(const struct vfs_ctx *c, const char *source, const char *target,
 /* --- umount ---------------------------------------------------------------------------------- */
 
 /* mount_lock held; the caller's path is one reference, the tree another. */
-static int umount_checked(struct vfs *v, struct mount *m, int flags, struct list *dead)
+static int umount_locked(const struct vfs_ctx *c, struct path where, int flags,
+			 struct list *dead)
 {
+	struct vfs *v = c->mnt_ns->v;
+	struct mount *m = where.mnt;
+
+	if (!at_mount_root(where) || !in_our_ns(c, where) || atomic_load(&m->flags) & MNT_LOCKED)
+		return -EINVAL;
+	if (flags & LX_MNT_FORCE && c->cred && !cred_init_capable(c->cred, LX_CAP_SYS_ADMIN))
+		return -EPERM;
+	if (flags & LX_MNT_EXPIRE &&
+	    (m == c->root.mnt || flags & (LX_MNT_FORCE | LX_MNT_DETACH)))
+		return -EINVAL;
+	if (m == c->root.mnt && !(flags & LX_MNT_DETACH)) {
+		/* One's own root cannot go: it becomes read-only. */
+		atomic_fetch_or(&m->sb->flags, SB_RDONLY);
+		return 0;
+	}
 	if (!m->parent)
 		return -EINVAL;
 	if (flags & LX_MNT_EXPIRE) {
@@ -357,22 +390,9 @@ int vfs_umount(const struct vfs_ctx *c, const char *target, int flags)
 	r = may_mount(c);
 	if (r)
 		return r;
-	if (!at_mount_root(where) || !in_our_ns(c, where) ||
-	    atomic_load(&where.mnt->flags) & MNT_LOCKED)
-		return -EINVAL;
-	if (flags & LX_MNT_FORCE && c->cred && !cred_init_capable(c->cred, LX_CAP_SYS_ADMIN))
-		return -EPERM;
-	if (flags & LX_MNT_EXPIRE &&
-	    (where.mnt == c->root.mnt || flags & (LX_MNT_FORCE | LX_MNT_DETACH)))
-		return -EINVAL;
-	if (where.mnt == c->root.mnt && !(flags & LX_MNT_DETACH)) {
-		/* One's own root cannot go: it becomes read-only. */
-		atomic_fetch_or(&where.mnt->sb->flags, SB_RDONLY);
-		return 0;
-	}
 	list_init(&dead);
 	mutex_lock(&v->mount_lock);
-	r = umount_checked(v, where.mnt, flags, &dead);
+	r = umount_locked(c, where, flags, &dead);
 	mutex_unlock(&v->mount_lock);
 	mounts_put(&dead);
 	if (!r)
@@ -410,7 +430,8 @@ static int check_pivot(const struct vfs_ctx *c, struct path new, struct path old
 	return 0;
 }
 
-int vfs_pivot_root(const struct vfs_ctx *c, const char *new_root, const char *put_old)
+int vfs_pivot_root(const struct vfs_ctx *c, const char *new_root, const char *put_old,
+		   struct path *root)
 {
 	struct vfs *v = c->mnt_ns->v;
 	AUTO_PATH struct path new = {0};
@@ -418,6 +439,7 @@ int vfs_pivot_root(const struct vfs_ctx *c, const char *new_root, const char *pu
 	struct dentry *place = NULL;
 	int r;
 
+	*root = (struct path){0};
 	r = may_mount(c);
 	if (!r)
 		r = path_lookup(c, NULL, new_root, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new);
@@ -430,7 +452,9 @@ int vfs_pivot_root(const struct vfs_ctx *c, const char *new_root, const char *pu
 	if (!r)
 		place = mount_tree_pivot(c->root.mnt, new.mnt, old);
 	mutex_unlock(&v->mount_lock);
-	if (place)
-		dentry_put(place);
-	return r;
+	if (r)
+		return r;
+	dentry_put(place);
+	*root = path_get(new);
+	return 0;
 }

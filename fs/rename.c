@@ -59,8 +59,8 @@ static int check_rename(struct rename_op *op, struct dentry *trap)
 		r = inode_permission(op->c, target, MAY_WRITE);
 	if (r)
 		return r;
-	if (dentry_mounted_in(op->old, op->from.at.mnt->ns) ||
-	    (target && dentry_mounted_in(op->new, op->to.at.mnt->ns)))
+	if (dentry_mounted_in(op->old, op->c->mnt_ns) ||
+	    (target && dentry_mounted_in(op->new, op->c->mnt_ns)))
 		return -EBUSY;
 	return 0;
 }

@@ -16,7 +16,7 @@ void simple_release(struct super *sb);
 int simple_super_create(struct kernel *k, const struct fs_type *type, uint64_t magic,
 			struct super **out);
 
-/* lookup: what is not in the cache does not exist (every name is a KEEP dentry). */
+/* lookup: what is not in the cache does not exist (every name is a KEEP dentry of a memdir). */
 int simple_lookup(struct inode *dir, struct dentry *d, struct inode **out);
 /* setattr: the generic fields; a size is refused with -EINVAL. */
 int simple_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a);
@@ -40,7 +40,10 @@ struct memdir_entry {
 #define MEMDIR_DOT_COOKIES 2 /* "." and ".." stand before the names */
 
 void memdir_init(struct memdir *m);
-/* An entry for @d, which becomes KEEP. -ENOMEM. The slot's d->dops must be memdir_dops. */
+/*
+ * An entry for @d, which becomes KEEP. -ENOMEM. d->dops is memdir_dops: by simple_lookup, or
+ * set by whoever allocated @d.
+ */
 int memdir_add(struct memdir *m, struct dentry *d);
 void memdir_del(struct memdir *m, struct dentry *d);
 /*

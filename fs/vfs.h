@@ -197,7 +197,8 @@ struct inode_ops {
 	/*
 	 * lookup - find @name in @dir (locked). 0 with *out; 0 with *out == NULL: no such name
 	 * (a negative dentry is cached); other errors are passed on. The dentry is allocated
-	 * and unhashed: the file system may set d->fsdata, d->dops. NULL: not a directory.
+	 * and unhashed: the file system may set d->fsdata, d->dops. Later nobody may change
+	 * d->dops: the walker reads it without a lock. NULL: not a directory.
 	 */
 	int (*lookup)(struct inode *dir, struct dentry *d, struct inode **out);
 	/*
@@ -461,7 +462,9 @@ int mount_attach(struct mnt_ns *ns, struct super *sb, struct dentry *root, struc
 int vfs_mount(const struct vfs_ctx *c, const char *source, const char *target,
 	      const char *type, unsigned long flags, const char *data);
 int vfs_umount(const struct vfs_ctx *c, const char *target, int flags);
-int vfs_pivot_root(const struct vfs_ctx *c, const char *new_root, const char *put_old);
+/* *root: the new root (a reference); the caller moves the tasks that had the old one. */
+int vfs_pivot_root(const struct vfs_ctx *c, const char *new_root, const char *put_old,
+		   struct path *root);
 /* Text of /proc/PID/mountinfo, mounts, mountstats as seen from @root. */
 enum mounts_format { MOUNTS_MOUNTINFO, MOUNTS_MOUNTS, MOUNTS_MOUNTSTATS };
 int mnt_ns_show(struct mnt_ns *ns, struct path root, enum mounts_format how,

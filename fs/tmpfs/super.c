@@ -13,6 +13,14 @@
 #define SHOWN_BYTES (64ull << 30)
 #define DEFAULT_INODES (1ull << 20)
 
+/* Half of what the sandbox may use, as tmpfs has it by default; UINT64_MAX: no limit. */
+static uint64_t default_size(struct pool *pool)
+{
+	uint64_t limit = pool_limit(pool);
+
+	return limit > INT64_MAX / 2 ? UINT64_MAX : page_down(limit / 2);
+}
+
 struct options {
 	uint64_t size, inodes;
 	uint32_t mode, uid, gid;
@@ -29,10 +37,8 @@ static int parse_size(const char *s, uint64_t whole, uint64_t *out)
 	if (end == s || *s == '-')
 		return -EINVAL;
 	if (*end == '%') {
-		if (end[1] || whole == UINT64_MAX)
-			return end[1] ? -EINVAL : (*out = UINT64_MAX, 0);
-		*out = whole / 100 * n;
-		return 0;
+		*out = whole > INT64_MAX / 2 ? UINT64_MAX : whole / 100 * n;
+		return end[1] ? -EINVAL : 0;
 	}
 	switch (*end) {
 	case 'g':
@@ -219,7 +225,7 @@ static int tmpfs_statfs(struct super *sb, struct lx_statfs *out)
 	out->bsize = out->frsize = PAGE_SIZE;
 	out->namelen = LX_NAME_MAX;
 	if (limit == UINT64_MAX) {
-		limit = pool_limit(ts->pool) == UINT64_MAX ? SHOWN_BYTES : pool_limit(ts->pool);
+		limit = min_t(uint64_t, pool_limit(ts->pool), SHOWN_BYTES);
 		if (limit < used)
 			limit = used;
 	}
@@ -331,8 +337,7 @@ static int tmpfs_get_super(const struct vfs_ctx *c, const struct fs_type *type,
 {
 	struct pool *pool = kernel_pool(c->k);
 	struct options o = {
-		.size = pool_limit(pool) == UINT64_MAX ? UINT64_MAX
-						       : page_down(pool_limit(pool) / 2),
+		.size = default_size(pool),
 		.inodes = DEFAULT_INODES,
 		.mode = 0777 | LX_S_ISVTX,
 		.uid = c->cred ? c->cred->fsuid : 0,

@@ -66,8 +66,49 @@ SYSCALL2(umount2, uaddr_t target_addr, int flags)
 	return vfs_umount(&c, target, flags);
 }
 
+/* tasklist held. Moves @p over if it is @from; counts the references that are over then. */
+static void move_path_locked(struct path *p, struct path from, struct path to, unsigned *n)
+{
+	if (!path_equal(*p, from))
+		return;
+	*p = path_get(to);
+	(*n)++;
+}
+
+/*
+ * Whoever has the old root as root or working directory gets the new one, in every process
+ * that can see it.
+ */
+static void move_everybody(struct kernel *k, struct path from, struct path to)
+{
+	struct pid_ns *ns = k->init_pid_ns;
+	unsigned n_moved = 0;
+
+	mutex_lock(&k->tasklist);
+	for (size_t i = 0; i < ns->by_nr.n_slots; i++) {
+		for (struct hnode *n = ns->by_nr.slot[i]; n; n = n->next) {
+			struct task *t = container_of(n, struct upid, node)->pid->task;
+
+			if (!t)
+				continue;
+			mutex_lock(&t->lock);
+			if (t->fs) {
+				mutex_lock(&t->fs->lock);
+				move_path_locked(&t->fs->root, from, to, &n_moved);
+				move_path_locked(&t->fs->cwd, from, to, &n_moved);
+				mutex_unlock(&t->fs->lock);
+			}
+			mutex_unlock(&t->lock);
+		}
+	}
+	mutex_unlock(&k->tasklist);
+	while (n_moved--)
+		path_put(from);
+}
+
 SYSCALL2(pivot_root, uaddr_t new_addr, uaddr_t old_addr)
 {
+	AUTO_PATH struct path root = {0};
 	AUTO_VFS_CTX struct vfs_ctx c = {0};
 	AUTO_FREE char *new_root = NULL, *put_old = NULL;
 	int r = path_from_user(t, new_addr, &new_root);
@@ -77,5 +118,8 @@ SYSCALL2(pivot_root, uaddr_t new_addr, uaddr_t old_addr)
 	if (r)
 		return r;
 	task_vfs_ctx(t, &c);
-	return vfs_pivot_root(&c, new_root, put_old);
+	r = vfs_pivot_root(&c, new_root, put_old, &root);
+	if (!r)
+		move_everybody(t->k, c.root, root);
+	return r;
 }
