@@ -66,10 +66,9 @@ void fetch_done(struct fetched *f)
  * enough.
  */
 static int fetch_fault(struct fetched *f, struct mappable *m, uint64_t off, uint64_t size,
-		       bool shared, bool write)
+		       uint64_t around, bool shared, bool write)
 {
-	uint64_t around = min_t(uint64_t, size, FAULT_AROUND - off % FAULT_AROUND);
-
+	around = min_t(uint64_t, size, around - off % FAULT_AROUND);
 	if (!shared || !write) {
 		int r = fetch(f, m, off, size, false, false);
 
@@ -202,12 +201,18 @@ static struct vma *fault_vma(struct mm *mm, uaddr_t addr, unsigned access, int *
  * Bytes from @addr on that are not mapped yet, or lack the right to write; 0: nothing to
  * do.
  */
-static uint64_t missing(struct vma *v, uaddr_t addr, bool write)
+static uint64_t missing(struct vma *v, uaddr_t addr, bool write, uint64_t *around)
 {
 	struct range *g;
 	uint64_t size;
 
 	mutex_lock(&v->m->lock);
+	/* Who goes through it in order gets as much again as is there already. */
+	*around = FAULT_AROUND;
+	g = ranges_find(&v->mapped, addr - 1);
+	if (g && g->end == addr && (g->writable || !write))
+		*around = max_t(uint64_t, FAULT_AROUND,
+				min_t(uint64_t, addr - g->start, FAULT_AROUND_MAX));
 	g = ranges_find(&v->mapped, addr);
 	if (!g)
 		size = v->end - addr;
@@ -244,7 +249,7 @@ static int fault_once(struct mm *mm, uaddr_t addr, unsigned access,
 	bool write = access & ACCESS_WRITE, shared;
 	struct mappable *m;
 	struct fetched f;
-	uint64_t off, size;
+	uint64_t off, size, around;
 	struct vma *v;
 	int r;
 
@@ -252,7 +257,7 @@ static int fault_once(struct mm *mm, uaddr_t addr, unsigned access,
 	if (stack_limit)
 		mm->limits.stack = *stack_limit;
 	v = fault_vma(mm, addr, access, &r);
-	size = v && v->m ? missing(v, addr, write) : 0;
+	size = v && v->m ? missing(v, addr, write, &around) : 0;
 	if (!size) {
 		mutex_unlock(&mm->lock);
 		return r;
@@ -263,7 +268,7 @@ static int fault_once(struct mm *mm, uaddr_t addr, unsigned access,
 	shared = v->flags & VM_SHARED;
 	mutex_unlock(&mm->lock);
 
-	r = fetch_fault(&f, m, off, size, shared, write);
+	r = fetch_fault(&f, m, off, size, around, shared, write);
 	if (!r) {
 		mutex_lock(&mm->lock);
 		r = fault_map(mm, &f, addr, access, shared);

@@ -141,7 +141,9 @@ struct fetched {
 /* As mm_fault(), for a copy: 0 or -EFAULT, and the stack's limit is the one last seen. */
 int mm_fault_in(struct mm *mm, uaddr_t addr, unsigned access);
 
-#define FAULT_AROUND (16 * PAGE_SIZE)
+/* How much a fault makes of what costs blocks: little at first, more in sequence. */
+#define FAULT_AROUND	 (16 * PAGE_SIZE)
+#define FAULT_AROUND_MAX (256 * PAGE_SIZE)
 
 int fetch(struct fetched *f, struct mappable *m, uint64_t off, uint64_t size, bool shared,
 	  bool write);

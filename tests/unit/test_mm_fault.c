@@ -274,6 +274,25 @@ static void test_writable_refused(void **state)
 	assert_int_equal(f.refs, 0);
 }
 
+/* Shared memory touched in order takes ever fewer faults; touched here and there, few
+ * pages. */
+static void test_fault_around(void **state)
+{
+	struct env e;
+
+	(void)state;
+	env_init(&e);
+	assert_int_equal(mmap_at(&e, A, 4096 * PG, RW, LX_MAP_SHARED | LX_MAP_ANONYMOUS),
+			 A);
+	assert_int_equal(poke(&e, A + 2000 * PG, 1), 0);
+	assert_int_equal(pool_used(e.pool), 16 * PG);
+	for (uaddr_t a = A; a < A + 4096 * PG; a += PG)
+		assert_int_equal(poke(&e, a, 1), 0);
+	assert_int_equal(pool_used(e.pool), 4096 * PG);
+	assert_true(n_map(&e) < 32);
+	env_done(&e);
+}
+
 /* shmdt(): the pieces of one attachment go, another one of the same object stays. */
 static void test_unmap_object(void **state)
 {
@@ -452,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_stale_translation),
 		cmocka_unit_test(test_fork_race),
 		cmocka_unit_test(test_writable_refused),
+		cmocka_unit_test(test_fault_around),
 		cmocka_unit_test(test_unmap_object),
 		cmocka_unit_test(test_library),
 		cmocka_unit_test(test_futex_keys),
