@@ -419,6 +419,22 @@ struct dentry *dentry_parent(struct dentry *d)
 	return parent;
 }
 
+struct dentry *dentry_place(struct dentry *d, char *name, size_t *len)
+{
+	struct vfs *v = super_vfs(d->sb);
+	struct dentry *parent = NULL;
+
+	mutex_lock(&v->dlock);
+	if (!dentry_is_root(d)) {
+		parent = dentry_get(d->parent);
+		*len = min_t(size_t, d->name_len, LX_NAME_MAX);
+		memcpy(name, d->name, *len);
+		name[*len] = '\0';
+	}
+	mutex_unlock(&v->dlock);
+	return parent;
+}
+
 bool dentry_below_locked(struct dentry *d, struct dentry *top)
 {
 	while (d != top && d->parent != d)

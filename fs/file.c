@@ -65,6 +65,22 @@ int file_alloc(struct kernel *k, struct path path, int flags, const struct file_
 	return 0;
 }
 
+void file_count_writer(struct file *f)
+{
+	f->mode |= FMODE_WRITE_COUNTED;
+	atomic_fetch_add(&f->inode->sb->n_writers, 1);
+	if (f->path.mnt)
+		atomic_fetch_add(&f->path.mnt->n_writers, 1);
+}
+
+static void uncount_writer(struct file *f)
+{
+	inode_put_write(f->inode);
+	atomic_fetch_sub(&f->inode->sb->n_writers, 1);
+	if (f->path.mnt)
+		atomic_fetch_sub(&f->path.mnt->n_writers, 1);
+}
+
 struct file *file_get(struct file *f)
 {
 	refcount_inc(&f->ref);
@@ -90,7 +106,7 @@ void file_put(struct file *f)
 			f->ops->release(f);
 	}
 	if (f->mode & FMODE_WRITE_COUNTED)
-		inode_put_write(f->inode);
+		uncount_writer(f);
 	if (f->mode & FMODE_DENY_WRITE)
 		inode_allow_write(f->inode);
 	if (f->owner.pid)
@@ -107,17 +123,21 @@ void file_put(struct file *f)
 
 /* --- reading and writing ------------------------------------------------------------ */
 
+/* What slots get beside RWF_*: without the access mode, whose bits are RWF_'s too. */
 static unsigned file_flags(struct file *f)
 {
-	return atomic_load_explicit(&f->flags, memory_order_relaxed);
+	return atomic_load_explicit(&f->flags, memory_order_relaxed) & ~(unsigned)LX_O_ACCMODE;
 }
 
 #define RWF_KNOWN                                                                        \
-	(LX_RWF_HIPRI | LX_RWF_DSYNC | LX_RWF_SYNC | LX_RWF_NOWAIT | LX_RWF_APPEND)
+	(LX_RWF_HIPRI | LX_RWF_DSYNC | LX_RWF_SYNC | LX_RWF_NOWAIT | LX_RWF_APPEND |     \
+	 LX_RWF_NOAPPEND)
 
 static int check_rwf(unsigned rwf)
 {
-	return rwf & ~(unsigned)RWF_KNOWN ? -EOPNOTSUPP : 0;
+	if (rwf & ~(unsigned)RWF_KNOWN)
+		return -EOPNOTSUPP;
+	return rwf & LX_RWF_APPEND && rwf & LX_RWF_NOAPPEND ? -EINVAL : 0;
 }
 
 static void clamp(struct uio *u)
@@ -142,9 +162,7 @@ static int check_pos(struct uio *u, int64_t pos)
 {
 	int64_t end;
 
-	if (pos < 0)
-		return -EINVAL;
-	return add_ok(pos, (int64_t)u->left, &end) ? 0 : -EOVERFLOW;
+	return pos >= 0 && add_ok(pos, (int64_t)u->left, &end) ? 0 : -EINVAL;
 }
 
 static ssize_t do_read(struct file *f, struct uio *u, int64_t pos, unsigned rwf)
@@ -229,8 +247,8 @@ static int limit_write(const struct vfs_ctx *c, struct file *f, struct uio *u, i
 static ssize_t do_write(const struct vfs_ctx *c, struct file *f, struct uio *u, int64_t *pos,
 			unsigned rwf)
 {
-	unsigned flags = file_flags(f) | rwf;
-	bool append = !(f->mode & FMODE_STREAM) &&
+	unsigned flags = file_flags(f);
+	bool append = !(f->mode & FMODE_STREAM) && !(rwf & LX_RWF_NOAPPEND) &&
 		      (flags & LX_O_APPEND || rwf & LX_RWF_APPEND);
 	int64_t start = append ? (int64_t)atomic_load(&f->inode->size) : *pos;
 	size_t cut = 0;
@@ -250,9 +268,8 @@ static ssize_t do_write(const struct vfs_ctx *c, struct file *f, struct uio *u, 
 		r = file_kill_priv(c, f);
 	if (r)
 		return r;
-	if (append)
-		flags |= LX_O_APPEND;
-	n = f->ops->write(f, u, pos, flags);
+	flags = append ? flags | LX_O_APPEND : flags & ~(unsigned)LX_O_APPEND;
+	n = f->ops->write(f, u, pos, flags | rwf);
 	u->left += cut;
 	if (n <= 0)
 		return n;
@@ -332,27 +349,24 @@ ssize_t file_kernel_read(struct file *f, void *buf, size_t n, int64_t pos)
 
 int64_t file_generic_lseek(struct file *f, int64_t off, int whence, uint64_t size)
 {
-	int64_t pos;
+	int64_t base = 0, pos;
 
 	switch (whence) {
 	case LX_SEEK_SET:
-		pos = off;
 		break;
 	case LX_SEEK_CUR:
-		if (!add_ok(f->pos, off, &pos))
-			return -EOVERFLOW;
+		base = f->pos;
 		break;
 	case LX_SEEK_END:
-		if (!add_ok((int64_t)size, off, &pos))
-			return -EOVERFLOW;
+		base = (int64_t)size;
 		break;
 	default:
 		/* All data, and the hole behind the end. */
 		if (off < 0 || (uint64_t)off >= size)
 			return -ENXIO;
-		pos = whence == LX_SEEK_DATA ? off : (int64_t)size;
+		return whence == LX_SEEK_DATA ? off : (int64_t)size;
 	}
-	return pos < 0 ? -EINVAL : pos;
+	return add_ok(base, off, &pos) && pos >= 0 ? pos : -EINVAL;
 }
 
 static int64_t lseek_by_size(struct file *f, int64_t off, int whence)
@@ -432,26 +446,24 @@ int file_fsync(struct file *f, int64_t start, int64_t end, bool data_only)
 		       : -EINVAL;
 }
 
+/* One kind of change, and whether KEEP_SIZE may, must or must not stand beside it. */
 static int check_fallocate_mode(int mode)
 {
-	const int known = LX_FALLOC_FL_KEEP_SIZE | LX_FALLOC_FL_PUNCH_HOLE |
-			  LX_FALLOC_FL_COLLAPSE_RANGE | LX_FALLOC_FL_ZERO_RANGE |
-			  LX_FALLOC_FL_INSERT_RANGE | LX_FALLOC_FL_UNSHARE_RANGE;
+	bool keep = mode & LX_FALLOC_FL_KEEP_SIZE;
 
-	if (mode & ~known)
+	switch (mode & ~LX_FALLOC_FL_KEEP_SIZE) {
+	case 0:
+	case LX_FALLOC_FL_ZERO_RANGE:
+	case LX_FALLOC_FL_UNSHARE_RANGE:
+		return 0;
+	case LX_FALLOC_FL_PUNCH_HOLE:
+		return keep ? 0 : -EOPNOTSUPP;
+	case LX_FALLOC_FL_COLLAPSE_RANGE:
+	case LX_FALLOC_FL_INSERT_RANGE:
+		return keep ? -EOPNOTSUPP : 0;
+	default:
 		return -EOPNOTSUPP;
-	if ((mode & LX_FALLOC_FL_PUNCH_HOLE && mode & LX_FALLOC_FL_ZERO_RANGE))
-		return -EOPNOTSUPP;
-	if (mode & LX_FALLOC_FL_PUNCH_HOLE && !(mode & LX_FALLOC_FL_KEEP_SIZE))
-		return -EOPNOTSUPP;
-	if (mode & LX_FALLOC_FL_COLLAPSE_RANGE && mode & ~LX_FALLOC_FL_COLLAPSE_RANGE)
-		return -EINVAL;
-	if (mode & LX_FALLOC_FL_INSERT_RANGE && mode & ~LX_FALLOC_FL_INSERT_RANGE)
-		return -EINVAL;
-	if (mode & LX_FALLOC_FL_UNSHARE_RANGE &&
-	    mode & ~(LX_FALLOC_FL_UNSHARE_RANGE | LX_FALLOC_FL_KEEP_SIZE))
-		return -EINVAL;
-	return 0;
+	}
 }
 
 int file_fallocate(const struct vfs_ctx *c, struct file *f, int mode, int64_t off, int64_t len)

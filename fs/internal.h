@@ -18,6 +18,7 @@ struct vfs {
 	/* atomic */
 	atomic_ulong n_files, next_file_id, next_ns_ino;
 	atomic_uint next_dev, next_cookie;
+	atomic_uint n_watched;	/* inodes that have notify marks */
 	atomic_uint rename_seq; /* a directory moved: ".." of a confined walk looks */
 	atomic_uint mount_seq;	/* a mount came, went or moved */
 
@@ -82,6 +83,8 @@ void dentry_move(struct dentry *old, struct dentry *new, bool exchange, char *sp
 bool dentry_below(struct vfs *v, struct dentry *d, struct dentry *top);
 bool dentry_below_locked(struct dentry *d, struct dentry *top);
 struct dentry *dentry_parent(struct dentry *d); /* a reference */
+/* The directory (a reference) and name (room for LX_NAME_MAX + 1) now; NULL for a root. */
+struct dentry *dentry_place(struct dentry *d, char *name, size_t *len);
 /* The super has no users any more: forget its tree. */
 void dcache_kill_super(struct super *sb);
 
@@ -231,6 +234,9 @@ void create_args_init(const struct vfs_ctx *c, struct inode *dir, uint32_t mode,
 int inode_setattr_now(const struct vfs_ctx *c, struct dentry *d, struct iattr *a);
 int file_kill_priv(const struct vfs_ctx *c, struct file *f);
 void path_accessed(struct path p);
+
+/* --- file.c: a file that was counted by inode_get_write() holds its mount writable --- */
+void file_count_writer(struct file *f);
 
 /* --- lock.c --- */
 void file_release_locks(struct file *f);

@@ -274,6 +274,9 @@ static int remount_locked(const struct vfs_ctx *c, struct path where, unsigned l
 	r = check_locked_flags(m, flags);
 	if (r)
 		return r;
+	/* What is open for writing would be written to. */
+	if (ms & LX_MS_RDONLY && (ms & LX_MS_BIND ? m->n_writers : sb->n_writers))
+		return -EBUSY;
 	if (!(ms & LX_MS_BIND)) {
 		if (c->cred && !(sb->user_ns ? cred_capable(c->cred, sb->user_ns, LX_CAP_SYS_ADMIN)
 					     : cred_init_capable(c->cred, LX_CAP_SYS_ADMIN)))

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "fs/internal.h"
 #include "sentry/base/alloc.h"
 
 struct notify_marks {
@@ -27,8 +28,10 @@ static struct notify_marks *marks_make(struct inode *inode)
 		return NULL;
 	mutex_init(&nm->lock, LOCK_NOTIFY);
 	list_init(&nm->marks);
-	if (atomic_compare_exchange_strong(&inode->marks, &none, nm))
+	if (atomic_compare_exchange_strong(&inode->marks, &none, nm)) {
+		atomic_fetch_add(&super_vfs(inode->sb)->n_watched, 1);
 		return nm;
+	}
 	mutex_destroy(&nm->lock);
 	mem_free(nm);
 	return none;
@@ -42,6 +45,7 @@ void inode_free_notify(struct inode *inode)
 		return;
 	/* Every mark holds the inode, so none is left. */
 	BUG_ON(!list_empty(&nm->marks));
+	atomic_fetch_sub(&super_vfs(inode->sb)->n_watched, 1);
 	mutex_destroy(&nm->lock);
 	mem_free(nm);
 }
@@ -103,8 +107,24 @@ struct notify_mark *notify_find(struct inode *inode,
 	return found;
 }
 
+/* What happens through an open file, whose name may be gone already. */
+#define FILE_EVENTS                                                                      \
+	(FS_NOTIFY_ACCESS | FS_NOTIFY_MODIFY | FS_NOTIFY_ATTRIB | FS_NOTIFY_OPEN |       \
+	 FS_NOTIFY_CLOSE_WRITE | FS_NOTIFY_CLOSE_NOWRITE)
+
+static bool wants(struct notify_mark *m, uint32_t mask, bool named, bool unlinked)
+{
+	uint32_t wanted = atomic_load(&m->mask);
+
+	if (unlinked && wanted & NOTIFY_EXCL_UNLINK && mask & FILE_EVENTS)
+		return false;
+	/* A watch must learn of its end whether it asked for it or not. */
+	return wanted & mask & ~(uint32_t)FS_NOTIFY_ISDIR ||
+	       (!named && mask & FS_NOTIFY_DELETE_SELF);
+}
+
 static void tell(struct inode *inode, uint32_t mask, uint32_t cookie, const char *name,
-		 size_t name_len)
+		 size_t name_len, bool unlinked)
 {
 	struct notify_marks *nm = marks_of(inode);
 	struct notify_mark *m, *next;
@@ -112,19 +132,25 @@ static void tell(struct inode *inode, uint32_t mask, uint32_t cookie, const char
 	if (likely(!nm))
 		return;
 	mutex_lock(&nm->lock);
-	list_for_each_safe(m, next, &nm->marks, node) {
-		/* A watch must learn of its end whether it asked for it or not. */
-		if (atomic_load(&m->mask) & mask & ~(uint32_t)FS_NOTIFY_ISDIR ||
-		    (!name && mask & FS_NOTIFY_DELETE_SELF))
+	list_for_each_safe(m, next, &nm->marks, node)
+		if (wants(m, mask, name, unlinked))
 			m->event(m, mask, cookie, name, name_len);
-	}
 	mutex_unlock(&nm->lock);
 }
 
 void fs_notify(struct inode *inode, struct dentry *d, uint32_t mask, uint32_t cookie)
 {
-	tell(inode, mask, cookie, NULL, 0);
-	/* A root has no directory; an unhashed name is told by what unhashed it. */
-	if (d && d->parent && d->parent != d)
-		tell(dentry_inode(d->parent), mask, cookie, d->name, d->name_len);
+	char name[LX_NAME_MAX + 1];
+	struct dentry *parent;
+	size_t len;
+
+	tell(inode, mask, cookie, NULL, 0, false);
+	/* Names move under the cache's lock: that is taken only if anybody listens at all. */
+	if (!d || !atomic_load_explicit(&super_vfs(d->sb)->n_watched, memory_order_relaxed))
+		return;
+	parent = dentry_place(d, name, &len);
+	if (!parent)
+		return;
+	tell(dentry_inode(parent), mask, cookie, name, len, dentry_unhashed(d));
+	dentry_put(parent);
 }

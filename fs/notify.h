@@ -10,6 +10,9 @@
 
 #include "fs/vfs.h"
 
+/* In a mask: events of children that have no name any more are not for it (inotify(7)). */
+#define NOTIFY_EXCL_UNLINK 0x04000000u
+
 struct notify_mark {
 	refcount_t ref;
 	struct inode *inode;   /* a reference; NULL once detached */

@@ -128,7 +128,7 @@ static int open_checked(const struct vfs_ctx *c, struct path p, int flags, bool 
 		r = inode_get_write(inode);
 		if (r)
 			return r;
-		f->mode |= FMODE_WRITE_COUNTED;
+		file_count_writer(f);
 		r = mnt_want_write(p.mnt);
 		if (r)
 			return r;
@@ -142,13 +142,13 @@ static int open_checked(const struct vfs_ctx *c, struct path p, int flags, bool 
 	}
 	if (!f->ops)
 		return -ENXIO;
+	fs_notify(inode, p.dentry,
+		  FS_NOTIFY_OPEN | (LX_S_ISDIR(inode->mode) ? FS_NOTIFY_ISDIR : 0), 0);
 	if (flags & LX_O_TRUNC) {
 		r = truncate_opened(c, f);
 		if (r)
 			return r;
 	}
-	fs_notify(inode, p.dentry,
-		  FS_NOTIFY_OPEN | (LX_S_ISDIR(inode->mode) ? FS_NOTIFY_ISDIR : 0), 0);
 	*out = TAKE_PTR(f);
 	return waits ? -EAGAIN : 0;
 }

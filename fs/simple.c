@@ -154,9 +154,18 @@ static struct memdir_entry *entry_from(struct memdir *m, uint64_t cookie)
 	return best;
 }
 
+int64_t memdir_lseek(struct file *f, int64_t off, int whence)
+{
+	if (whence != LX_SEEK_SET && whence != LX_SEEK_CUR)
+		return -EINVAL;
+	f->priv = NULL;
+	return file_generic_lseek(f, off, whence, 0);
+}
+
 int memdir_iterate(struct memdir *m, struct file *f, struct dir_sink *sink)
 {
 	struct memdir_entry *e;
+	uint64_t end;
 
 	if (f->pos == 0) {
 		if (!sink->emit(sink, ".", 1, f->inode->ino, 1, LX_DT_DIR))
@@ -170,8 +179,11 @@ int memdir_iterate(struct memdir *m, struct file *f, struct dir_sink *sink)
 	}
 	/* Names do not change while the directory is locked. */
 	mutex_lock(&f->inode->lock);
+	if (!f->priv)
+		f->priv = (void *)(uintptr_t)m->next_cookie;
+	end = (uint64_t)(uintptr_t)f->priv;
 	e = entry_from(m, (uint64_t)f->pos);
-	while (e) {
+	while (e && e->cookie < end) {
 		struct inode *inode = dentry_inode(e->d);
 
 		if (!sink->emit(sink, e->d->name, e->d->name_len, inode->ino, e->cookie + 1,

@@ -52,8 +52,13 @@ void memdir_del(struct memdir *m, struct dentry *d);
  */
 void memdir_move(struct memdir *old_dir, struct dentry *old, struct memdir *new_dir,
 		 struct dentry *new, bool exchange);
-/* The iterate slot's work: ".", "..", then the names from f->pos on. */
+/*
+ * The iterate slot's work: ".", "..", then the names from f->pos on that were there when
+ * the reading began (f->priv remembers): who makes a name for each one read comes to an
+ * end. The lseek slot makes it begin anew.
+ */
 int memdir_iterate(struct memdir *m, struct file *f, struct dir_sink *sink);
+int64_t memdir_lseek(struct file *f, int64_t off, int whence);
 extern const struct dentry_ops memdir_dops;
 
 /* LX_DT_* of a mode. */

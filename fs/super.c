@@ -105,6 +105,7 @@ void super_init(struct super *sb, const struct fs_type *type, const struct super
 	sb->user_ns = NULL;
 	sb->source = NULL;
 	sb->next_ino = 1;
+	atomic_init(&sb->n_writers, 0);
 	mutex_lock(&v->supers_lock);
 	list_add_tail(&v->supers, &sb->all);
 	mutex_unlock(&v->supers_lock);

@@ -133,6 +133,7 @@ struct super {
 	uint64_t next_ino;	/* for super_new_ino() (atomic) */
 	bool layer;		/* below an overlay: its inodes lock as LOCK_INODE_LAYER */
 	struct list all;	/* in the VFS's list of supers, for sync(2) */
+	atomic_uint n_writers;	/* files open for writing: such a super stays writable */
 };
 
 enum {
@@ -426,6 +427,7 @@ struct mount {
 	int peer_group, master_group; /* propagation: 0 none; shared:N, master:N */
 	struct list peers;	 /* all mounts of the sandbox that propagate: v->peers */
 	const char *devname;	 /* owned */
+	atomic_uint n_writers;	 /* files open for writing through it */
 	bool expire_mark;	 /* MNT_EXPIRE was asked once and nobody came since */
 };
 

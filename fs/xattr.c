@@ -29,6 +29,13 @@ static int check_security(const struct vfs_ctx *c, struct inode *inode, const ch
 	return admin(c) ? 0 : -EPERM;
 }
 
+/* A known first part with nothing behind it is no name. */
+static bool only_prefix(const char *name)
+{
+	return !strcmp(name, "user.") || !strcmp(name, "trusted.") || !strcmp(name, "security.") ||
+	       !strcmp(name, "system.");
+}
+
 static int check_name(const struct vfs_ctx *c, struct path p, const char *name, bool write)
 {
 	struct inode *inode = dentry_inode(p.dentry);
@@ -37,6 +44,8 @@ static int check_name(const struct vfs_ctx *c, struct path p, const char *name, 
 
 	if (r)
 		return r;
+	if (only_prefix(name))
+		return -EINVAL;
 	if (starts(name, "security."))
 		return check_security(c, inode, name, write);
 	if (starts(name, "system."))

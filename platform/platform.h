@@ -144,6 +144,8 @@ struct as_ops {
 	 * the host's own accounting; -EOPNOTSUPP where none can be had.
 	 */
 	int (*usage)(struct addr_space *as, struct as_usage *out);
+	/* The most bytes ever resident at a time. Dearer than usage(). NULL: not known. */
+	uint64_t (*rss_peak)(struct addr_space *as);
 	/* The last reference is gone and no ctx is left: ends the host process. */
 	void (*release)(struct addr_space *as);
 };

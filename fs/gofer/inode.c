@@ -5,13 +5,14 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fs/gofer/internal.h"
 #include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 
-/* Attributes that no watch covers are believed this long: for one walk. */
-#define UNWATCHED_NS (100 * NSEC_PER_USEC)
+/* Attributes that no watch covers are believed this long: from a walk to its end. */
+#define UNWATCHED_NS (10 * NSEC_PER_USEC)
 
 /* --- device numbers ------------------------------------------------------------ */
 
@@ -117,44 +118,46 @@ void ginode_stale(struct ginode *g)
 	atomic_store(&g->attr_ns, INT64_MIN / 2);
 }
 
+/* Known to be true, as far as a watch or exclusive use can say so. */
 static bool is_fresh(struct ginode *g)
 {
 	struct gofer_super *gs = gsuper(g->base.sb);
 
-	if (!gs->shared)
-		return atomic_load(&g->attr_fresh);
-	if (atomic_load(&g->wd) != P9_NO_WD) {
+	if (gs->shared && atomic_load(&g->wd) == P9_NO_WD)
+		return false;
+	if (gs->shared)
 		watch_drain(gs->s);
-		if (atomic_load(&g->attr_fresh))
-			return true;
-	}
+	return atomic_load(&g->attr_fresh);
+}
+
+static bool is_recent(struct ginode *g)
+{
 	return clock_mono_ns() - atomic_load(&g->attr_ns) < UNWATCHED_NS;
 }
 
-/* What fstat of a donated descriptor tells: everything but the few statx extras. */
-static void set_from_stat(struct ginode *g, const struct stat *st)
+/*
+ * Asks a donated descriptor instead of the Gofer: true if nothing changed but the access
+ * time. Its owner is no use, as it is seen from the Sentry's user namespace: but whoever
+ * changes the owner changes ctime.
+ */
+static bool unchanged(struct ginode *g)
 {
 	struct inode *i = &g->base;
+	struct stat st;
+	bool same;
 
-	i->mode = st->st_mode;
-	i->uid = st->st_uid;
-	i->gid = st->st_gid;
-	i->nlink = (uint32_t)st->st_nlink;
-	i->size = (uint64_t)st->st_size;
+	if (!LX_S_ISREG(i->mode) || !handle_fstat(g, &st))
+		return false;
 	mutex_lock(&i->attr_lock);
-	i->atime = (struct lx_timespec){st->st_atim.tv_sec, st->st_atim.tv_nsec};
-	i->mtime = (struct lx_timespec){st->st_mtim.tv_sec, st->st_mtim.tv_nsec};
-	i->ctime = (struct lx_timespec){st->st_ctim.tv_sec, st->st_ctim.tv_nsec};
-	g->stat.mode = st->st_mode;
-	g->stat.uid = st->st_uid;
-	g->stat.gid = st->st_gid;
-	g->stat.nlink = (uint32_t)st->st_nlink;
-	g->stat.size = (uint64_t)st->st_size;
-	g->stat.blocks = (uint64_t)st->st_blocks;
-	g->stat.atime = i->atime;
-	g->stat.mtime = i->mtime;
-	g->stat.ctime = i->ctime;
+	same = st.st_ctim.tv_sec == i->ctime.sec && st.st_ctim.tv_nsec == i->ctime.nsec &&
+	       st.st_mtim.tv_sec == i->mtime.sec && st.st_mtim.tv_nsec == i->mtime.nsec &&
+	       (uint64_t)st.st_size == g->stat.size && g->stat.nlink == st.st_nlink;
+	if (same) {
+		i->atime = (struct lx_timespec){st.st_atim.tv_sec, st.st_atim.tv_nsec};
+		g->stat.atime = i->atime;
+	}
 	mutex_unlock(&i->attr_lock);
+	return same;
 }
 
 static int ask_attr(struct ginode *g)
@@ -175,29 +178,45 @@ static int ask_attr(struct ginode *g)
 	return ginode_failed(g, r);
 }
 
+/* No name leads there any more, but a descriptor does: all but the owner. */
+static bool ask_descriptor(struct ginode *g)
+{
+	struct inode *i = &g->base;
+	struct stat st;
+
+	if (!LX_S_ISREG(i->mode) || !handle_fstat(g, &st))
+		return false;
+	i->mode = st.st_mode;
+	i->nlink = (uint32_t)st.st_nlink;
+	i->size = (uint64_t)st.st_size;
+	mutex_lock(&i->attr_lock);
+	i->atime = (struct lx_timespec){st.st_atim.tv_sec, st.st_atim.tv_nsec};
+	i->mtime = (struct lx_timespec){st.st_mtim.tv_sec, st.st_mtim.tv_nsec};
+	i->ctime = (struct lx_timespec){st.st_ctim.tv_sec, st.st_ctim.tv_nsec};
+	g->stat.mode = st.st_mode;
+	g->stat.nlink = (uint32_t)st.st_nlink;
+	g->stat.size = (uint64_t)st.st_size;
+	g->stat.blocks = (uint64_t)st.st_blocks;
+	g->stat.atime = i->atime;
+	g->stat.mtime = i->mtime;
+	g->stat.ctime = i->ctime;
+	mutex_unlock(&i->attr_lock);
+	return true;
+}
+
 int ginode_refresh(struct ginode *g)
 {
-	bool watched = atomic_load(&g->wd) != P9_NO_WD;
-	uint64_t asked = atomic_load(&gsession(&g->base)->n_events);
-	struct stat st;
 	int r;
 
-	if (is_fresh(g))
+	if (is_fresh(g) || unchanged(g) || is_recent(g))
 		return 0;
-	/* No message where a descriptor can tell. */
-	if (LX_S_ISREG(g->base.mode) && handle_fstat(g, &st)) {
-		set_from_stat(g, &st);
-		atomic_store(&g->attr_ns, clock_mono_ns());
-		atomic_store(&g->attr_fresh, watched || !gsuper(g->base.sb)->shared);
-		if (atomic_load(&gsession(&g->base)->n_events) != asked)
-			atomic_store(&g->attr_fresh, false);
-		return 0;
-	}
 	r = ask_attr(g);
-	/* Removed, and only we still know it: what was last true of it. */
-	if (r == -ESTALE && (g->unlinked || g->base.dead))
+	if (r != -ESTALE)
+		return r;
+	if (ask_descriptor(g))
 		return 0;
-	return r;
+	/* Removed by the guest, and only we still know it: what was last true of it. */
+	return g->unlinked || g->base.dead ? 0 : r;
 }
 
 int gofer_getattr(struct inode *inode, uint32_t mask, struct kstat *out)

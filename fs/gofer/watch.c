@@ -25,7 +25,7 @@
 
 #define NAME_SLOTS   65536u
 #define DRAIN_NS     NSEC_PER_USEC
-#define UNWATCHED_NS (100 * NSEC_PER_USEC)
+#define UNWATCHED_NS (50 * NSEC_PER_USEC)
 #define MAX_WATCHES  16384u
 
 /*

@@ -135,6 +135,7 @@ static int tmpfs_iterate(struct file *f, struct dir_sink *sink)
 
 const struct file_ops tmpfs_dir_ops = {
 	.iterate = tmpfs_iterate,
+	.lseek = memdir_lseek,
 };
 
 const struct inode_ops tmpfs_dir_inode_ops = {

@@ -373,5 +373,6 @@ const struct as_ops stub_as_ops = {
 	.forget = space_forget,
 	.mincore = space_mincore,
 	.usage = stub_space_usage,
+	.rss_peak = stub_space_rss_peak,
 	.release = space_release,
 };

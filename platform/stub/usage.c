@@ -82,6 +82,19 @@ int stub_space_usage(struct addr_space *as, struct as_usage *out)
 	return 0;
 }
 
+uint64_t stub_space_rss_peak(struct addr_space *as)
+{
+	struct stub_space *s = stub_space_of(as);
+	char path[32], buf[4096];
+	const char *p;
+
+	snprintf(path, sizeof(path), "%d/status", s->hpid);
+	if (slurp(s->host, path, buf, sizeof(buf)))
+		return 0;
+	p = strstr(buf, "\nVmHWM:");
+	return p ? strtoull(p + strlen("\nVmHWM:"), NULL, 10) << 10 : 0;
+}
+
 /*
  * The host tells a thread's clock to its own process only, so the helper reads it. What
  * it finds passes through memory that guests can write: the caller keeps it within

@@ -130,6 +130,7 @@
 #define LX_RWF_SYNC   0x04
 #define LX_RWF_NOWAIT 0x08
 #define LX_RWF_APPEND 0x10
+#define LX_RWF_NOAPPEND 0x20
 
 #define LX_NAME_MAX 255
 #define LX_PATH_MAX 4096

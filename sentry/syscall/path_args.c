@@ -35,3 +35,16 @@ int path_at(struct task *t, const struct vfs_ctx *c, int dirfd, uaddr_t name, un
 				  : path_arg(t, dirfd, name, &a);
 	return r ? r : path_lookup(c, a.base, a.name, lookup, out);
 }
+
+int path_at_or_fd(struct task *t, const struct vfs_ctx *c, int dirfd, uaddr_t name,
+		  unsigned lookup, struct path *out)
+{
+	AUTO_PATH_ARG struct path_arg a = {0};
+	int r;
+
+	if (name || !(lookup & LOOKUP_EMPTY))
+		return path_at(t, c, dirfd, name, lookup, out);
+	*out = (struct path){0};
+	r = at_base(t, dirfd, "", &a.store, &a.base);
+	return r ? r : path_lookup(c, a.base, "", lookup, out);
+}

@@ -27,6 +27,10 @@ int path_arg_empty_ok(struct task *t, int dirfd, uaddr_t name, struct path_arg *
 int path_at(struct task *t, const struct vfs_ctx *c, int dirfd, uaddr_t name, unsigned lookup,
 	    struct path *out);
 
+/* As path_at; with LOOKUP_EMPTY no name at all (NULL) is the descriptor too: stat, statx. */
+int path_at_or_fd(struct task *t, const struct vfs_ctx *c, int dirfd, uaddr_t name,
+		  unsigned lookup, struct path *out);
+
 /* LOOKUP_* of the usual AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH. */
 static inline unsigned lookup_from_at(int at_flags)
 {

@@ -7,7 +7,8 @@
 /* What a guest may name at all; a range beyond it faults before anything is moved. */
 #define USER_ADDR_MAX 0x7ffffffff000ull
 #define RWF_KNOWN                                                                        \
-	(LX_RWF_HIPRI | LX_RWF_DSYNC | LX_RWF_SYNC | LX_RWF_NOWAIT | LX_RWF_APPEND)
+	(LX_RWF_HIPRI | LX_RWF_DSYNC | LX_RWF_SYNC | LX_RWF_NOWAIT | LX_RWF_APPEND |     \
+	 LX_RWF_NOAPPEND)
 
 static int init_buffer(struct task *t, struct uio *u, uaddr_t buf, size_t count)
 {

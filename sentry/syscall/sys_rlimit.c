@@ -2,6 +2,7 @@
 /* Limits and usage: getrlimit, setrlimit, prlimit64, getrusage, times. */
 #include "sentry/syscall/rusage_abi.h"
 #include "sentry/syscall/syscall.h"
+#include "sentry/task/cpu_limit.h"
 #include "sentry/task/rusage.h"
 
 #define NR_OPEN (1024u * 1024)
@@ -31,7 +32,7 @@ static int change_limit(struct task *t, struct thread_group *tg, unsigned which,
 		__atomic_store_n(&rl->max, new->max, __ATOMIC_RELAXED);
 	}
 	mutex_unlock(&tg->lock);
-	return r;
+	return !r && new && which == LX_RLIMIT_CPU ? cpu_limit_watch(tg) : r;
 }
 
 SYSCALL2(getrlimit, unsigned which, uaddr_t to)
@@ -110,12 +111,14 @@ SYSCALL2(getrusage, int who, uaddr_t to)
 	switch (who) {
 	case RUSAGE_SELF:
 		usage_process(t->tg, t, &u);
+		usage_add_peak(t, &u);
 		break;
 	case RUSAGE_CHILDREN:
 		u = children_usage(t);
 		break;
 	case RUSAGE_THREAD:
 		usage_self_thread(t, &u);
+		usage_add_peak(t, &u);
 		break;
 	default:
 		return -EINVAL;

@@ -41,7 +41,7 @@ static int64_t stat_at(struct task *t, int dirfd, uaddr_t name, int at_flags, ua
 	int r;
 
 	task_vfs_ctx(t, &c);
-	r = path_at(t, &c, dirfd, name, lookup_from_at(at_flags), &p);
+	r = path_at_or_fd(t, &c, dirfd, name, lookup_from_at(at_flags), &p);
 	return r ? r : stat_path(t, p, out);
 }
 
@@ -116,7 +116,7 @@ SYSCALL5(statx, int dirfd, uaddr_t name, int at_flags, unsigned mask, uaddr_t ou
 			 LX_AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	task_vfs_ctx(t, &c);
-	r = path_at(t, &c, dirfd, name, lookup_from_at(at_flags), &p);
+	r = path_at_or_fd(t, &c, dirfd, name, lookup_from_at(at_flags), &p);
 	if (!r)
 		r = vfs_getattr(p, mask, &k);
 	if (r)

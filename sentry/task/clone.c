@@ -16,6 +16,7 @@
 #include "sentry/abi/errno.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/block.h"
+#include "sentry/task/cpu_limit.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/internal.h"
@@ -210,7 +211,7 @@ static int new_group(struct task *t, struct task *child, const struct clone_args
 	tg->tty = own->tty ? tty_get(own->tty) : NULL;
 	tg->oom_score_adj = own->oom_score_adj;
 	mutex_unlock(&own->lock);
-	return 0;
+	return cpu_limit_watch(tg);
 }
 
 static int copy_mm(struct task *t, struct task *child, uint64_t flags)

@@ -12,6 +12,7 @@
  */
 #include "sentry/abi/errno.h"
 #include "sentry/mm/mm.h"
+#include "sentry/task/cpu_limit.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/internal.h"
@@ -134,7 +135,7 @@ static void give_up_children_locked(struct task *t, bool last, struct list *dead
 		c->exit_signal = LX_SIGCHLD;
 		if (c->zombie) {
 			if (notify_exit_locked(c)) {
-				struct task *leader = reap_locked(c, heir->tg);
+				struct task *leader = reap_locked(c, NULL);
 
 				list_add(dead, &leader->group_node);
 			}
@@ -244,7 +245,7 @@ static void process_ended_locked(struct thread_group *tg, struct list *dead)
 	if (k->init_pid_ns->reaper && tg == k->init_pid_ns->reaper->tg)
 		k->exit_status = tg->exit_code;
 	if (notify_exit_locked(tg)) {
-		struct task *leader = reap_locked(tg, tg->parent);
+		struct task *leader = reap_locked(tg, NULL);
 
 		list_add(dead, &leader->group_node);
 	}
@@ -293,8 +294,10 @@ void task_do_exit(struct task *t, int code)
 	struct rusage_sum usage;
 	bool last = begin_exit(t, &code);
 
-	if (last)
+	if (last) {
 		timers_process_exit(tg);
+		cpu_limit_exit(tg);
+	}
 	task_final_usage(t, &usage);
 	drop_mm(t);
 	drop_files(t);

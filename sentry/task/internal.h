@@ -77,8 +77,8 @@ void task_leave_mm(struct task *t);
 /* Is @pgrp orphaned: has no member a parent in another group of its session? @but: not counted. */
 bool pgrp_orphaned_locked(struct pid *pgrp, struct thread_group *but);
 /*
- * reap_locked - a zombie process is waited for: adds its usage to @parent (NULL: nobody)
- * and takes it out of the tree. The caller drops the tree's reference of the returned
+ * reap_locked - a zombie process is waited for: adds its usage to @parent (NULL: nobody
+ * waited, SIGCHLD is ignored) and takes it out of the tree. The caller drops the tree's reference of the returned
  * leader after unlocking.
  */
 struct task *reap_locked(struct thread_group *tg, struct thread_group *parent);

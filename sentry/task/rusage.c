@@ -46,16 +46,23 @@ static void from_samples(struct task *t, struct rusage_sum *out)
 	};
 }
 
-/* Memory figures belong to the address space, so to the process. */
-static bool add_memory(struct mm *mm, struct rusage_sum *out, struct as_usage *u)
+/* Memory figures belong to the address space, so to the process. *u: all of them. */
+static void add_memory(struct mm *mm, struct rusage_sum *out, struct as_usage *u)
 {
 	*u = (struct as_usage){0};
-	if (!mm || !mm->as->ops->usage || mm->as->ops->usage(mm->as, u))
-		return false;
+	if (mm->as->ops->usage)
+		mm->as->ops->usage(mm->as, u); /* without a procfs: the CPU time alone */
 	out->minflt += u->min_flt;
 	out->majflt += u->maj_flt;
 	out->maxrss = max_t(uint64_t, out->maxrss, u->rss_anon + u->rss_file + u->rss_shmem);
-	return true;
+}
+
+void usage_add_peak(struct task *t, struct rusage_sum *out)
+{
+	struct addr_space *as = t->mm->as;
+
+	if (as->ops->rss_peak)
+		out->maxrss = max_t(uint64_t, out->maxrss, as->ops->rss_peak(as));
 }
 
 void usage_self_thread(struct task *t, struct rusage_sum *out)
@@ -86,8 +93,10 @@ void task_final_usage(struct task *t, struct rusage_sum *out)
 	task_sample_times(t);
 	from_samples(t, out);
 	/* The address space's own figures once, by who leaves it last. */
-	if (refcount_read(&t->mm->users) == 1 && add_memory(t->mm, &memory, &u))
+	if (refcount_read(&t->mm->users) == 1) {
+		add_memory(t->mm, &memory, &u);
 		rusage_add(out, &memory);
+	}
 }
 
 void usage_process(struct thread_group *tg, struct task *caller, struct rusage_sum *out)
@@ -118,7 +127,8 @@ void usage_process(struct thread_group *tg, struct task *caller, struct rusage_s
 	 * What other threads have computed since they last looked: if the address space is
 	 * this process's alone, all its CPU time is.
 	 */
-	if (add_memory(mm, out, &u) && (n > 1 || !caller || caller->tg != tg) &&
+	add_memory(mm, out, &u);
+	if ((n > 1 || !caller || caller->tg != tg) &&
 	    refcount_read(&mm->users) <= n + 1 &&
 	    u.cpu_ns + tg->old_mm_utime_ns > out->utime_ns)
 		out->utime_ns = u.cpu_ns + tg->old_mm_utime_ns;

@@ -14,6 +14,7 @@
 #include "sentry/abi/errno.h"
 #include "sentry/base/host.h"
 #include "sentry/mm/mm.h"
+#include "sentry/task/cpu_limit.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/internal.h"
@@ -119,6 +120,7 @@ void thread_group_put(struct thread_group *tg)
 	if (!tg || !refcount_dec(&tg->ref))
 		return;
 	BUG_ON(!list_empty(&tg->threads) || !list_empty(&tg->children));
+	cpu_limit_exit(tg); /* never born, or set when it had exited */
 	sigpending_flush(&tg->pending);
 	sighand_put(tg->sighand);
 	if (tg->tty)

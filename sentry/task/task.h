@@ -207,6 +207,7 @@ struct thread_group {
 	bool tty_old_pgrp;
 	int oom_score_adj;
 	struct itimers *itimers;
+	struct cpu_limit *cpu_limit; /* once RLIMIT_CPU was finite; freed at exit */
 	struct list posix_timers;
 	int next_timer_id;
 

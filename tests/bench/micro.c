@@ -432,6 +432,25 @@ static void measure(const struct bench *b)
 	fflush(stdout);
 }
 
+/* In a process of its own: one that the kernel cannot do is left out, the rest goes on.
+ */
+static void measure_apart(const struct bench *b)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		die("fork");
+	if (pid == 0) {
+		measure(b);
+		_exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid || status != 0)
+		fprintf(stderr, "micro: no %s\n", b->name);
+	if (b->max)
+		next_name += b->max;
+}
+
 static bool chosen(const char *name, int argc, char **argv)
 {
 	for (int i = 2; i < argc; i++)
@@ -450,10 +469,10 @@ int main(int argc, char **argv)
 	null_fd = open("/dev/null", O_WRONLY);
 	file_fd = open("file", O_RDONLY);
 	out_fd = open("out", O_RDWR | O_CREAT | O_TRUNC, 0600);
-	if (zero_fd < 0 || null_fd < 0 || file_fd < 0 || out_fd < 0)
+	if (zero_fd < 0 || null_fd < 0 || file_fd < 0)
 		die("opening files");
 	for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++)
 		if (chosen(benches[i].name, argc, argv))
-			measure(&benches[i]);
+			measure_apart(&benches[i]);
 	return 0;
 }

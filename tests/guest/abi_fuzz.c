@@ -53,6 +53,13 @@ static bool pointless(long nr)
 	return false;
 }
 
+/* Sends a signal to the process that its first argument names. */
+static bool signals(long nr)
+{
+	return nr == SYS_kill || nr == SYS_tkill || nr == SYS_tgkill ||
+	       nr == SYS_rt_sigqueueinfo || nr == SYS_rt_tgsigqueueinfo;
+}
+
 /* What an ordinary user's process may do to others, or leave behind, on a real machine.
  */
 static bool reaches_out(long nr)
@@ -273,6 +280,8 @@ static _Noreturn void fuzz(uint64_t seed, int self, long long until)
 
 			for (int k = 0; k < 6; k++)
 				a[k] = argument();
+			if (signals(nr))
+				a[0] = (unsigned long)getpid(); /* not to the runner */
 			if (pointless(nr) || (!all_calls && reaches_out(nr)))
 				continue;
 			if (log)
@@ -359,6 +368,9 @@ static void run(bool threads)
 			if (pid[i] == 0) {
 				if (!all_calls)
 					lock_up();
+				else
+					(void)!unshare(
+						CLONE_NEWNS); /* mounts stay in there */
 				setsid(); /* a group of its own: kill(0) stays there */
 				fuzz(seed + (uint64_t)lives * 7919 + (uint64_t)i, i,
 				     until);

@@ -437,6 +437,7 @@ TEST(posix_kept_by_exec)
 		execl("/proc/self/exe", "fs_locks", "--role", "wait", NULL);
 		_exit(126);
 	}
+	close(p[1]);
 	CHECK_EQ(read(p[0], &c, 1), 1);
 	CHECK_ERRNO(lk(fd, F_SETLK, F_WRLCK, 0, 0), EAGAIN);
 	close(q[0]);

@@ -252,7 +252,7 @@ static void test_iterate(void **state)
 	assert_int_equal(fs_put(&e, "/0", ""), 0);
 	n.room = -1;
 	assert_int_equal(file_iterate(&e.c, f, &n.s), 0);
-	assert_string_equal(n.text, ". .. 0 1 3 4 5 0 ");
+	assert_string_equal(n.text, ". .. 0 1 3 4 5 ");
 	n.text[0] = '\0';
 	assert_int_equal(file_iterate(&e.c, f, &n.s), 0);
 	assert_string_equal(n.text, "");
@@ -304,9 +304,9 @@ static void test_data(void **state)
 	a.size = 6;
 	assert_int_equal(vfs_setattr(&e.c, f->path, &a), -EFBIG);
 	e.c.fsize_limit = UINT64_MAX;
-	assert_int_equal(write_at(&e, f, "1", INT64_MAX), -EOVERFLOW);
+	assert_int_equal(write_at(&e, f, "1", INT64_MAX), -EINVAL);
 	assert_int_equal(file_lseek(f, INT64_MAX, LX_SEEK_SET), INT64_MAX);
-	assert_int_equal(file_lseek(f, 1, LX_SEEK_CUR), -EOVERFLOW);
+	assert_int_equal(file_lseek(f, 1, LX_SEEK_CUR), -EINVAL);
 	assert_int_equal(file_lseek(f, -1, LX_SEEK_SET), -EINVAL);
 	assert_int_equal(file_fallocate(&e.c, f, LX_FALLOC_FL_PUNCH_HOLE, 0, 1), -EOPNOTSUPP);
 	assert_int_equal(file_fallocate(&e.c, f, 0, 0, 8192), 0);
