@@ -101,7 +101,6 @@ void inode_generic_stat(struct inode *inode, struct kstat *out)
 		.blksize = PAGE_SIZE,
 		.ino = inode->ino,
 		.size = inode->size,
-		.blocks = (inode->size + 511) / 512,
 		.dev = inode->sb->dev,
 		.rdev = inode->rdev,
 	};
