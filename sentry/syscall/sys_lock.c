@@ -1,28 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * flock(2), and the record locks of fcntl(2): the sleeping around fs/lock.h.
- */
+/* flock(2): the sleeping around fs/lock.h. Record locks are in sys_fd.c. */
 #include "fs/lock.h"
-#include "sentry/syscall/fcntl_lock.h"
+#include "sentry/syscall/syscall.h"
 #include "sentry/task/block.h"
 #include "sentry/task/fdtable.h"
 
-/* One request, tried until it can be had. */
-struct request {
-	struct file *f;
-	bool whole; /* flock(2): type is the LX_LOCK_* operation */
-	const void *owner;
-	int pid, type;
-	int64_t start, end;
-};
-
-static int try_lock(const struct request *q, struct file_lock_wait *w)
-{
-	return q->whole ? flock_set(q->f, q->type, w)
-			: posix_lock_set(q->f, q->owner, q->pid, q->type, q->start, q->end, w);
-}
-
-static int64_t lock_wait(struct task *t, const struct request *q)
+static int64_t lock_wait(struct task *t, struct file *f, int op)
 {
 	struct file_lock_wait w;
 	struct task_waiter waiter;
@@ -31,8 +14,8 @@ static int64_t lock_wait(struct task *t, const struct request *q)
 	file_lock_wait_init(t->k, &w);
 	task_waiter_init(&waiter, t, LX_POLLIN);
 	waitq_add(&w.q, &waiter.entry);
-	while ((r = try_lock(q, &w)) == -EAGAIN) {
-		r = task_block(t, NO_DEADLINE, "file lock", q->f->inode->ino);
+	while ((r = flock_set(f, op, &w)) == -EAGAIN) {
+		r = task_block(t, NO_DEADLINE, "flock", f->inode->ino);
 		if (r)
 			break;
 	}
@@ -44,41 +27,15 @@ static int64_t lock_wait(struct task *t, const struct request *q)
 SYSCALL2(flock, int fd, int op)
 {
 	AUTO_PUT(file) struct file *f = NULL;
-	struct request q = {.whole = true, .type = op & ~LX_LOCK_NB};
+	int type = op & ~LX_LOCK_NB;
 	int r = fd_lookup(t->files, fd, &f);
 
 	if (r)
 		return r;
-	if (q.type != LX_LOCK_SH && q.type != LX_LOCK_EX && q.type != LX_LOCK_UN)
+	if (type != LX_LOCK_SH && type != LX_LOCK_EX && type != LX_LOCK_UN)
 		return -EINVAL;
 	/* Opened with access mode 3: neither reading nor writing. */
-	if (q.type != LX_LOCK_UN && !(f->mode & (FMODE_READ | FMODE_WRITE)))
+	if (type != LX_LOCK_UN && !(f->mode & (FMODE_READ | FMODE_WRITE)))
 		return -EBADF;
-	q.f = f;
-	return op & LX_LOCK_NB ? try_lock(&q, NULL) : lock_wait(t, &q);
-}
-
-int64_t fcntl_lock(struct task *t, struct file *f, int cmd, uaddr_t arg)
-{
-	bool ofd = cmd >= LX_F_OFD_GETLK;
-	struct lx_flock l;
-	struct request q = {.f = f, .owner = ofd ? (void *)f : (void *)t->files};
-	int r;
-
-	if (get_user(&t->mem, l, arg))
-		return -EFAULT;
-	if (ofd && l.pid)
-		return -EINVAL;
-	r = flock_range(f, &l, &q.start, &q.end);
-	if (r)
-		return r;
-	if (cmd == LX_F_GETLK || cmd == LX_F_OFD_GETLK) {
-		r = posix_lock_get(f, q.owner, &l, q.start, q.end);
-		return r ? r : put_user(&t->mem, arg, l);
-	}
-	q.type = l.type;
-	q.pid = ofd ? -1 : task_tgid_for(t, t);
-	if (cmd == LX_F_SETLK || cmd == LX_F_OFD_SETLK)
-		return try_lock(&q, NULL);
-	return lock_wait(t, &q);
+	return op & LX_LOCK_NB ? flock_set(f, type, NULL) : lock_wait(t, f, type);
 }
