@@ -168,6 +168,20 @@ static void init_vdso(struct stub_host *host)
 		host->n_vdso = 0;
 }
 
+/*
+ * Each stop of a traced thread would be told to us by SIGCHLD as well. Nobody listens,
+ * but making and dropping the signal is a part of every guest system call.
+ */
+static void silence_stops(void)
+{
+	struct sigaction act;
+
+	if (sigaction(SIGCHLD, NULL, &act) == 0) {
+		act.sa_flags |= SA_NOCLDSTOP;
+		sigaction(SIGCHLD, &act, NULL);
+	}
+}
+
 /* --- init and end --------------------------------------------------------- */
 
 static void host_free(struct stub_host *host)
@@ -220,6 +234,7 @@ int stub_host_init(const struct platform_config *config, struct stub_host **out)
 	if (!r) {
 		host->limits.n_cpus = host->n_cpus;
 		init_vdso(host);
+		silence_stops();
 		r = stub_template_create(host, &host->template);
 	}
 	if (r)
