@@ -12,8 +12,6 @@
 
 static int init_buffer(struct task *t, struct uio *u, uaddr_t buf, size_t count)
 {
-	if ((ssize_t)count < 0)
-		return -EINVAL;
 	if (buf > USER_ADDR_MAX || count > USER_ADDR_MAX - buf)
 		return -EFAULT;
 	uio_init_user(u, &t->mem, buf, min_t(size_t, count, LX_MAX_RW_COUNT));
