@@ -154,6 +154,14 @@ static int check_chown(const struct vfs_ctx *c, struct inode *inode, const struc
 	return 0;
 }
 
+/* By name only what has a size can be cut; that comes before any other reason. */
+static int check_cut(struct inode *inode, const struct iattr *a)
+{
+	if (!(a->valid & ATTR_SIZE) || a->valid & ATTR_FILE || LX_S_ISREG(inode->mode))
+		return 0;
+	return LX_S_ISDIR(inode->mode) ? -EISDIR : -EINVAL;
+}
+
 static int check_size(const struct vfs_ctx *c, struct path p, const struct iattr *a)
 {
 	struct inode *inode = dentry_inode(p.dentry);
@@ -161,10 +169,6 @@ static int check_size(const struct vfs_ctx *c, struct path p, const struct iattr
 	int r;
 
 	if (!(a->valid & ATTR_FILE)) {
-		if (LX_S_ISDIR(inode->mode))
-			return -EISDIR;
-		if (!LX_S_ISREG(inode->mode))
-			return -EINVAL;
 		r = inode_permission(c, inode, MAY_WRITE);
 		if (r)
 			return r;
@@ -255,7 +259,9 @@ int vfs_setattr(const struct vfs_ctx *c, struct path p, struct iattr *a)
 	bool writing = false;
 	int r;
 
-	r = mnt_want_write(p.mnt);
+	r = check_cut(inode, a);
+	if (!r)
+		r = mnt_want_write(p.mnt);
 	if (!r && super_rdonly(inode->sb))
 		r = -EROFS;
 	if (!r && a->valid & ATTR_SIZE)

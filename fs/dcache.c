@@ -168,6 +168,8 @@ static void free_dead(struct list *dead)
 		if (d->inode) {
 			if (!d->inode->nlink)
 				fs_notify(d->inode, NULL, FS_NOTIFY_DELETE_SELF, 0);
+			else if (atomic_load(&d->sb->flags) & SB_DYING)
+				fs_notify(d->inode, NULL, FS_NOTIFY_UNMOUNT, 0);
 			inode_put(d->inode);
 		}
 		mem_free((void *)d->name);

@@ -398,8 +398,6 @@ int vfs_umount(const struct vfs_ctx *c, const char *target, int flags)
 	r = umount_locked(c, where, flags, &dead);
 	mutex_unlock(&v->mount_lock);
 	mounts_put(&dead);
-	if (!r)
-		fs_notify(dentry_inode(where.dentry), NULL, FS_NOTIFY_UNMOUNT, 0);
 	return r;
 }
 

@@ -120,7 +120,7 @@ static bool wants(struct notify_mark *m, uint32_t mask, bool named, bool unlinke
 		return false;
 	/* A watch must learn of its end whether it asked for it or not. */
 	return wanted & mask & ~(uint32_t)FS_NOTIFY_ISDIR ||
-	       (!named && mask & FS_NOTIFY_DELETE_SELF);
+	       (!named && mask & (FS_NOTIFY_DELETE_SELF | FS_NOTIFY_UNMOUNT));
 }
 
 static void tell(struct inode *inode, uint32_t mask, uint32_t cookie, const char *name,
