@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Extended attributes: user, trusted and security, kept with the inode. */
 #include "fs/tmpfs/internal.h"
 
 ssize_t tmpfs_getxattr(struct inode *inode, const char *name, void *buf, size_t size)
