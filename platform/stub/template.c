@@ -163,24 +163,25 @@ static int set_memory(const struct stub_host *host, const struct stub_order *ord
 /* In the child. Does not return. */
 static int template_main(void *arg)
 {
-	const struct template_args *a = arg;
+	/* Not left on the Sentry's stack, which may be about to go. */
+	const struct template_args a = *(const struct template_args *)arg;
 	void (*start)(const void *xsave) =
 		(void (*)(const void *))(STUB_TEXT + (stub_start - stub_text_start));
 	int r = set_process();
 
 	if (!r)
-		r = set_descriptors(a->host);
+		r = set_descriptors(a.host);
 	if (!r)
-		r = set_signals(a->host);
+		r = set_signals(a.host);
 	if (!r)
-		r = set_memory(a->host, a->order);
+		r = set_memory(a.host, a.order);
 	if (!r)
 		r = stub_filter_install();
 	if (r) {
-		a->order->err = (uint32_t)-r;
+		a.order->err = (uint32_t)-r;
 		_exit(1);
 	}
-	start(a->host->fresh_xsave);
+	start(a.host->fresh_xsave);
 	return 1;
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -699,7 +700,35 @@ static void test_sentry_killed(void **state)
 	close(report[1]);
 }
 
-int main(void)
+/*
+ * Without randomisation our own stack and vdso stand where the stub area goes, which
+ * else is so in one start of 128.
+ */
+static void test_stack_in_the_way(void **state)
+{
+	int status, pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		personality(ADDR_NO_RANDOMIZE);
+		execl("/proc/self/exe", "test", "init", (char *)NULL);
+		_exit(99);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static int init_only(void)
+{
+	struct addr_space *as;
+
+	if (platform_setup(NULL) || plat->ops->as_create(plat, &as))
+		return 1;
+	as_put(as);
+	return platform_teardown(NULL);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copies),
@@ -719,6 +748,9 @@ int main(void)
 		cmocka_unit_test(test_killed_from_outside),
 		cmocka_unit_test(test_stray_signal),
 		cmocka_unit_test(test_sentry_killed),
+		cmocka_unit_test(test_stack_in_the_way),
 	};
+	if (argc > 1 && strcmp(argv[1], "init") == 0)
+		return init_only();
 	return cmocka_run_group_tests(tests, platform_setup, platform_teardown);
 }
