@@ -4,12 +4,14 @@
 
 #include "fs/dev/devtmpfs.h"
 #include "fs/internal.h"
+#include "fs/proc/proc.h"
 #include "fs/tmpfs/tmpfs.h"
 
 static const struct fs_type *const types[] = {
 	&tmpfs_type,
 	&ramfs_type,
 	&devtmpfs_type,
+	&proc_type,
 	NULL,
 };
 

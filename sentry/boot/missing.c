@@ -22,6 +22,18 @@ void tty_session_leader_exit(struct tty *tty, struct pid *session)
 	(void)session;
 }
 
+uint64_t tty_dev(struct tty *tty)
+{
+	(void)tty;
+	return 0;
+}
+
+struct pid *tty_foreground(struct tty *tty)
+{
+	(void)tty;
+	return NULL;
+}
+
 int devpts_open_tty(const struct vfs_ctx *c, struct inode *inode, struct file *f)
 {
 	(void)c;

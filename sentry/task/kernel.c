@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "sentry/abi/errno.h"
+#include "sentry/arch/x86_64/cpuinfo.h"
 #include "sentry/arch/x86_64/vdso.h"
+#include "sentry/base/host.h"
 #include "sentry/base/strbuf.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscall/dispatch.h"
@@ -87,7 +89,9 @@ int kernel_create(const struct kernel_config *config, struct platform *platform,
 	/* Before lock-down: later the host's kernel will not be asked. */
 	k->host_memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE;
 	k->boot_mono_ns = clock_mono_ns();
+	k->boot_tsc = cpu_tsc();
 	k->boot_real_ns = clock_real_ns();
+	host_getrandom(k->boot_id, sizeof(k->boot_id));
 	mutex_init(&k->tasklist, LOCK_TASKLIST);
 	mutex_init(&k->users_lock, LOCK_LEAF);
 	waitq_init(&k->idle);

@@ -43,6 +43,8 @@ struct kernel {
 	struct vfs *vfs;
 	struct super *nsfs;	  /* where namespaces are files: task/nsfs.c */
 	int64_t boot_mono_ns, boot_real_ns;
+	uint64_t boot_tsc;	  /* the CPU's counter at boot_mono_ns */
+	uint8_t boot_id[16];	  /* /proc/sys/kernel/random/boot_id */
 	uint64_t host_memory;	  /* bytes of RAM the host has */
 
 	struct mutex tasklist;	  /* LOCK_TASKLIST: parents, children, pids, groups, sessions */

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * procfs is tables: a directory is a table of nodes, a node says what its file does.
+ *
+ *	node   name, mode, and one of: a directory's table, a text, a link, special file ops
+ *	dir    its nodes, then names that come and go: numbers (pids, tids, descriptors)
+ *	inode  a node, seen in one instance; below /proc/PID also whose it is (a struct pid)
+ *	call   one look at an inode: whose, for whom, in which namespaces
+ *
+ * No dentry is negative, as on Linux: what is missing is -ENOENT. Dentries of a process
+ * are asked at each walk whether it (and the descriptor) is still there.
+ */
+#pragma once
+
+#include "fs/vfs.h"
+#include "sentry/abi/errno.h"
+#include "sentry/base/alloc.h"
+#include "sentry/base/strbuf.h"
+#include "sentry/task/task.h"
+
+#define PROC_ROOT_INO 1
+
+struct proc_inode;
+struct proc_list;
+
+/* One look. Everything is borrowed from who fills it (proc_call_init). */
+struct proc_call {
+	struct kernel *k;
+	struct proc_inode *pi;
+	struct task *t;		   /* whose file it is; NULL: the machine's */
+	struct task *viewer;	   /* who looks; NULL: the kernel itself */
+	const struct cred *cred;   /* of who opened it, or looks; NULL: the kernel */
+	struct path root;	   /* names are shown as seen from here; may be empty */
+	struct pid_ns *ns;	   /* numbers are shown as of here: the instance's */
+	struct user_ns *user_ns;   /* ids likewise */
+};
+
+/* Who may open a text, or read and follow a link, of a process; else -EACCES. */
+enum proc_access { PROC_ANYONE, PROC_READ, PROC_ATTACH };
+
+struct proc_node {
+	const char *name;
+	uint32_t mode; /* with its type */
+	enum proc_access access;
+	/* Directories. */
+	const struct proc_dir *dir;
+	/* Texts: what is shown. -ESRCH and others are the answer of read(2). */
+	int (*show)(const struct proc_call *c, struct strbuf *out);
+	const char *text;	   /* without show: always this */
+	/* @text: a copy of what was written, @len bytes with a NUL behind. NULL: -EINVAL */
+	ssize_t (*write)(const struct proc_call *c, char *text, size_t len);
+	uint64_t arg;		   /* for show and write functions that serve several nodes */
+	/* Links: the text of an ordinary one. */
+	int (*target)(const struct proc_call *c, struct strbuf *out);
+	/* A magic one: where it leads (references); its text is the path's, or target's. */
+	int (*jump)(const struct proc_call *c, struct path *out);
+	/* Files that are no text; open may refuse and sets f->priv. */
+	const struct file_ops *fops;
+	int (*open)(const struct proc_call *c, struct file *f);
+};
+
+#define DIR_NODE(n, m, d)     {.name = (n), .mode = LX_S_IFDIR | (m), .dir = (d)}
+#define TEXT_NODE(n, m, s)    {.name = (n), .mode = LX_S_IFREG | (m), .show = (s)}
+#define CONST_NODE(n, t)      {.name = (n), .mode = LX_S_IFREG | 0444, .text = (t)}
+#define LINK_NODE(n, t)	      {.name = (n), .mode = LX_S_IFLNK | 0777, .target = (t)}
+#define MAGIC_NODE(n, j)                                                                 \
+	{.name = (n), .mode = LX_S_IFLNK | 0777, .access = PROC_READ, .jump = (j)}
+
+/* What a number in a directory stands for. */
+struct proc_key {
+	struct pid *pid; /* a reference, or NULL: the directory's own */
+	int fd;
+	uint32_t mode;	 /* permission bits instead of the node's; 0: the node's */
+};
+
+struct proc_dir {
+	const struct proc_node *nodes;
+	unsigned n_nodes;
+	/* Numbers, all three or none. */
+	const struct proc_node *each;
+	int (*find)(const struct proc_call *c, int nr, struct proc_key *out); /* -ENOENT */
+	int (*list)(const struct proc_call *c, struct proc_list *out);
+};
+
+struct proc_inode {
+	struct inode base;
+	const struct proc_node *node; /* immutable, as all here */
+	struct pid *pid;	      /* a reference; NULL: the machine's */
+	int fd;
+};
+
+struct proc_super {
+	struct super base;
+	struct pid_ns *ns; /* a reference */
+};
+
+static inline struct proc_inode *proc_i(struct inode *inode)
+{
+	return container_of(inode, struct proc_inode, base);
+}
+
+static inline struct proc_super *proc_sb(struct super *sb)
+{
+	return container_of(sb, struct proc_super, base);
+}
+
+/* --- inode.c --- */
+int proc_inode_create(struct super *sb, const struct proc_node *node, struct proc_key *key,
+		      uint64_t ino, struct inode **out); /* takes key->pid */
+void proc_free_inode(struct inode *inode);
+/* The number of @name's inode in the directory @dir_ino: the same at each look. */
+uint64_t proc_child_ino(uint64_t dir_ino, const char *name, size_t len);
+/* -ESRCH: the process is gone. proc_call_done() drops what it took. */
+int proc_call_init(struct proc_call *c, struct inode *inode, struct task *viewer,
+		   const struct cred *cred);
+void proc_call_done(struct proc_call *c);
+#define AUTO_CALL __attribute__((cleanup(proc_call_done)))
+/* May the viewer look as the node says? 0, -EACCES. */
+int proc_check_access(const struct proc_call *c, enum proc_access access);
+
+/* The slots all inodes share. */
+int proc_getattr(struct inode *inode, uint32_t mask, struct kstat *out);
+int proc_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want);
+int proc_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a);
+/* Of what belongs to a process. */
+extern const struct dentry_ops proc_pid_dops;
+
+/* --- dir.c --- */
+/* What stat shows of the numbers in a directory: links, or a size. */
+void proc_dir_count(const struct proc_call *c, struct kstat *st);
+extern const struct inode_ops proc_dir_inode_ops;
+extern const struct file_ops proc_dir_ops;
+unsigned proc_dir_nlink(const struct proc_dir *dir);
+/* For list slots: -ENOMEM. */
+int proc_list_add(struct proc_list *l, int nr);
+
+/* --- text.c --- */
+extern const struct inode_ops proc_file_inode_ops;
+/* Whole decimal numbers of write slots: -EINVAL; spaces around are fine. */
+int proc_parse_long(const char *text, long *out);
+
+/* --- link.c --- */
+extern const struct inode_ops proc_link_inode_ops, proc_magic_inode_ops;
+
+/* --- the tables --- */
+extern const struct proc_dir proc_root_dir;	/* root.c */
+extern const struct proc_node proc_pid_node;	/* pid.c: each /proc/PID */
+extern const struct proc_dir proc_sys_dir;	/* sysctl.c */
+extern const struct proc_dir proc_fd_dir, proc_fdinfo_dir; /* pid_fd.c */
+extern const struct proc_dir proc_ns_dir;	/* pid_ns.c */
+
+/* --- machine.c, cpuinfo.c, stat.c: the machine's texts --- */
+int show_meminfo(const struct proc_call *c, struct strbuf *out);
+int show_cpuinfo(const struct proc_call *c, struct strbuf *out);
+int show_machine_stat(const struct proc_call *c, struct strbuf *out);
+int show_uptime(const struct proc_call *c, struct strbuf *out);
+int show_loadavg(const struct proc_call *c, struct strbuf *out);
+int show_version(const struct proc_call *c, struct strbuf *out);
+int show_filesystems(const struct proc_call *c, struct strbuf *out);
+
+/* --- pid_*.c: a process's texts --- */
+int show_stat(const struct proc_call *c, struct strbuf *out);	     /* the process */
+int show_thread_stat(const struct proc_call *c, struct strbuf *out); /* one thread */
+int show_statm(const struct proc_call *c, struct strbuf *out);
+int show_status(const struct proc_call *c, struct strbuf *out);
+int show_comm(const struct proc_call *c, struct strbuf *out);
+ssize_t write_comm(const struct proc_call *c, char *text, size_t len);
+int show_maps(const struct proc_call *c, struct strbuf *out);
+int show_cmdline(const struct proc_call *c, struct strbuf *out);
+int show_environ(const struct proc_call *c, struct strbuf *out);
+int show_auxv(const struct proc_call *c, struct strbuf *out);
+int show_limits(const struct proc_call *c, struct strbuf *out);
+int show_cgroup(const struct proc_call *c, struct strbuf *out);
+extern const struct file_ops proc_mounts_ops; /* node->arg: enum mounts_format */
+int proc_mounts_open(const struct proc_call *c, struct file *f);
+
+/* Clock ticks of 1/100 s, in which /proc counts. */
+static inline uint64_t proc_ticks(int64_t ns)
+{
+	return ns > 0 ? (uint64_t)ns / 10000000u : 0;
+}

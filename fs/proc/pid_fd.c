@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/* fd/N: magic links to open files. fdinfo/N: their state. ns/NAME: namespaces as files. */
+#include "fs/proc/internal.h"
+#include "sentry/task/fdtable.h"
+#include "sentry/task/nsfs.h"
+
+/* A reference; NULL for who has closed everything already. */
+static struct fdtable *task_files(struct task *t)
+{
+	struct fdtable *ft;
+
+	mutex_lock(&t->lock);
+	ft = t->files ? fdtable_get(t->files) : NULL;
+	mutex_unlock(&t->lock);
+	return ft;
+}
+
+static int lookup_file(struct task *t, int fd, struct file **out, int *fd_flags)
+{
+	struct fdtable *ft = task_files(t);
+	int r;
+
+	*out = NULL;
+	if (!ft)
+		return -ENOENT;
+	r = fd_lookup_path(ft, fd, out);
+	if (!r && fd_flags)
+		*fd_flags = fd_get_flags(ft, fd);
+	fdtable_put(ft, NULL);
+	return r ? -ENOENT : 0;
+}
+
+/* --- fd ------------------------------------------------------------------------------- */
+
+static int fd_jump(const struct proc_call *c, struct path *out)
+{
+	struct file *f;
+	int r = lookup_file(c->t, c->pi->fd, &f, NULL);
+
+	if (r)
+		return r;
+	*out = path_get(f->path);
+	file_put(f);
+	return 0;
+}
+
+/* The link's permissions tell how the file is open. */
+static int find_fd(const struct proc_call *c, int nr, struct proc_key *out)
+{
+	struct file *f;
+	int r = lookup_file(c->t, nr, &f, NULL);
+
+	if (r)
+		return r;
+	out->fd = nr;
+	out->mode = (f->mode & FMODE_READ ? 0500 : 0) | (f->mode & FMODE_WRITE ? 0300 : 0);
+	if (!out->mode)
+		out->mode = LX_S_IXGRP >> 3 << 6;
+	file_put(f);
+	return 0;
+}
+
+static int add_fd(int fd, int fd_flags, struct file *f, void *list)
+{
+	(void)fd_flags;
+	(void)f;
+	return proc_list_add(list, fd);
+}
+
+static int list_fds(const struct proc_call *c, struct proc_list *out)
+{
+	struct fdtable *ft = task_files(c->t);
+	int r = ft ? fd_for_each(ft, add_fd, out) : 0;
+
+	if (ft)
+		fdtable_put(ft, NULL);
+	return r;
+}
+
+static const struct proc_node fd_node = {
+	.mode = LX_S_IFLNK | 0777, .access = PROC_READ, .jump = fd_jump};
+
+const struct proc_dir proc_fd_dir = {.each = &fd_node, .find = find_fd, .list = list_fds};
+
+/* --- fdinfo --------------------------------------------------------------------------- */
+
+static int show_fdinfo(const struct proc_call *c, struct strbuf *out)
+{
+	AUTO_PUT(file) struct file *f = NULL;
+	unsigned flags;
+	int fd_flags = 0;
+	int r = lookup_file(c->t, c->pi->fd, &f, &fd_flags);
+
+	if (r)
+		return r;
+	flags = atomic_load(&f->flags) | (fd_flags > 0 ? LX_O_CLOEXEC : 0);
+	sb_printf(out, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%llu\n",
+		  (long long)__atomic_load_n(&f->pos, __ATOMIC_RELAXED), flags,
+		  f->path.mnt ? f->path.mnt->id : 0, (unsigned long long)f->inode->ino);
+	if (f->ops && f->ops->show_fdinfo)
+		f->ops->show_fdinfo(f, out);
+	return 0;
+}
+
+static int find_fdinfo(const struct proc_call *c, int nr, struct proc_key *out)
+{
+	int r = find_fd(c, nr, out);
+
+	out->mode = 0;
+	return r;
+}
+
+static const struct proc_node fdinfo_node = {
+	.mode = LX_S_IFREG | 0444, .access = PROC_READ, .show = show_fdinfo};
+
+const struct proc_dir proc_fdinfo_dir = {
+	.each = &fdinfo_node, .find = find_fdinfo, .list = list_fds};
+
+/* --- ns ------------------------------------------------------------------------------- */
+
+static int ns_jump(const struct proc_call *c, struct path *out)
+{
+	return nsfs_path(c->t, c->pi->node->name, out);
+}
+
+static int ns_target(const struct proc_call *c, struct strbuf *out)
+{
+	return nsfs_text(c->t, c->pi->node->name, out);
+}
+
+#define NS_NODE(n)                                                                       \
+	{.name = (n), .mode = LX_S_IFLNK | 0777, .access = PROC_READ, .jump = ns_jump,   \
+	 .target = ns_target}
+
+/* In the order of nsfs_names. */
+static const struct proc_node ns_nodes[] = {
+	NS_NODE("cgroup"), NS_NODE("ipc"), NS_NODE("mnt"), NS_NODE("net"),
+	NS_NODE("pid"), NS_NODE("pid_for_children"), NS_NODE("user"), NS_NODE("uts"),
+};
+
+const struct proc_dir proc_ns_dir = {.nodes = ns_nodes, .n_nodes = ARRAY_SIZE(ns_nodes)};

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What several texts of a process are made of: snapshots, each consistent in itself. */
+#pragma once
+
+#include "fs/proc/internal.h"
+#include "sentry/mm/mm.h"
+
+struct mem_info {
+	struct mm *mm;	     /* a user; NULL: it has no memory (any more) */
+	struct as_usage use; /* zeroes where the host tells nothing */
+	uint64_t rss, total, peak, data, stack, exec, locked;
+	uaddr_t start_code, end_code, start_data, end_data, start_brk, start_stack;
+	uaddr_t arg_start, arg_end, env_start, env_end;
+};
+void task_mem_info(struct task *t, struct mem_info *out);
+void mem_info_done(struct mem_info *m);
+
+struct signal_info {
+	lx_sigset_t pending, shared, blocked, ignored, caught;
+};
+void task_signals(struct task *t, struct signal_info *out);
+
+char task_state_letter(struct task *t);
+void task_comm(struct task *t, char comm[16]);
+
+/* What to add to CLOCK_MONOTONIC to get the time since boot. */
+static inline int64_t proc_boot_offset_ns(void)
+{
+	return clock_ns(CLOCK_BOOTTIME) - clock_mono_ns();
+}
+
+/* "0-2,5", and hexadecimal in groups of 32 bits, of the first @n CPUs of a set. */
+void put_cpu_list(struct strbuf *out, const uint64_t *mask, unsigned n);
+void put_cpu_mask(struct strbuf *out, const uint64_t *mask, unsigned n);
+
+/* A line of maps. */
+void put_area(struct strbuf *out, const struct vma_info *v, struct path root);

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * /proc/cpuinfo from CPUID. The order of the flags and their names are Linux's
+ * (arch/x86/include/asm/cpufeatures.h): programs look for words, people compare lines.
+ */
+#include "sentry/arch/x86_64/cpuinfo.h"
+
+#include <cpuid.h>
+#include <string.h>
+#include <x86intrin.h>
+
+#include "sentry/base/strbuf.h"
+
+struct regs {
+	unsigned eax, ebx, ecx, edx;
+};
+
+static struct regs cpuid(unsigned leaf, unsigned sub)
+{
+	struct regs r = {0};
+	unsigned max = __get_cpuid_max(leaf & 0x80000000u, NULL);
+
+	if (max >= leaf)
+		__cpuid_count(leaf, sub, r.eax, r.ebx, r.ecx, r.edx);
+	return r;
+}
+
+uint64_t cpu_tsc(void)
+{
+	return __rdtsc();
+}
+
+/* --- flags ------------------------------------------------------------------------------ */
+
+enum { EAX, EBX, ECX, EDX };
+
+/* One register's names by bit; "" is a bit without a name. */
+struct word {
+	unsigned leaf, sub, reg;
+	const char *names[32];
+};
+
+static const struct word words[] = {
+	{1, 0, EDX, {"fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", "",
+	  "sep", "mtrr", "pge", "mca", "cmov", "pat", "pse36", "pn", "clflush", "", "dts",
+	  "acpi", "mmx", "fxsr", "sse", "sse2", "ss", "ht", "tm", "ia64", "pbe"}},
+	{0x80000001, 0, EDX, {"", "", "", "", "", "", "", "", "", "", "", "syscall", "", "", "",
+	  "", "", "", "", "mp", "nx", "", "mmxext", "", "", "fxsr_opt", "pdpe1gb", "rdtscp",
+	  "", "lm", "3dnowext", "3dnow"}},
+	{1, 0, ECX, {"pni", "pclmulqdq", "dtes64", "monitor", "ds_cpl", "vmx", "smx", "est",
+	  "tm2", "ssse3", "cid", "sdbg", "fma", "cx16", "xtpr", "pdcm", "", "pcid", "dca",
+	  "sse4_1", "sse4_2", "x2apic", "movbe", "popcnt", "tsc_deadline_timer", "aes",
+	  "xsave", "", "avx", "f16c", "rdrand", "hypervisor"}},
+	{0x80000001, 0, ECX, {"lahf_lm", "cmp_legacy", "svm", "extapic", "cr8_legacy", "abm",
+	  "sse4a", "misalignsse", "3dnowprefetch", "osvw", "ibs", "xop", "skinit", "wdt", "",
+	  "lwp", "fma4", "tce", "", "nodeid_msr", "", "tbm", "topoext", "perfctr_core",
+	  "perfctr_nb", "", "bpext", "ptsc", "perfctr_llc", "mwaitx"}},
+	{7, 0, EBX, {"fsgsbase", "tsc_adjust", "sgx", "bmi1", "hle", "avx2", "", "smep", "bmi2",
+	  "erms", "invpcid", "rtm", "cqm", "", "mpx", "rdt_a", "avx512f", "avx512dq",
+	  "rdseed", "adx", "smap", "avx512ifma", "", "clflushopt", "clwb", "intel_pt",
+	  "avx512pf", "avx512er", "avx512cd", "sha_ni", "avx512bw", "avx512vl"}},
+	{0xd, 1, EAX, {"xsaveopt", "xsavec", "xgetbv1", "xsaves", "xfd"}},
+	{7, 1, EAX, {"", "", "", "", "avx_vnni", "avx512_bf16", "", "", "", "", "", "", "", "",
+	  "", "", "", "", "", "", "", "amx_fp16", "", "avx_ifma"}},
+	{0x80000008, 0, EBX, {"clzero", "irperf", "xsaveerptr", "", "rdpru", "", "", "", "",
+	  "wbnoinvd"}},
+	{6, 0, EAX, {"dtherm", "ida", "arat", "", "pln", "", "pts", "hwp", "hwp_notify",
+	  "hwp_act_window", "hwp_epp", "hwp_pkg_req"}},
+	{7, 0, ECX, {"", "avx512vbmi", "umip", "pku", "ospke", "waitpkg", "avx512_vbmi2", "",
+	  "gfni", "vaes", "vpclmulqdq", "avx512_vnni", "avx512_bitalg", "tme",
+	  "avx512_vpopcntdq", "", "la57", "", "", "", "", "", "rdpid", "", "bus_lock_detect",
+	  "cldemote", "", "movdiri", "movdir64b", "enqcmd"}},
+	{0x80000007, 0, EBX, {"overflow_recov", "succor", "", "smca"}},
+	{7, 0, EDX, {"", "", "", "", "fsrm", "", "", "", "avx512_vp2intersect", "", "md_clear",
+	  "", "", "", "serialize", "", "tsxldtrk", "", "", "", "", "", "amx_bf16",
+	  "avx512_fp16", "amx_tile", "amx_int8", "", "", "flush_l1d", "arch_capabilities"}},
+};
+
+static unsigned pick(const struct regs *r, unsigned reg)
+{
+	return reg == EAX ? r->eax : reg == EBX ? r->ebx : reg == ECX ? r->ecx : r->edx;
+}
+
+/* Beside single bits Linux names some properties that it derives. */
+static void put_derived_flags(struct strbuf *out)
+{
+	if (cpuid(0x80000007, 0).edx >> 8 & 1)
+		sb_puts(out, " constant_tsc");
+	sb_puts(out, " rep_good nopl");
+	if (cpuid(0x80000007, 0).edx >> 8 & 1)
+		sb_puts(out, " nonstop_tsc");
+	sb_puts(out, " cpuid");
+}
+
+static void put_flags(struct strbuf *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		const struct word *w = &words[i];
+		struct regs r = cpuid(w->leaf, w->sub);
+		unsigned bits = pick(&r, w->reg);
+
+		for (int bit = 0; bit < 32; bit++)
+			if (bits >> bit & 1 && w->names[bit] && *w->names[bit])
+				sb_printf(out, " %s", w->names[bit]);
+		if (i == 1)
+			put_derived_flags(out);
+	}
+}
+
+/* --- caches ------------------------------------------------------------------------------- */
+
+bool cpu_cache_info(unsigned index, struct cpu_cache *out)
+{
+	static const char *const types[] = {"", "Data", "Instruction", "Unified"};
+	/* Intel's leaf; AMD has the same layout elsewhere. */
+	struct regs r = cpuid(4, index);
+
+	if (!(r.eax & 0x1f))
+		r = cpuid(0x8000001d, index);
+	if (!(r.eax & 0x1f) || (r.eax & 0x1f) > 3)
+		return false;
+	*out = (struct cpu_cache){
+		.level = r.eax >> 5 & 7,
+		.type = types[r.eax & 0x1f],
+		.line_size = (r.ebx & 0xfff) + 1,
+		.partitions = (r.ebx >> 12 & 0x3ff) + 1,
+		.ways = (r.ebx >> 22) + 1,
+		.sets = r.ecx + 1,
+	};
+	out->size = (uint64_t)out->line_size * out->partitions * out->ways * out->sets;
+	return true;
+}
+
+static uint64_t last_level_cache(void)
+{
+	struct cpu_cache c;
+	uint64_t size = 0;
+
+	for (unsigned i = 0; i < 16 && cpu_cache_info(i, &c); i++)
+		if (strcmp(c.type, "Instruction") != 0)
+			size = c.size;
+	return size ? size : (uint64_t)(cpuid(0x80000006, 0).ecx >> 16) << 10;
+}
+
+/* --- the paragraph -------------------------------------------------------------------------- */
+
+static void put_vendor(struct strbuf *out)
+{
+	struct regs r = cpuid(0, 0);
+	char vendor[13];
+
+	memcpy(vendor, &r.ebx, 4);
+	memcpy(vendor + 4, &r.edx, 4);
+	memcpy(vendor + 8, &r.ecx, 4);
+	vendor[12] = '\0';
+	sb_printf(out, "vendor_id\t: %s\n", vendor);
+}
+
+static void put_model(struct strbuf *out)
+{
+	unsigned sig = cpuid(1, 0).eax, family = sig >> 8 & 15, model = sig >> 4 & 15;
+	char brand[49] = {0}, *name = brand;
+
+	if (family == 15 || family == 6)
+		model += (sig >> 16 & 15) << 4;
+	if (family == 15)
+		family += sig >> 20 & 0xff;
+	for (unsigned i = 0; i < 3; i++) {
+		struct regs r = cpuid(0x80000002 + i, 0);
+
+		memcpy(brand + 16 * i, &r, sizeof(r));
+	}
+	while (*name == ' ')
+		name++;
+	for (size_t n = strlen(name); n && name[n - 1] == ' '; n--)
+		name[n - 1] = '\0';
+	sb_printf(out, "cpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\n", family, model,
+		  *name ? name : "unknown");
+	sb_printf(out, sig & 15 ? "stepping\t: %u\n" : "stepping\t: unknown\n", sig & 15);
+}
+
+void cpu_show_info(unsigned cpu, unsigned n_cpus, uint64_t khz, struct strbuf *out)
+{
+	struct regs one = cpuid(1, 0), sizes = cpuid(0x80000008, 0);
+	unsigned clflush = one.edx >> 19 & 1 ? (one.ebx >> 8 & 0xff) * 8 : 64;
+	/* bogomips counts two loops a cycle. */
+	uint64_t bogo = khz * 2;
+
+	sb_printf(out, "processor\t: %u\n", cpu);
+	put_vendor(out);
+	put_model(out);
+	sb_printf(out, "cpu MHz\t\t: %llu.%03llu\n", (unsigned long long)(khz / 1000),
+		  (unsigned long long)(khz % 1000));
+	sb_printf(out, "cache size\t: %llu KB\n",
+		  (unsigned long long)(last_level_cache() >> 10));
+	sb_printf(out, "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n",
+		  n_cpus, cpu, n_cpus);
+	sb_printf(out, "apicid\t\t: %u\ninitial apicid\t: %u\n", cpu, cpu);
+	sb_printf(out, "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n",
+		  cpuid(0, 0).eax);
+	sb_puts(out, "flags\t\t:");
+	put_flags(out);
+	sb_printf(out, "\nbugs\t\t:\nbogomips\t: %llu.%02llu\n",
+		  (unsigned long long)(bogo / 1000), (unsigned long long)(bogo / 10 % 100));
+	sb_printf(out, "clflush size\t: %u\ncache_alignment\t: %u\n", clflush, clflush);
+	sb_printf(out, "address sizes\t: %u bits physical, %u bits virtual\n",
+		  sizes.eax ? sizes.eax & 0xff : 36, sizes.eax ? sizes.eax >> 8 & 0xff : 48);
+	sb_puts(out, "power management:\n\n");
+}
