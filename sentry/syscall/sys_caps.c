@@ -17,7 +17,8 @@ struct cap_data {
 };
 
 /* How many cap_data the version has; an unknown one is answered with ours. */
-static int check_version(struct task *t, uaddr_t header, struct cap_header *h, unsigned *n)
+static int check_version(struct task *t, uaddr_t header, struct cap_header *h,
+			 unsigned *n)
 {
 	static const uint32_t ours = CAP_VERSION_3;
 
@@ -83,9 +84,10 @@ SYSCALL2(capset, uaddr_t header, uaddr_t data)
 	c = cred_dup(t->cred);
 	if (!c)
 		return -ENOMEM;
-	r = cap_apply_set(c, ((uint64_t)d[1].effective << 32 | d[0].effective) & LX_CAP_ALL,
-			  ((uint64_t)d[1].permitted << 32 | d[0].permitted) & LX_CAP_ALL,
-			  ((uint64_t)d[1].inheritable << 32 | d[0].inheritable) & LX_CAP_ALL);
+	r = cap_apply_set(
+		c, ((uint64_t)d[1].effective << 32 | d[0].effective) & LX_CAP_ALL,
+		((uint64_t)d[1].permitted << 32 | d[0].permitted) & LX_CAP_ALL,
+		((uint64_t)d[1].inheritable << 32 | d[0].inheritable) & LX_CAP_ALL);
 	if (r) {
 		cred_put(c);
 		return r;

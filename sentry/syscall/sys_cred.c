@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * User and group ids. Ids go through the caller's user namespace both ways; the pattern is
- * the same everywhere: copy the cred, check, change, commit.
+ * User and group ids. Ids go through the caller's user namespace both ways; the pattern
+ * is the same everywhere: copy the cred, check, change, commit.
  *
- * Source: credentials(7), setuid(2), setreuid(2), setresuid(2), setfsuid(2), setgroups(2).
+ * Source: credentials(7), setuid(2), setreuid(2), setresuid(2), setfsuid(2),
+ * setgroups(2).
  */
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/caps.h"
@@ -180,7 +181,8 @@ SYSCALL1(setfsuid, uint32_t uid)
 	return before;
 }
 
-/* --- groups -------------------------------------------------------------------------- */
+/* --- groups --------------------------------------------------------------------------
+ */
 
 SYSCALL1(setgid, uint32_t gid)
 {

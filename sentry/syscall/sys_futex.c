@@ -31,7 +31,8 @@ static bool op_takes_timeout(unsigned cmd)
 	       cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_REQUEUE_PI;
 }
 
-/* Only FUTEX_WAIT's time is relative; FUTEX_LOCK_PI's is always of the real-time clock. */
+/* Only FUTEX_WAIT's time is relative; FUTEX_LOCK_PI's is always of the real-time clock.
+ */
 static int get_deadline(struct task *t, unsigned cmd, bool realtime, uaddr_t uts,
 			int64_t *deadline_ns)
 {
@@ -55,7 +56,8 @@ static int get_deadline(struct task *t, unsigned cmd, bool realtime, uaddr_t uts
 	return 0;
 }
 
-SYSCALL6(futex, uaddr_t addr, int op, uint32_t val, uaddr_t uts, uaddr_t addr2, uint32_t val3)
+SYSCALL6(futex, uaddr_t addr, int op, uint32_t val, uaddr_t uts, uaddr_t addr2,
+	 uint32_t val3)
 {
 	unsigned cmd = (unsigned)op & ~(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME);
 	bool shared = !((unsigned)op & FUTEX_PRIVATE);

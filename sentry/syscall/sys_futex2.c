@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The newer calls on futexes: one operation each, sizes in flags, times by a named clock. */
+/* The newer calls on futexes: one operation each, sizes in flags, times by a named clock.
+ */
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/clock_id.h"
 #include "sentry/task/futex.h"
@@ -42,7 +43,8 @@ static int get_deadline(struct task *t, uaddr_t uts, int clock, int64_t *deadlin
 	return 0;
 }
 
-static int get_items(struct task *t, uaddr_t uwaiters, unsigned n, struct futex_wait_item *item)
+static int get_items(struct task *t, uaddr_t uwaiters, unsigned n,
+		     struct futex_wait_item *item)
 {
 	struct lx_futex_waitv w;
 
@@ -60,7 +62,8 @@ static int get_items(struct task *t, uaddr_t uwaiters, unsigned n, struct futex_
 	return 0;
 }
 
-SYSCALL5(futex_waitv, uaddr_t uwaiters, unsigned n, unsigned flags, uaddr_t uts, int clock)
+SYSCALL5(futex_waitv, uaddr_t uwaiters, unsigned n, unsigned flags, uaddr_t uts,
+	 int clock)
 {
 	struct futex_wait_item item[WAITV_MAX];
 	int64_t deadline_ns;
@@ -83,8 +86,8 @@ SYSCALL4(futex_wake, uaddr_t addr, uint64_t mask, int n, unsigned flags)
 	return futex_wake(t, addr, !(flags & FUTEX2_PRIVATE), n, (uint32_t)mask);
 }
 
-SYSCALL6(futex_wait, uaddr_t addr, uint64_t value, uint64_t mask, unsigned flags, uaddr_t uts,
-	 int clock)
+SYSCALL6(futex_wait, uaddr_t addr, uint64_t value, uint64_t mask, unsigned flags,
+	 uaddr_t uts, int clock)
 {
 	int64_t deadline_ns;
 	int r;
@@ -94,8 +97,8 @@ SYSCALL6(futex_wait, uaddr_t addr, uint64_t value, uint64_t mask, unsigned flags
 	r = get_deadline(t, uts, clock, &deadline_ns);
 	if (r)
 		return r;
-	return futex_wait(t, addr, !(flags & FUTEX2_PRIVATE), (uint32_t)value, (uint32_t)mask,
-			  deadline_ns);
+	return futex_wait(t, addr, !(flags & FUTEX2_PRIVATE), (uint32_t)value,
+			  (uint32_t)mask, deadline_ns);
 }
 
 SYSCALL4(futex_requeue, uaddr_t uwaiters, unsigned flags, int n_wake, int n_requeue)
@@ -111,6 +114,6 @@ SYSCALL4(futex_requeue, uaddr_t uwaiters, unsigned flags, int n_wake, int n_requ
 	/* One word private and the other shared is more than anybody asked for. */
 	if (item[0].shared != item[1].shared)
 		return -EINVAL;
-	return futex_requeue(t, item[0].addr, item[1].addr, item[0].shared, n_wake, n_requeue,
-			     &item[0].value);
+	return futex_requeue(t, item[0].addr, item[1].addr, item[0].shared, n_wake,
+			     n_requeue, &item[0].value);
 }

@@ -46,8 +46,8 @@ static int kill_all_locked(struct task *t, int signo)
 			struct upid *u = container_of(n, struct upid, node);
 			struct task *target = u->pid->task;
 
-			if (!target || target->tg->leader != target || target->tg == t->tg ||
-			    u->nr == 1)
+			if (!target || target->tg->leader != target ||
+			    target->tg == t->tg || u->nr == 1)
 				continue;
 			r = send_to(t, target, signo, false, NULL);
 			any = true;
@@ -85,7 +85,8 @@ static int kill_many(struct task *t, int pid, int signo)
 	if (pid == -1) {
 		r = kill_all_locked(t, signo);
 	} else {
-		pgrp = pid ? pid_find_locked(task_pid_ns(t), -pid) : t->tg->pid[PIDTYPE_PGID];
+		pgrp = pid ? pid_find_locked(task_pid_ns(t), -pid)
+			   : t->tg->pid[PIDTYPE_PGID];
 		r = pgrp ? kill_pgrp_locked(t, pgrp, signo) : -ESRCH;
 	}
 	mutex_unlock(&t->k->tasklist);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * prctl(2). Options of features that this kernel does not have are refused with EINVAL, as
- * Linux built without them does.
+ * prctl(2). Options of features that this kernel does not have are refused with EINVAL,
+ * as Linux built without them does.
  */
 #include <string.h>
 
@@ -11,13 +11,33 @@
 #include "sentry/task/sigqueue.h"
 
 enum {
-	PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE,
-	PR_GET_KEEPCAPS = 7, PR_SET_KEEPCAPS, PR_GET_TIMING = 13, PR_SET_TIMING,
-	PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ = 23, PR_CAPBSET_DROP, PR_GET_TSC,
-	PR_SET_TSC, PR_GET_SECUREBITS, PR_SET_SECUREBITS, PR_SET_TIMERSLACK,
-	PR_GET_TIMERSLACK, PR_MCE_KILL_GET = 34, PR_SET_MM, PR_SET_CHILD_SUBREAPER,
-	PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS,
-	PR_SET_THP_DISABLE = 41, PR_GET_THP_DISABLE, PR_CAP_AMBIENT = 47,
+	PR_SET_PDEATHSIG = 1,
+	PR_GET_PDEATHSIG,
+	PR_GET_DUMPABLE,
+	PR_SET_DUMPABLE,
+	PR_GET_KEEPCAPS = 7,
+	PR_SET_KEEPCAPS,
+	PR_GET_TIMING = 13,
+	PR_SET_TIMING,
+	PR_SET_NAME,
+	PR_GET_NAME,
+	PR_CAPBSET_READ = 23,
+	PR_CAPBSET_DROP,
+	PR_GET_TSC,
+	PR_SET_TSC,
+	PR_GET_SECUREBITS,
+	PR_SET_SECUREBITS,
+	PR_SET_TIMERSLACK,
+	PR_GET_TIMERSLACK,
+	PR_MCE_KILL_GET = 34,
+	PR_SET_MM,
+	PR_SET_CHILD_SUBREAPER,
+	PR_GET_CHILD_SUBREAPER,
+	PR_SET_NO_NEW_PRIVS,
+	PR_GET_NO_NEW_PRIVS,
+	PR_SET_THP_DISABLE = 41,
+	PR_GET_THP_DISABLE,
+	PR_CAP_AMBIENT = 47,
 	PR_GET_AUXV = 0x41555856,
 };
 
@@ -134,7 +154,8 @@ static int64_t set_securebits(struct task *t, uint64_t bits)
 	unsigned old = t->cred->securebits, locked = (old & LX_SECBIT_ALL_LOCKS) >> 1;
 	struct cred *c;
 
-	/* A locked bit stays, a lock stays, and only those who may touch the bounding set. */
+	/* A locked bit stays, a lock stays, and only those who may touch the bounding
+	 * set. */
 	if ((locked & (old ^ bits)) || (old & LX_SECBIT_ALL_LOCKS & ~bits) ||
 	    (bits & ~(uint64_t)(LX_SECBIT_ALL_BITS | LX_SECBIT_ALL_LOCKS)) ||
 	    !task_capable(t, LX_CAP_SETPCAP))

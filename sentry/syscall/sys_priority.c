@@ -28,7 +28,7 @@ static void visit_group(struct visit *v, struct thread_group *tg)
 {
 	struct task *th;
 
-	list_for_each(th, &tg->threads, group_node) {
+	list_for_each (th, &tg->threads, group_node) {
 		v->any = true;
 		v->fn(v, th);
 	}
@@ -49,7 +49,8 @@ static void visit_user(struct visit *v, uint32_t kuid)
 
 	for (size_t i = 0; i < ns->by_nr.n_slots; i++) {
 		for (struct hnode *n = ns->by_nr.slot[i]; n; n = n->next) {
-			struct task *target = container_of(n, struct upid, node)->pid->task;
+			struct task *target =
+				container_of(n, struct upid, node)->pid->task;
 			const struct cred *c;
 
 			if (!target)
@@ -82,7 +83,8 @@ static int visit_all(struct visit *v, int which, int who)
 		v->any = true;
 		v->fn(v, t);
 	} else {
-		pid = who ? pid_find_locked(task_pid_ns(t), who) : t->tg->pid[PIDTYPE_PGID];
+		pid = who ? pid_find_locked(task_pid_ns(t), who)
+			  : t->tg->pid[PIDTYPE_PGID];
 		if (pid && which == WHO_PGRP) {
 			visit_pgrp(v, pid);
 		} else if (pid && pid->task) {
@@ -132,7 +134,8 @@ SYSCALL3(setpriority, int which, int who, int nice)
 	return r ? r : v.result;
 }
 
-/* --- I/O ----------------------------------------------------------------------------- */
+/* --- I/O -----------------------------------------------------------------------------
+ */
 
 static void get_ioprio(struct visit *v, struct task *target)
 {
@@ -174,14 +177,15 @@ static void set_ioprio(struct visit *v, struct task *target)
 SYSCALL3(ioprio_set, int which, int who, int prio)
 {
 	struct visit v = {.t = t, .fn = set_ioprio, .value = prio};
-	int class = prio >> IOPRIO_CLASS_SHIFT, level = prio & ((1 << IOPRIO_CLASS_SHIFT) - 1);
+	int class = prio >> IOPRIO_CLASS_SHIFT,
+	    level = prio & ((1 << IOPRIO_CLASS_SHIFT) - 1);
 	int r;
 
+	if (class == IOPRIO_RT && !task_capable(t, LX_CAP_SYS_ADMIN) &&
+	    !task_capable(t, LX_CAP_SYS_NICE))
+		return -EPERM;
 	switch (class) {
 	case IOPRIO_RT:
-		if (!task_capable(t, LX_CAP_SYS_ADMIN) && !task_capable(t, LX_CAP_SYS_NICE))
-			return -EPERM;
-		/* fallthrough */
 	case IOPRIO_BE:
 		if (level >= IOPRIO_LEVELS)
 			return -EINVAL;

@@ -63,7 +63,8 @@ SYSCALL1(time, uaddr_t utime)
 	return sec;
 }
 
-/* --- not setting ---------------------------------------------------------------------- */
+/* --- not setting ----------------------------------------------------------------------
+ */
 
 SYSCALL2(clock_settime, int id, uaddr_t uts)
 {
@@ -155,7 +156,8 @@ SYSCALL2(clock_adjtime, int id, uaddr_t utx)
 	return id == LX_CLOCK_REALTIME ? adjust_clock(t, utx) : -EOPNOTSUPP;
 }
 
-/* --- sleeping --------------------------------------------------------------------------- */
+/* --- sleeping
+ * --------------------------------------------------------------------------- */
 
 static int sleep_until(struct task *t, int64_t deadline_ns)
 {
@@ -168,8 +170,8 @@ static int sleep_until(struct task *t, int64_t deadline_ns)
 }
 
 /*
- * CPU time passes no faster than the wall's, times the threads: sleep for what it takes at
- * least, and look again.
+ * CPU time passes no faster than the wall's, times the threads: sleep for what it takes
+ * at least, and look again.
  */
 static int sleep_cpu_until(struct task *t, const struct guest_clock *c, int64_t ns)
 {
@@ -191,8 +193,8 @@ static int sleep_cpu_until(struct task *t, const struct guest_clock *c, int64_t 
 static int64_t relative_restart(struct task *t);
 
 /* a[0]: the clock, a[1]: where to tell what is left, or 0. */
-static int64_t relative_sleep(struct task *t, const struct guest_clock *c, int64_t until_ns,
-			      uaddr_t urem)
+static int64_t relative_sleep(struct task *t, const struct guest_clock *c,
+			      int64_t until_ns, uaddr_t urem)
 {
 	struct lx_timespec rem;
 	int64_t left;
@@ -201,14 +203,16 @@ static int64_t relative_sleep(struct task *t, const struct guest_clock *c, int64
 
 	if (!r)
 		return 0;
-	left = until_ns - (guest_clock_is_cpu(c) ? guest_clock_read(t, c) : clock_mono_ns());
+	left = until_ns -
+	       (guest_clock_is_cpu(c) ? guest_clock_read(t, c) : clock_mono_ns());
 	if (left <= 0)
 		return 0;
 	rem = ns_timespec(left);
 	if (urem && put_user(&t->mem, urem, rem))
 		return -EFAULT;
-	t->restart = (struct restart_block){
-		.fn = relative_restart, .deadline_ns = until_ns, .a = {(uint64_t)c->nr, urem}};
+	t->restart = (struct restart_block){.fn = relative_restart,
+					    .deadline_ns = until_ns,
+					    .a = {(uint64_t)c->nr, urem}};
 	return -ERESTART_RESTARTBLOCK;
 }
 
@@ -266,7 +270,8 @@ SYSCALL4(clock_nanosleep, int id, int flags, uaddr_t uts, uaddr_t urem)
 		 (c.id == LX_CLOCK_THREAD_CPUTIME_ID && c.target == t))
 		r = -EINVAL;
 	else
-		r = sleep_by_clock(t, &c, flags & LX_TIMER_ABSTIME, timespec_ns(&ts), urem);
+		r = sleep_by_clock(t, &c, flags & LX_TIMER_ABSTIME, timespec_ns(&ts),
+				   urem);
 	guest_clock_put(&c);
 	return r;
 }

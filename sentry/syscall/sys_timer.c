@@ -34,7 +34,8 @@ SYSCALL3(setitimer, unsigned which, uaddr_t unew, uaddr_t uold)
 
 	if (unew && get_user(&t->mem, v, unew))
 		return -EFAULT;
-	if (which >= LX_ITIMER_N || !timeval_valid(&v.value) || !timeval_valid(&v.interval))
+	if (which >= LX_ITIMER_N || !timeval_valid(&v.value) ||
+	    !timeval_valid(&v.interval))
 		return -EINVAL;
 	new.value_ns = timeval_ns(&v.value);
 	new.interval_ns = timeval_ns(&v.interval);

@@ -4,27 +4,8 @@
 
 #include <errno.h>
 
-#include "sentry/abi/time.h"
-#include "sentry/base/clock.h"
 #include "sentry/mm/umem.h"
-
-static inline bool timespec_valid(const struct lx_timespec *ts)
-{
-	return ts->sec >= 0 && ts->nsec >= 0 && ts->nsec < NSEC_PER_SEC;
-}
-
-/* Saturates at NO_DEADLINE. */
-static inline int64_t timespec_ns(const struct lx_timespec *ts)
-{
-	int64_t ns;
-
-	return mul_ok(ts->sec, NSEC_PER_SEC, &ns) && add_ok(ns, ts->nsec, &ns) ? ns : INT64_MAX;
-}
-
-static inline struct lx_timespec ns_timespec(int64_t ns)
-{
-	return (struct lx_timespec){ns / NSEC_PER_SEC, ns % NSEC_PER_SEC};
-}
+#include "sentry/task/timespec.h"
 
 /* A relative timespec at @addr (0: none) as a deadline. -EFAULT, -EINVAL. */
 static inline int deadline_from_user(const struct umem *u, uaddr_t addr, int64_t *deadline)

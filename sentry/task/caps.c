@@ -86,7 +86,8 @@ void task_commit_cred(struct task *t, struct cred *c)
 /* The ids of a set-id program, when they exist in the caller's namespace. */
 static void apply_setid_bits(struct cred *c, const struct kstat *st)
 {
-	if (!user_ns_has_uid(c->user_ns, st->uid) || !user_ns_has_gid(c->user_ns, st->gid))
+	if (!user_ns_has_uid(c->user_ns, st->uid) ||
+	    !user_ns_has_gid(c->user_ns, st->gid))
 		return;
 	if (st->mode & LX_S_ISUID)
 		c->euid = st->uid;
@@ -128,8 +129,8 @@ int cred_for_exec(struct task *t, const struct kstat *st, bool nosuid, struct cr
 	c->cap_permitted |= c->cap_ambient;
 	c->cap_effective = effective ? c->cap_permitted : c->cap_ambient;
 	c->securebits &= ~LX_SECBIT_KEEP_CAPS;
-	*secure = is_setid || (c->uid != root && (effective || (c->cap_permitted &
-								~c->cap_ambient)));
+	*secure = is_setid ||
+		  (c->uid != root && (effective || (c->cap_permitted & ~c->cap_ambient)));
 	*out = c;
 	return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What capabilities do when ids change and programs are executed. Source: capabilities(7). */
+/* What capabilities do when ids change and programs are executed. Source:
+ * capabilities(7). */
 #pragma once
 
 #include "sentry/task/cred.h"
@@ -9,18 +10,19 @@ struct task;
 #define CAP_BIT(cap) (1ull << (cap))
 
 /* Securebits: each has a lock bit above it. */
-#define LX_SECBIT_NOROOT		   0x01u
-#define LX_SECBIT_NOROOT_LOCKED		   0x02u
-#define LX_SECBIT_NO_SETUID_FIXUP	   0x04u
-#define LX_SECBIT_NO_SETUID_FIXUP_LOCKED   0x08u
-#define LX_SECBIT_KEEP_CAPS		   0x10u
-#define LX_SECBIT_KEEP_CAPS_LOCKED	   0x20u
-#define LX_SECBIT_NO_CAP_AMBIENT_RAISE	   0x40u
+#define LX_SECBIT_NOROOT		      0x01u
+#define LX_SECBIT_NOROOT_LOCKED		      0x02u
+#define LX_SECBIT_NO_SETUID_FIXUP	      0x04u
+#define LX_SECBIT_NO_SETUID_FIXUP_LOCKED      0x08u
+#define LX_SECBIT_KEEP_CAPS		      0x10u
+#define LX_SECBIT_KEEP_CAPS_LOCKED	      0x20u
+#define LX_SECBIT_NO_CAP_AMBIENT_RAISE	      0x40u
 #define LX_SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED 0x80u
-#define LX_SECBIT_ALL_BITS		   0x55u
-#define LX_SECBIT_ALL_LOCKS		   0xaau
+#define LX_SECBIT_ALL_BITS		      0x55u
+#define LX_SECBIT_ALL_LOCKS		      0xaau
 
-/* The kernel's own file-system capabilities: what a change of the fsuid to or from 0 moves. */
+/* The kernel's own file-system capabilities: what a change of the fsuid to or from 0
+ * moves. */
 #define CAP_FS_MASK                                                                      \
 	(CAP_BIT(LX_CAP_CHOWN) | CAP_BIT(LX_CAP_MKNOD) | CAP_BIT(LX_CAP_DAC_OVERRIDE) |  \
 	 CAP_BIT(LX_CAP_DAC_READ_SEARCH) | CAP_BIT(LX_CAP_FOWNER) |                      \

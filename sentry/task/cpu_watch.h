@@ -17,8 +17,8 @@ struct cpu_watch {
 };
 
 /* @cpu_ns so far, @left_ns to go: when to look again, from now. */
-static inline int64_t cpu_watch_delay(struct cpu_watch *w, int64_t cpu_ns, int64_t left_ns,
-				      unsigned n_threads)
+static inline int64_t cpu_watch_delay(struct cpu_watch *w, int64_t cpu_ns,
+				      int64_t left_ns, unsigned n_threads)
 {
 	if (cpu_ns == w->last_ns && w->idle_ns)
 		w->idle_ns = min_t(int64_t, 2 * w->idle_ns, CPU_WATCH_MAX_NS);

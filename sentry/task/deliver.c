@@ -48,7 +48,7 @@ static void stop_begin_locked(struct task *t, int signo)
 	tg->stop_signo = signo;
 	tg->stop = GROUP_STOPPING;
 	tg->stop_pending = 0;
-	list_for_each(th, &tg->threads, group_node) {
+	list_for_each (th, &tg->threads, group_node) {
 		if (th->sig_exiting || th->jobctl_stopped)
 			continue;
 		th->stop_me = true;
@@ -89,8 +89,8 @@ static void stop_self(struct task *t, struct sighand *sh)
 }
 
 /*
- * Terminal stops do nothing in an orphaned group: no shell would ever continue it. Looking
- * needs tasklist, so the lock is dropped; a SIGCONT meanwhile calls the stop off.
+ * Terminal stops do nothing in an orphaned group: no shell would ever continue it.
+ * Looking needs tasklist, so the lock is dropped; a SIGCONT meanwhile calls the stop off.
  */
 static bool stop_allowed(struct task *t, struct sighand *sh, int signo)
 {
@@ -108,7 +108,8 @@ static bool stop_allowed(struct task *t, struct sighand *sh, int signo)
 	return !orphaned && n == tg->n_continues;
 }
 
-/* --- choosing ------------------------------------------------------------------------ */
+/* --- choosing ------------------------------------------------------------------------
+ */
 
 /*
  * The next signal with a handler, which is copied to *sa. 0: none, or the thread is to
@@ -167,7 +168,8 @@ static int get_signal(struct task *t, struct lx_siginfo *info, struct lx_sigacti
 	return signo;
 }
 
-/* --- the interrupted call ---------------------------------------------------------------- */
+/* --- the interrupted call
+ * ---------------------------------------------------------------- */
 
 static int load_regs(struct task *t, struct delivery *d)
 {
@@ -211,9 +213,11 @@ static void finish_call(struct task *t, struct delivery *d, const struct lx_siga
 		d->regs.rax = (uint64_t)-EINTR;
 }
 
-/* --- handlers ------------------------------------------------------------------------------ */
+/* --- handlers
+ * ------------------------------------------------------------------------------ */
 
-/* The stack can't take a frame: SIGSEGV, and to the death if it was SIGSEGV's own frame. */
+/* The stack can't take a frame: SIGSEGV, and to the death if it was SIGSEGV's own frame.
+ */
 static void bad_frame(struct task *t, int signo)
 {
 	struct lx_siginfo info;
@@ -235,8 +239,8 @@ static void run_handler(struct task *t, struct delivery *d, const struct lx_sigi
 
 	finish_call(t, d, sa);
 	regs = d->regs;
-	if (sigframe_push(t, &regs, sa, info, t->restore_mask ? t->saved_mask : t->blocked,
-			  &t->fault)) {
+	if (sigframe_push(t, &regs, sa, info,
+			  t->restore_mask ? t->saved_mask : t->blocked, &t->fault)) {
 		bad_frame(t, info->signo);
 		return;
 	}
@@ -277,7 +281,8 @@ void signal_deliver(struct task *t, bool in_syscall, int64_t ret)
 	if (d.in_syscall && is_restart(ret) && load_regs(t, &d) == 0)
 		finish_call(t, &d, NULL);
 	if (t->restore_mask) {
-		/* No handler ran: the call's own mask is over, and more may be deliverable. */
+		/* No handler ran: the call's own mask is over, and more may be
+		 * deliverable. */
 		t->restore_mask = false;
 		signal_set_blocked(t, t->saved_mask);
 		deliver_all(t, &d);
@@ -285,7 +290,8 @@ void signal_deliver(struct task *t, bool in_syscall, int64_t ret)
 			return;
 	}
 	if (d.changed) {
-		/* Only a frame can hold an illegal rip: a handler at a non-canonical address. */
+		/* Only a frame can hold an illegal rip: a handler at a non-canonical
+		 * address. */
 		if (ctx_set_regs(t->ctx, &d.regs) == -EPERM)
 			bad_frame(t, LX_SIGSEGV);
 	} else if (d.in_syscall) {

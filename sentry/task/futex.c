@@ -62,7 +62,8 @@ void futex_key_dup(const struct futex_key *from, struct futex_key *to)
 
 struct futex_bucket *futex_bucket_of(struct futex_table *ft, const struct futex_key *key)
 {
-	uint64_t h = hash_u64((uintptr_t)key->object ^ key->offset * 0x9e3779b97f4a7c15ull);
+	uint64_t h =
+		hash_u64((uintptr_t)key->object ^ key->offset * 0x9e3779b97f4a7c15ull);
 
 	return &ft->bucket[h % FUTEX_BUCKETS];
 }
@@ -86,8 +87,8 @@ int futex_load_locked(struct task *t, uaddr_t addr, uint32_t *value)
 	return t->ctx->ops->load32(t->ctx, addr, value);
 }
 
-int futex_cmpxchg_locked(struct task *t, uaddr_t addr, uint32_t expected, uint32_t desired,
-			 uint32_t *old)
+int futex_cmpxchg_locked(struct task *t, uaddr_t addr, uint32_t expected,
+			 uint32_t desired, uint32_t *old)
 {
 	return t->ctx->ops->cmpxchg32(t->ctx, addr, expected, desired, old);
 }
@@ -125,8 +126,8 @@ void futex_wake_locked(struct futex_waiter *w)
 	atomic_store_explicit(&w->bucket, NULL, memory_order_release);
 }
 
-int futex_block(struct task *t, struct futex_waiter *w, int64_t deadline_ns, const char *what,
-		uaddr_t addr)
+int futex_block(struct task *t, struct futex_waiter *w, int64_t deadline_ns,
+		const char *what, uaddr_t addr)
 {
 	struct futex_bucket *b;
 	int r;
@@ -135,7 +136,8 @@ int futex_block(struct task *t, struct futex_waiter *w, int64_t deadline_ns, con
 		r = task_block(t, deadline_ns, what, addr);
 		if (r)
 			return r;
-		/* The waker may stand between its wake-up and its last touch, with the lock. */
+		/* The waker may stand between its wake-up and its last touch, with the
+		 * lock. */
 		b = atomic_load_explicit(&w->bucket, memory_order_acquire);
 		if (b) {
 			mutex_lock(&b->lock);
@@ -234,7 +236,8 @@ int futex_wait(struct task *t, uaddr_t addr, bool shared, uint32_t value, uint32
 	return r;
 }
 
-/* --- wake ---------------------------------------------------------------------------- */
+/* --- wake ----------------------------------------------------------------------------
+ */
 
 static int wake_key_locked(struct futex_bucket *b, const struct futex_key *key, int n,
 			   uint32_t bitset)
@@ -242,7 +245,7 @@ static int wake_key_locked(struct futex_bucket *b, const struct futex_key *key, 
 	struct futex_waiter *w, *tmp;
 	int woken = 0;
 
-	list_for_each_safe(w, tmp, &b->waiters, node) {
+	list_for_each_safe (w, tmp, &b->waiters, node) {
 		if (!futex_key_equal(&w->key, key))
 			continue;
 		if (w->pi || w->wants_requeue)
@@ -275,7 +278,8 @@ int futex_wake(struct task *t, uaddr_t addr, bool shared, int n, uint32_t bitset
 	return r;
 }
 
-/* --- two words -------------------------------------------------------------------------- */
+/* --- two words
+ * -------------------------------------------------------------------------- */
 
 static int get_two_keys(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared,
 			struct futex_key key[2])
@@ -309,7 +313,7 @@ static int requeue_locked(struct futex_bucket *b, struct futex_bucket *b2,
 
 	/* Off the first queue before any goes onto the second: they may be the same. */
 	list_init(&taken);
-	list_for_each_safe(w, tmp, &b->waiters, node) {
+	list_for_each_safe (w, tmp, &b->waiters, node) {
 		if (n - n_wake >= n_requeue)
 			break;
 		if (!futex_key_equal(&w->key, &key[0]))
@@ -323,7 +327,7 @@ static int requeue_locked(struct futex_bucket *b, struct futex_bucket *b2,
 			list_add_tail(&taken, &w->node);
 		}
 	}
-	list_for_each_safe(w, tmp, &taken, node) {
+	list_for_each_safe (w, tmp, &taken, node) {
 		move_waiter(w, b2, &key[1]);
 		(*moved)++;
 	}
@@ -372,7 +376,8 @@ int futex_requeue(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int 
 	return r;
 }
 
-/* --- wake_op ---------------------------------------------------------------------------- */
+/* --- wake_op
+ * ---------------------------------------------------------------------------- */
 
 static int32_t sign_extend12(uint32_t v)
 {
@@ -406,7 +411,8 @@ static int op_apply(uint32_t op, uint32_t old, uint32_t *new)
 	}
 }
 
-/* 1, 0, or -ENOSYS: is the second word's old value such that its waiters are woken too? */
+/* 1, 0, or -ENOSYS: is the second word's old value such that its waiters are woken too?
+ */
 static int op_compare(uint32_t op, int32_t old)
 {
 	int32_t arg = sign_extend12(op & 0xfff);

@@ -28,33 +28,36 @@
 #define FUTEX_BUCKETS 256
 
 struct futex_bucket {
-	struct mutex lock;	/* LOCK_FUTEX */
-	struct list waiters;	/* struct futex_waiter.node, in order of arrival */
+	struct mutex lock;   /* LOCK_FUTEX */
+	struct list waiters; /* struct futex_waiter.node, in order of arrival */
 };
 
 struct futex_table {
 	struct futex_bucket bucket[FUTEX_BUCKETS];
-	struct mutex pi_lock;	/* LOCK_LEAF: owners and who waits for them; see futex_pi.c */
+	struct mutex
+		pi_lock; /* LOCK_LEAF: owners and who waits for them; see futex_pi.c */
 };
 
 /* A PI futex that somebody waits for. Lives as long as it has waiters. */
 struct futex_pi {
-	struct futex_key key;	/* immutable; its waiters hold the reference */
-	unsigned n_waiters;	/* protected by the bucket's lock */
-	struct task *owner;	/* protected by pi_lock; borrowed: it leaves in futex_task_exit() */
-	struct list node;	/* in owner->pi_owned; protected by pi_lock */
+	struct futex_key key; /* immutable; its waiters hold the reference */
+	unsigned n_waiters;   /* protected by the bucket's lock */
+	struct task *owner;   /* protected by pi_lock; borrowed: it leaves in
+				 futex_task_exit() */
+	struct list node;     /* in owner->pi_owned; protected by pi_lock */
 };
 
 struct futex_waiter {
-	struct list node;		/* protected by the bucket's lock, as all below */
-	_Atomic(struct futex_bucket *) bucket; /* NULL: woken, nobody touches this any more */
+	struct list node; /* protected by the bucket's lock, as all below */
+	_Atomic(struct futex_bucket *)
+		bucket; /* NULL: woken, nobody touches this any more */
 	struct task *t;
-	struct futex_key key;		/* a reference */
+	struct futex_key key; /* a reference */
 	uint32_t bitset;
-	struct futex_pi *pi;		/* what it waits for is a lock; else NULL */
-	bool granted;			/* the lock is its own now */
-	bool owner_died;		/* ... after the death of its owner: the word is to be set */
-	bool wants_requeue;		/* FUTEX_WAIT_REQUEUE_PI: may only go to requeue_key */
+	struct futex_pi *pi; /* what it waits for is a lock; else NULL */
+	bool granted;	     /* the lock is its own now */
+	bool owner_died;     /* ... after the death of its owner: the word is to be set */
+	bool wants_requeue;  /* FUTEX_WAIT_REQUEUE_PI: may only go to requeue_key */
 	struct futex_key requeue_key;
 };
 
@@ -78,7 +81,8 @@ int futex_waitv(struct task *t, const struct futex_wait_item *item, unsigned n,
 		int64_t deadline_ns);
 
 /* PI. A signal restarts the call: -ERESTARTNOINTR. */
-int futex_lock_pi(struct task *t, uaddr_t addr, bool shared, bool try, int64_t deadline_ns);
+int futex_lock_pi(struct task *t, uaddr_t addr, bool shared, bool try,
+		  int64_t deadline_ns);
 int futex_unlock_pi(struct task *t, uaddr_t addr, bool shared);
 int futex_wait_requeue_pi(struct task *t, uaddr_t addr, bool shared, uint32_t value,
 			  uaddr_t addr2, int64_t deadline_ns);
@@ -104,11 +108,11 @@ void futex_enqueue_locked(struct futex_bucket *b, struct futex_waiter *w);
 /* The waker's last touch. */
 void futex_wake_locked(struct futex_waiter *w);
 /*
- * futex_block - sleep until taken off the queue (0), -EINTR, -ETIMEDOUT. @what: for debug.
- * Requeueing does not end it.
+ * futex_block - sleep until taken off the queue (0), -EINTR, -ETIMEDOUT. @what: for
+ * debug. Requeueing does not end it.
  */
-int futex_block(struct task *t, struct futex_waiter *w, int64_t deadline_ns, const char *what,
-		uaddr_t addr);
+int futex_block(struct task *t, struct futex_waiter *w, int64_t deadline_ns,
+		const char *what, uaddr_t addr);
 /* Leave the queue: false when a waker was faster. Own waiter, no lock held. */
 bool futex_unqueue(struct futex_waiter *w);
 /*
@@ -118,8 +122,8 @@ int futex_queue_if_equal(struct task *t, struct futex_waiter *w, uaddr_t addr,
 			 uint32_t value);
 /* Under a bucket's lock: -EFAULT asks to drop it and call the fault_in below. */
 int futex_load_locked(struct task *t, uaddr_t addr, uint32_t *value);
-int futex_cmpxchg_locked(struct task *t, uaddr_t addr, uint32_t expected, uint32_t desired,
-			 uint32_t *old);
+int futex_cmpxchg_locked(struct task *t, uaddr_t addr, uint32_t expected,
+			 uint32_t desired, uint32_t *old);
 /* Make the word readable (@write: writable): 0: try again; -EFAULT. No lock held. */
 int futex_fault_in(struct task *t, uaddr_t addr, bool write);
 /* A dying owner's locks go to their first waiters. */

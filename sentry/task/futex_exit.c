@@ -72,14 +72,16 @@ static void walk_robust_list(struct task *t)
 		/* Read on first: the entry may be reused as soon as its mutex is free. */
 		more = get_user(&t->mem, next, entry.addr) == 0;
 		if (entry.addr != pending.addr &&
-		    !owner_died(t, entry.addr + (uint64_t)head.futex_offset, entry.pi, false))
+		    !owner_died(t, entry.addr + (uint64_t)head.futex_offset, entry.pi,
+				false))
 			return;
 		if (!more)
 			return;
 		entry = robust_entry(next);
 	}
 	if (pending.addr)
-		owner_died(t, pending.addr + (uint64_t)head.futex_offset, pending.pi, true);
+		owner_died(t, pending.addr + (uint64_t)head.futex_offset, pending.pi,
+			   true);
 }
 
 void futex_task_exit(struct task *t)

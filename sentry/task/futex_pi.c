@@ -4,13 +4,13 @@
  *
  *	word 0			free: taken and given back in the guest without a call
  *	word TID		owned
- *	word TID|WAITERS	owned, and there is (or was) a struct futex_pi with waiters
- *	word ...|OWNER_DIED	an owner died with it
+ *	word TID|WAITERS	owned, and there is (or was) a struct futex_pi with
+ *waiters word ...|OWNER_DIED	an owner died with it
  *
- * Unlocking with waiters hands the lock to the first: the unlocker writes its TID into the
- * word and wakes it as the owner. Priorities are not lent: guest threads are scheduled by
- * the host, which knows nothing of the guest's locks. The rest of the contract (ownership,
- * deadlock detection, death of the owner) holds.
+ * Unlocking with waiters hands the lock to the first: the unlocker writes its TID into
+ *the word and wakes it as the owner. Priorities are not lent: guest threads are scheduled
+ *by the host, which knows nothing of the guest's locks. The rest of the contract
+ *(ownership, deadlock detection, death of the owner) holds.
  *
  * Locks: the bucket's for queues and words; ft->pi_lock inside it for pi->owner,
  * task->pi_owned and task->pi_waiting, which cross buckets.
@@ -28,18 +28,20 @@ static uint32_t own_tid(struct task *t)
 	return (uint32_t)task_tid_for(t, t);
 }
 
-struct futex_waiter *futex_first_waiter(struct futex_bucket *b, const struct futex_key *key)
+struct futex_waiter *futex_first_waiter(struct futex_bucket *b,
+					const struct futex_key *key)
 {
 	struct futex_waiter *w;
 
-	list_for_each(w, &b->waiters, node) {
+	list_for_each (w, &b->waiters, node) {
 		if (futex_key_equal(&w->key, key))
 			return w;
 	}
 	return NULL;
 }
 
-/* --- owner and waiters of a lock ------------------------------------------------------ */
+/* --- owner and waiters of a lock ------------------------------------------------------
+ */
 
 /*
  * Would @t, waiting for a lock of @owner, wait for itself? A chain too long to follow
@@ -74,8 +76,9 @@ void futex_pi_drop_unused(struct futex_table *ft, struct futex_pi *pi)
 	mem_free(pi);
 }
 
-int futex_pi_create(struct futex_table *ft, struct futex_attempt *a, const struct futex_key *key,
-		    struct task *owner, struct futex_pi **out)
+int futex_pi_create(struct futex_table *ft, struct futex_attempt *a,
+		    const struct futex_key *key, struct task *owner,
+		    struct futex_pi **out)
 {
 	int r = 0;
 
@@ -109,7 +112,8 @@ int futex_pi_attach(struct futex_table *ft, struct futex_pi *pi, struct futex_wa
 	return r;
 }
 
-/* @w waits no more, as the owner from now on or because it gave up. Bucket's lock held. */
+/* @w waits no more, as the owner from now on or because it gave up. Bucket's lock held.
+ */
 static void detach(struct futex_table *ft, struct futex_waiter *w, bool as_owner)
 {
 	struct futex_pi *pi = w->pi;
@@ -132,7 +136,8 @@ static void grant(struct futex_table *ft, struct futex_waiter *w, bool owner_die
 	futex_wake_locked(w);
 }
 
-/* --- taking ------------------------------------------------------------------------------ */
+/* --- taking
+ * ------------------------------------------------------------------------------ */
 
 void futex_attempt_done(struct futex_attempt *a)
 {
@@ -158,7 +163,8 @@ int futex_attempt_prepare(struct task *t, struct futex_attempt *a, uaddr_t addr)
 	a->owner = task_lookup(t, (int)a->owner_tid);
 	if (a->owner && !atomic_load(&a->owner->futex_exited))
 		return 0;
-	/* A dying owner lets go before it is gone: if the word is the same, it did not own it. */
+	/* A dying owner lets go before it is gone: if the word is the same, it did not
+	 * own it. */
 	r = user_load32(&t->mem, addr, &now);
 	if (r)
 		return r;
@@ -194,9 +200,9 @@ static int find_pi_locked(struct task *t, const struct futex_key *key, uaddr_t a
 	return r;
 }
 
-int futex_try_lock_locked(struct task *t, struct futex_bucket *b, const struct futex_key *key,
-			  uaddr_t addr, struct task *who, bool more, struct futex_attempt *a,
-			  struct futex_pi **pi)
+int futex_try_lock_locked(struct task *t, struct futex_bucket *b,
+			  const struct futex_key *key, uaddr_t addr, struct task *who,
+			  bool more, struct futex_attempt *a, struct futex_pi **pi)
 {
 	struct futex_waiter *top = futex_first_waiter(b, key);
 	uint32_t tid = own_tid(who), new, old;
@@ -293,7 +299,8 @@ int futex_wait_granted(struct task *t, struct futex_waiter *w, uaddr_t addr,
 	return w->owner_died ? claim_word(t, addr) : 0;
 }
 
-int futex_lock_pi(struct task *t, uaddr_t addr, bool shared, bool try, int64_t deadline_ns)
+int futex_lock_pi(struct task *t, uaddr_t addr, bool shared, bool try,
+		  int64_t deadline_ns)
 {
 	struct futex_waiter w;
 	int r;
@@ -311,10 +318,11 @@ int futex_lock_pi(struct task *t, uaddr_t addr, bool shared, bool try, int64_t d
 	return r == -EINTR ? -ERESTARTNOINTR : r;
 }
 
-/* --- giving back --------------------------------------------------------------------------- */
+/* --- giving back
+ * --------------------------------------------------------------------------- */
 
-static int unlock_locked(struct task *t, struct futex_bucket *b, const struct futex_key *key,
-			 uaddr_t addr)
+static int unlock_locked(struct task *t, struct futex_bucket *b,
+			 const struct futex_key *key, uaddr_t addr)
 {
 	struct futex_waiter *top = futex_first_waiter(b, key);
 	uint32_t word, old, new = 0;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Condition variables on PI mutexes. A thread waits at the condition's word and says which
- * lock it will want (FUTEX_WAIT_REQUEUE_PI); a broadcast takes the lock for the first one
- * or queues all for it (FUTEX_CMP_REQUEUE_PI), so that they wake one by one as owners.
+ * Condition variables on PI mutexes. A thread waits at the condition's word and says
+ * which lock it will want (FUTEX_WAIT_REQUEUE_PI); a broadcast takes the lock for the
+ * first one or queues all for it (FUTEX_CMP_REQUEUE_PI), so that they wake one by one as
+ * owners.
  */
 #include "sentry/abi/errno.h"
 #include "sentry/task/block.h"
@@ -102,7 +103,7 @@ static int move_to_lock(struct requeue *q, struct futex_pi *pi, int n)
 	struct futex_waiter *w, *tmp;
 	int done = 0, r;
 
-	list_for_each_safe(w, tmp, &q->b->waiters, node) {
+	list_for_each_safe (w, tmp, &q->b->waiters, node) {
 		if (done >= n)
 			break;
 		if (!futex_key_equal(&w->key, &q->key[0]))
@@ -155,8 +156,8 @@ static int requeue_locked(struct requeue *q)
 		return -EINVAL;
 	if (!q->a.fresh)
 		return PI_NEED_OWNER;
-	r = futex_try_lock_locked(q->t, q->b2, &q->key[1], q->addr2, top->t, q->n_requeue > 0,
-				  &q->a, &pi);
+	r = futex_try_lock_locked(q->t, q->b2, &q->key[1], q->addr2, top->t,
+				  q->n_requeue > 0, &q->a, &pi);
 	if (r == PI_TAKEN)
 		return requeue_behind(q, top);
 	if (r)

@@ -23,7 +23,8 @@ static bool any_woken(struct futex_waiter *w, unsigned n)
 
 	for (unsigned i = 0; i < n; i++) {
 		b = atomic_load_explicit(&w[i].bucket, memory_order_acquire);
-		/* A waker may stand between its wake-up and its last touch, with the lock. */
+		/* A waker may stand between its wake-up and its last touch, with the
+		 * lock. */
 		if (b) {
 			mutex_lock(&b->lock);
 			mutex_unlock(&b->lock);
@@ -34,8 +35,8 @@ static bool any_woken(struct futex_waiter *w, unsigned n)
 	return false;
 }
 
-static int wait_any(struct task *t, struct futex_waiter *w, const struct futex_wait_item *item,
-		    unsigned n, int64_t deadline_ns)
+static int wait_any(struct task *t, struct futex_waiter *w,
+		    const struct futex_wait_item *item, unsigned n, int64_t deadline_ns)
 {
 	int r = 0, woken;
 

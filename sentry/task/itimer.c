@@ -13,10 +13,10 @@
 
 struct itimer {
 	struct ktimer timer;
-	struct thread_group *tg;  /* borrowed: it ends them before it goes */
+	struct thread_group *tg; /* borrowed: it ends them before it goes */
 	enum lx_itimer which;
-	struct mutex lock;	  /* LOCK_ITIMER; protects all below */
-	int64_t expiry_ns;	  /* monotonic, or of the process's CPU time; 0: not armed */
+	struct mutex lock; /* LOCK_ITIMER; protects all below */
+	int64_t expiry_ns; /* monotonic, or of the process's CPU time; 0: not armed */
 	int64_t interval_ns;
 	struct cpu_watch watch;
 };
@@ -131,10 +131,12 @@ static struct itimers *itimers_of(struct thread_group *tg, bool make)
 }
 
 /* it->lock held. An expired one that has not fired yet is not shown as disarmed. */
-static void setting_locked(const struct itimer *it, int64_t now, struct itimer_setting *out)
+static void setting_locked(const struct itimer *it, int64_t now,
+			   struct itimer_setting *out)
 {
 	out->interval_ns = it->interval_ns;
-	out->value_ns = it->expiry_ns ? max_t(int64_t, it->expiry_ns - now, NSEC_PER_USEC) : 0;
+	out->value_ns =
+		it->expiry_ns ? max_t(int64_t, it->expiry_ns - now, NSEC_PER_USEC) : 0;
 }
 
 void itimer_get(struct task *t, enum lx_itimer which, struct itimer_setting *out)
@@ -164,7 +166,8 @@ int itimer_set(struct task *t, enum lx_itimer which, const struct itimer_setting
 	if (old)
 		setting_locked(it, now, old);
 	ktimer_cancel(&it->timer);
-	it->interval_ns = new->interval_ns ? max_t(int64_t, new->interval_ns, MIN_PERIOD_NS) : 0;
+	it->interval_ns =
+		new->interval_ns ? max_t(int64_t, new->interval_ns, MIN_PERIOD_NS) : 0;
 	it->watch = (struct cpu_watch){0};
 	it->expiry_ns = 0;
 	if (new->value_ns && !add_ok(now, new->value_ns, &it->expiry_ns))

@@ -25,16 +25,16 @@ struct posix_timer {
 	int id;			  /* immutable, as the next four */
 	struct guest_clock clock; /* a CPU clock holds its task */
 	int notify;
-	struct task *target;	  /* SIGEV_THREAD_ID: a reference */
+	struct task *target;	   /* SIGEV_THREAD_ID: a reference */
 	struct user_account *user; /* charged; a reference */
-	struct sigqueue entry;	  /* see sigqueue.h; its info is immutable */
+	struct sigqueue entry;	   /* see sigqueue.h; its info is immutable */
 	struct ktimer timer;
-	struct mutex lock;	  /* LOCK_ITIMER; protects all below */
-	int64_t expiry_ns;	  /* by its clock; 0: not armed */
+	struct mutex lock; /* LOCK_ITIMER; protects all below */
+	int64_t expiry_ns; /* by its clock; 0: not armed */
 	int64_t interval_ns;
-	int64_t overrun;	  /* periods since the last signal, less one */
-	int last_overrun;	  /* of the signal taken last */
-	bool fired;		  /* a signal was queued and has not been taken */
+	int64_t overrun;  /* periods since the last signal, less one */
+	int last_overrun; /* of the signal taken last */
+	bool fired;	  /* a signal was queued and has not been taken */
 	struct cpu_watch watch;
 };
 
@@ -166,7 +166,7 @@ static struct posix_timer *find_locked(struct thread_group *tg, int id)
 {
 	struct posix_timer *pt;
 
-	list_for_each(pt, &tg->posix_timers, node) {
+	list_for_each (pt, &tg->posix_timers, node) {
 		if (pt->id == id)
 			return pt;
 	}
@@ -193,7 +193,8 @@ static void give_id(struct posix_timer *pt, const struct lx_sigevent *ev)
 
 int posix_timer_create(struct task *t, int clock, const struct lx_sigevent *ev, int *id)
 {
-	static const struct lx_sigevent plain = {.signo = LX_SIGALRM, .notify = LX_SIGEV_SIGNAL};
+	static const struct lx_sigevent plain = {.signo = LX_SIGALRM,
+						 .notify = LX_SIGEV_SIGNAL};
 	struct posix_timer *pt = mem_zalloc(sizeof(*pt));
 	int r;
 
@@ -354,7 +355,8 @@ int posix_timer_overrun(struct posix_timer *pt)
 
 void posix_timer_rearm(struct thread_group *tg, struct lx_siginfo *info)
 {
-	AUTO_PUT(posix_timer) struct posix_timer *pt = posix_timer_lookup(tg, info->timer.tid);
+	AUTO_PUT(posix_timer)
+	struct posix_timer *pt = posix_timer_lookup(tg, info->timer.tid);
 	int64_t now;
 
 	info->pad = 0;
@@ -368,8 +370,8 @@ void posix_timer_rearm(struct thread_group *tg, struct lx_siginfo *info)
 		if (pt->expiry_ns && pt->interval_ns) {
 			now = guest_clock_read(NULL, &pt->clock);
 			forward(pt, now);
-			pt->last_overrun = (int)min_t(int64_t, max_t(int64_t, pt->overrun, 0),
-						      INT_MAX);
+			pt->last_overrun = (int)min_t(
+				int64_t, max_t(int64_t, pt->overrun, 0), INT_MAX);
 			pt->overrun = -1;
 			start(pt, now);
 		}

@@ -2,9 +2,9 @@
 /*
  * POSIX per-process timers (timer_create and its kin), and what signals know of them.
  *
- * A timer owns the queue entry of its signal, so it never fails to send and has one signal
- * pending at most. While that is pending its periods pass uncounted; who takes the signal
- * calls posix_timer_rearm(), which counts them and starts the next.
+ * A timer owns the queue entry of its signal, so it never fails to send and has one
+ * signal pending at most. While that is pending its periods pass uncounted; who takes the
+ * signal calls posix_timer_rearm(), which counts them and starts the next.
  *
  * Source: timer_create(2), timer_settime(2), timer_getoverrun(2).
  */
@@ -23,7 +23,8 @@ struct lx_sigevent {
 };
 _Static_assert(sizeof(struct lx_sigevent) == 64, "struct sigevent");
 
-/* @ev NULL: SIGALRM with the timer's id. -EINVAL, -EOPNOTSUPP (clock), -EAGAIN, -ENOMEM. */
+/* @ev NULL: SIGALRM with the timer's id. -EINVAL, -EOPNOTSUPP (clock), -EAGAIN, -ENOMEM.
+ */
 int posix_timer_create(struct task *t, int clock, const struct lx_sigevent *ev, int *id);
 /* By id: a reference, or NULL. */
 struct posix_timer *posix_timer_lookup(struct thread_group *tg, int id);

@@ -46,7 +46,8 @@ static bool needs_capability(struct task *target, const struct sched_params *old
 	if (sched_policy_rt(p->policy)) {
 		if (p->policy != old->policy && !rtprio)
 			return true;
-		if (p->rt_priority > old->rt_priority && (uint64_t)p->rt_priority > rtprio)
+		if (p->rt_priority > old->rt_priority &&
+		    (uint64_t)p->rt_priority > rtprio)
 			return true;
 	} else if (p->nice < old->nice && nice_to_rlimit(p->nice) > nice) {
 		return true;
@@ -100,7 +101,8 @@ int sched_set_nice(struct task *t, struct task *target, int nice)
 	return r;
 }
 
-/* --- CPUs ----------------------------------------------------------------------------- */
+/* --- CPUs -----------------------------------------------------------------------------
+ */
 
 /* The CPUs of the sandbox are numbered from 0. */
 static void possible_cpus(struct kernel *k, uint64_t mask[MAX_CPUS / 64])
@@ -139,7 +141,8 @@ static void apply_cpus(struct task *t)
 	(void)!t->ctx->ops->set_affinity(t->ctx, mask, sizeof(mask));
 }
 
-int sched_set_cpus(struct task *t, struct task *target, const uint64_t mask[MAX_CPUS / 64])
+int sched_set_cpus(struct task *t, struct task *target,
+		   const uint64_t mask[MAX_CPUS / 64])
 {
 	uint64_t set[MAX_CPUS / 64];
 

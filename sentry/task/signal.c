@@ -49,7 +49,7 @@ static void sigpending_flush_mask(struct sigpending *p, lx_sigset_t mask)
 	if (!(p->set & mask))
 		return;
 	p->set &= ~mask;
-	list_for_each_safe(q, tmp, &p->queue, node) {
+	list_for_each_safe (q, tmp, &p->queue, node) {
 		if (sig_in(mask, q->info.signo))
 			sigqueue_drop(q);
 	}
@@ -90,7 +90,7 @@ static void sigpending_collect(struct sigpending *p, int signo, struct lx_siginf
 	struct sigqueue *q, *first = NULL;
 	bool more = false;
 
-	list_for_each(q, &p->queue, node) {
+	list_for_each (q, &p->queue, node) {
 		if (q->info.signo != signo)
 			continue;
 		if (first) {
@@ -106,7 +106,8 @@ static void sigpending_collect(struct sigpending *p, int signo, struct lx_siginf
 		info->pad = first->timer ? SIGINFO_REARM : 0;
 		sigqueue_drop(first);
 	} else {
-		/* The queue was full when it was sent: nothing is known but the number. */
+		/* The queue was full when it was sent: nothing is known but the number.
+		 */
 		memset(info, 0, sizeof(*info));
 		info->signo = signo;
 		info->code = LX_SI_USER;
@@ -130,7 +131,7 @@ static int own_fault(struct task *t, lx_sigset_t blocked)
 
 	if (!(t->pending.set & ~blocked & SIGSET_SYNCHRONOUS))
 		return 0;
-	list_for_each(q, &t->pending.queue, node) {
+	list_for_each (q, &t->pending.queue, node) {
 		if (sig_in(SIGSET_SYNCHRONOUS & ~blocked, q->info.signo) &&
 		    q->info.code > LX_SI_USER)
 			return q->info.signo;
@@ -209,7 +210,8 @@ bool sigaction_ignores(const struct lx_sigaction *sa, int signo)
 	       (sa->handler == LX_SIG_DFL && sig_in(SIGSET_IGNORE, signo));
 }
 
-/* A blocked signal is never ignored: the handler may be another one when it is unblocked. */
+/* A blocked signal is never ignored: the handler may be another one when it is unblocked.
+ */
 static bool signal_ignored_locked(struct thread_group *tg, struct task *t, int signo,
 				  bool force)
 {
@@ -228,7 +230,7 @@ void signal_discard_locked(struct thread_group *tg, lx_sigset_t mask)
 	struct task *th;
 
 	sigpending_flush_mask(&tg->pending, mask);
-	list_for_each(th, &tg->threads, group_node)
+	list_for_each (th, &tg->threads, group_node)
 		sigpending_flush_mask(&th->pending, mask);
 }
 
@@ -239,7 +241,7 @@ static void continue_group_locked(struct thread_group *tg)
 
 	signal_discard_locked(tg, SIGSET_STOP);
 	tg->n_continues++;
-	list_for_each(th, &tg->threads, group_node) {
+	list_for_each (th, &tg->threads, group_node) {
 		th->stop_me = false;
 		th->jobctl_stopped = false;
 		if (tg->stop != GROUP_RUNNING)
@@ -265,7 +267,7 @@ void group_exit_locked(struct thread_group *tg, int code)
 	}
 	tg->stop = GROUP_RUNNING;
 	tg->stop_pending = 0;
-	list_for_each(th, &tg->threads, group_node) {
+	list_for_each (th, &tg->threads, group_node) {
 		th->stop_me = false;
 		th->jobctl_stopped = false;
 		atomic_store(&th->killed, true);
@@ -290,7 +292,8 @@ static bool wants_signal(const struct task *th, int signo)
 	return !th->jobctl_stopped && !(atomic_load(&th->work) & TASK_WORK_SIGNAL);
 }
 
-/* The thread that will take it: the main one if it can, else any; NULL: later somebody will. */
+/* The thread that will take it: the main one if it can, else any; NULL: later somebody
+ * will. */
 static struct task *choose_thread(struct thread_group *tg, struct task *t, bool group,
 				  int signo)
 {
@@ -300,7 +303,7 @@ static struct task *choose_thread(struct thread_group *tg, struct task *t, bool 
 		return t;
 	if (!group)
 		return NULL;
-	list_for_each(th, &tg->threads, group_node) {
+	list_for_each (th, &tg->threads, group_node) {
 		if (wants_signal(th, signo))
 			return th;
 	}
@@ -308,7 +311,8 @@ static struct task *choose_thread(struct thread_group *tg, struct task *t, bool 
 }
 
 /* It is pending now: somebody is to look, or the whole group dies at once. */
-static void announce_locked(struct thread_group *tg, struct task *t, bool group, int signo)
+static void announce_locked(struct thread_group *tg, struct task *t, bool group,
+			    int signo)
 {
 	struct task *th = choose_thread(tg, t, group, signo);
 	bool fatal = tg->sighand->action[signo - 1].handler == LX_SIG_DFL &&
@@ -319,8 +323,7 @@ static void announce_locked(struct thread_group *tg, struct task *t, bool group,
 		return;
 	/* Fatal: nobody need wait for that thread to come around. */
 	if (fatal && !tg->group_exit && !sig_in(th->real_blocked, signo) &&
-	    (signo == LX_SIGKILL || !tg->unkillable) &&
-	    !sig_in(SIGSET_COREDUMP, signo)) {
+	    (signo == LX_SIGKILL || !tg->unkillable) && !sig_in(SIGSET_COREDUMP, signo)) {
 		group_exit_locked(tg, signo);
 		return;
 	}
@@ -434,7 +437,7 @@ static bool queue_has(const struct sigpending *p, int signo)
 {
 	struct sigqueue *q;
 
-	list_for_each(q, &p->queue, node) {
+	list_for_each (q, &p->queue, node) {
 		if (q->info.signo == signo)
 			return true;
 	}
@@ -452,8 +455,9 @@ void signal_unqueue_entry(struct thread_group *tg, struct sigqueue *q)
 		/* The bit stays only where another entry of the number is. */
 		if (sig_in(tg->pending.set, signo) && !queue_has(&tg->pending, signo))
 			tg->pending.set &= ~LX_SIGMASK(signo);
-		list_for_each(th, &tg->threads, group_node) {
-			if (sig_in(th->pending.set, signo) && !queue_has(&th->pending, signo))
+		list_for_each (th, &tg->threads, group_node) {
+			if (sig_in(th->pending.set, signo) &&
+			    !queue_has(&th->pending, signo))
 				th->pending.set &= ~LX_SIGMASK(signo);
 		}
 	}
@@ -503,7 +507,7 @@ static void retarget_locked(struct task *t, lx_sigset_t which)
 	lx_sigset_t left = tg->pending.set & which;
 	struct task *th;
 
-	list_for_each(th, &tg->threads, group_node) {
+	list_for_each (th, &tg->threads, group_node) {
 		if (!left)
 			return;
 		if (th == t || th->sig_exiting || !(left & ~th->blocked))
@@ -543,7 +547,8 @@ void signal_end_temp_mask(struct task *t, bool interrupted)
 	signal_set_blocked(t, t->saved_mask);
 }
 
-/* --- life of a group ----------------------------------------------------------------- */
+/* --- life of a group -----------------------------------------------------------------
+ */
 
 void signal_join_group(struct task *t)
 {
@@ -601,7 +606,8 @@ void signal_thread_exit(struct task *t)
 		signal_notify_stop(t->tg, LX_CLD_STOPPED);
 }
 
-/* --- handlers ------------------------------------------------------------------------ */
+/* --- handlers ------------------------------------------------------------------------
+ */
 
 int sighand_create(struct sighand **out)
 {
@@ -647,8 +653,8 @@ void signal_exec_reset(struct task *t)
 	for (int i = 0; i < LX_NSIG; i++) {
 		uint64_t ignored = sh->action[i].handler == LX_SIG_IGN;
 
-		sh->action[i] = (struct lx_sigaction){
-			.handler = ignored ? LX_SIG_IGN : LX_SIG_DFL};
+		sh->action[i] = (struct lx_sigaction){.handler = ignored ? LX_SIG_IGN
+									 : LX_SIG_DFL};
 	}
 	mutex_unlock(&sh->lock);
 	t->altstack = (struct lx_stack){0};

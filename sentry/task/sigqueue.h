@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Between signal.c, deliver.c, the timers and the signal calls: classes, exact sending. */
+/* Between signal.c, deliver.c, the timers and the signal calls: classes, exact sending.
+ */
 #pragma once
 
 #include "sentry/task/signal.h"
@@ -12,12 +13,14 @@
 #define SIGSET_IGNORE                                                                    \
 	(LX_SIGMASK(LX_SIGCONT) | LX_SIGMASK(LX_SIGCHLD) | LX_SIGMASK(LX_SIGWINCH) |     \
 	 LX_SIGMASK(LX_SIGURG))
-/* Raised by the instruction at rip: taken before all others, so that it still is there. */
+/* Raised by the instruction at rip: taken before all others, so that it still is there.
+ */
 #define SIGSET_SYNCHRONOUS                                                               \
 	(LX_SIGMASK(LX_SIGSEGV) | LX_SIGMASK(LX_SIGBUS) | LX_SIGMASK(LX_SIGILL) |        \
 	 LX_SIGMASK(LX_SIGTRAP) | LX_SIGMASK(LX_SIGFPE) | LX_SIGMASK(LX_SIGSYS))
 
-/* Would dump core: never decided by the sender, the thread may still catch something first. */
+/* Would dump core: never decided by the sender, the thread may still catch something
+ * first. */
 #define SIGSET_COREDUMP                                                                  \
 	(SIGSET_SYNCHRONOUS | LX_SIGMASK(LX_SIGQUIT) | LX_SIGMASK(LX_SIGABRT) |          \
 	 LX_SIGMASK(LX_SIGXCPU) | LX_SIGMASK(LX_SIGXFSZ))
@@ -37,8 +40,8 @@ static inline bool signo_valid(int signo)
 
 /*
  * signal_queue - send @info to thread @t, or (NULL) to the whole group. @force: from the
- * kernel or an outer pid namespace, which even an init can't ignore SIGKILL and SIGSTOP of.
- * -EAGAIN: a real-time signal with a value found the queue full.
+ * kernel or an outer pid namespace, which even an init can't ignore SIGKILL and SIGSTOP
+ * of. -EAGAIN: a real-time signal with a value found the queue full.
  */
 int signal_queue(struct thread_group *tg, struct task *t, const struct lx_siginfo *info,
 		 bool force);
@@ -49,12 +52,14 @@ int signal_queue(struct thread_group *tg, struct task *t, const struct lx_siginf
 int signal_queue_entry(struct thread_group *tg, struct task *t, struct sigqueue *q);
 /* Takes such an entry back if it still is queued. */
 void signal_unqueue_entry(struct thread_group *tg, struct sigqueue *q);
-/* Everything pending in @mask is dropped: a handler became SIG_IGN. sighand->lock held. */
+/* Everything pending in @mask is dropped: a handler became SIG_IGN. sighand->lock held.
+ */
 void signal_discard_locked(struct thread_group *tg, lx_sigset_t mask);
 /* Would a signal with this action be ignored when it is delivered? */
 bool sigaction_ignores(const struct lx_sigaction *sa, int signo);
 void group_exit_locked(struct thread_group *tg, int code);
 /* @t's part in a group stop is done or off: true when the group has stopped by it. */
 bool signal_stop_done_locked(struct task *t);
-/* SIGCHLD and wait queue of the parent: @code LX_CLD_STOPPED or CONTINUED. No lock held. */
+/* SIGCHLD and wait queue of the parent: @code LX_CLD_STOPPED or CONTINUED. No lock held.
+ */
 void signal_notify_stop(struct thread_group *tg, int code);

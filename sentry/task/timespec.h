@@ -20,8 +20,9 @@ static inline int64_t timespec_ns(const struct lx_timespec *ts)
 {
 	int64_t ns;
 
-	return mul_ok(ts->sec, NSEC_PER_SEC, &ns) && add_ok(ns, ts->nsec, &ns) ? ns
-									      : NO_DEADLINE;
+	return mul_ok(ts->sec, NSEC_PER_SEC, &ns) && add_ok(ns, ts->nsec, &ns)
+		       ? ns
+		       : NO_DEADLINE;
 }
 
 static inline int64_t timeval_ns(const struct lx_timeval *tv)

@@ -51,7 +51,8 @@ int task_set_tty(struct task *t, struct tty *tty, bool steal)
 	struct thread_group *tg = t->tg;
 	int r = 0;
 
-	/* Whom it is taken from forgets it first: the caller does that with CAP_SYS_ADMIN. */
+	/* Whom it is taken from forgets it first: the caller does that with
+	 * CAP_SYS_ADMIN. */
 	(void)steal;
 	mutex_lock(&t->k->tasklist);
 	mutex_lock(&tg->lock);
@@ -76,7 +77,8 @@ void session_clear_tty(struct pid *session)
 
 	mutex_lock(&k->tasklist);
 	for (pos = head->next; pos != head; pos = pos->next)
-		set_tty(container_of(pos, struct thread_group, pid_node[PIDTYPE_SID]), NULL);
+		set_tty(container_of(pos, struct thread_group, pid_node[PIDTYPE_SID]),
+			NULL);
 	mutex_unlock(&k->tasklist);
 }
 
@@ -114,8 +116,8 @@ int task_find_pgrp(struct task *t, int nr, struct pid **out)
 	if (!pid || list_empty(&pid->members[PIDTYPE_PGID])) {
 		r = -ESRCH;
 	} else {
-		member = container_of(pid->members[PIDTYPE_PGID].next, struct thread_group,
-				      pid_node[PIDTYPE_PGID]);
+		member = container_of(pid->members[PIDTYPE_PGID].next,
+				      struct thread_group, pid_node[PIDTYPE_PGID]);
 		if (member->pid[PIDTYPE_SID] != t->tg->pid[PIDTYPE_SID])
 			r = -EPERM;
 		else
@@ -137,8 +139,8 @@ static bool wants_no_signal(struct task *t, int signo)
 	bool ignored;
 
 	mutex_lock(&sh->lock);
-	ignored = sig_in(t->blocked, signo) ||
-		  sh->action[signo - 1].handler == LX_SIG_IGN;
+	ignored =
+		sig_in(t->blocked, signo) || sh->action[signo - 1].handler == LX_SIG_IGN;
 	mutex_unlock(&sh->lock);
 	return ignored;
 }

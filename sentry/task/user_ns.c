@@ -129,12 +129,14 @@ static bool map_up(const struct id_map *m, uint32_t lower, uint32_t *id)
 
 static const struct id_map *uid_map(const struct user_ns *ns)
 {
-	return atomic_load_explicit(&((struct user_ns *)ns)->uid_map, memory_order_acquire);
+	return atomic_load_explicit(&((struct user_ns *)ns)->uid_map,
+				    memory_order_acquire);
 }
 
 static const struct id_map *gid_map(const struct user_ns *ns)
 {
-	return atomic_load_explicit(&((struct user_ns *)ns)->gid_map, memory_order_acquire);
+	return atomic_load_explicit(&((struct user_ns *)ns)->gid_map,
+				    memory_order_acquire);
 }
 
 uint32_t user_ns_unmap_uid(const struct user_ns *ns, uint32_t kuid)
@@ -330,7 +332,8 @@ static bool map_allowed(const struct user_ns *ns, bool gid, const struct cred *o
 		    id == opener->egid)
 			return true;
 	}
-	return cred_capable(writer, ns->parent, cap) && cred_capable(opener, ns->parent, cap);
+	return cred_capable(writer, ns->parent, cap) &&
+	       cred_capable(opener, ns->parent, cap);
 }
 
 /* Outer ids, given as the parent names them, become sandbox-wide. */
@@ -428,5 +431,5 @@ void user_ns_show_map(const struct user_ns *ns, bool gid, const struct user_ns *
 void user_ns_show_setgroups(const struct user_ns *ns, struct strbuf *out)
 {
 	sb_puts(out, atomic_load(&((struct user_ns *)ns)->setgroups_allowed) ? "allow\n"
-									      : "deny\n");
+									     : "deny\n");
 }

@@ -13,14 +13,14 @@
 
 struct strbuf;
 
-#define ID_EXTENTS_MAX 340
+#define ID_EXTENTS_MAX	  340
 #define USER_NS_LEVEL_MAX 32
-#define LX_OVERFLOW_ID 65534u
-#define LX_INVALID_ID  UINT32_MAX
+#define LX_OVERFLOW_ID	  65534u
+#define LX_INVALID_ID	  UINT32_MAX
 
 struct id_extent {
-	uint32_t first;	/* inside */
-	uint32_t lower;	/* sandbox-wide */
+	uint32_t first; /* inside */
+	uint32_t lower; /* sandbox-wide */
 	uint32_t count;
 };
 
@@ -34,17 +34,18 @@ struct user_ns {
 	struct kernel *k;
 	struct user_ns *parent; /* a reference; NULL: the initial one */
 	unsigned level;
-	uint32_t owner, group;	/* sandbox-wide ids of who made it */
-	uint64_t ino;		/* /proc/PID/ns/user */
+	uint32_t owner, group;			   /* sandbox-wide ids of who made it */
+	uint64_t ino;				   /* /proc/PID/ns/user */
 	_Atomic(struct id_map *) uid_map, gid_map; /* NULL: nothing mapped yet */
-	struct mutex lock;	/* LOCK_LEAF: writers of the maps and of the next */
+	struct mutex lock; /* LOCK_LEAF: writers of the maps and of the next */
 	atomic_bool setgroups_allowed;
 };
 
 /*
- * user_ns_write_map - a write to /proc/PID/{uid,gid}_map of a process in @ns. @opener: the
- * credentials the file was opened with, @writer: the caller's. Returns @len, -EPERM,
- * -EINVAL, -ENOMEM. The file refuses writes at other offsets than 0 and of a page or more.
+ * user_ns_write_map - a write to /proc/PID/{uid,gid}_map of a process in @ns. @opener:
+ * the credentials the file was opened with, @writer: the caller's. Returns @len, -EPERM,
+ * -EINVAL, -ENOMEM. The file refuses writes at other offsets than 0 and of a page or
+ * more.
  */
 ssize_t user_ns_write_map(struct user_ns *ns, bool gid, const struct cred *opener,
 			  const struct cred *writer, const char *text, size_t len);

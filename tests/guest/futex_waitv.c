@@ -68,7 +68,8 @@ TEST(any_of_three)
 	for (int i = 0; i < 3; i++) {
 		pthread_t th = thread_start(wait_for_any, NULL);
 
-		while (syscall(NR_FUTEX_WAKE, &word[i], 0xffffffff, 1, F2_U32 | F2_PRIVATE) != 1)
+		while (syscall(NR_FUTEX_WAKE, &word[i], 0xffffffff, 1,
+			       F2_U32 | F2_PRIVATE) != 1)
 			sleep_ms(1);
 		thread_join(th);
 		CHECK_EQ(result, i);
@@ -124,14 +125,15 @@ TEST(single_calls)
 	CHECK_ERRNO(syscall(NR_FUTEX_WAKE, word, 0, 1, F2_U32), EINVAL);
 	CHECK_ERRNO(syscall(NR_FUTEX_WAIT, word, 1, 0xffffffff, F2_U32, NULL, 0), EAGAIN);
 	CHECK_ERRNO(syscall(NR_FUTEX_WAIT, word, 0, 0, F2_U32, NULL, 0), EINVAL);
-	CHECK_ERRNO(syscall(NR_FUTEX_WAIT, word, 0, 1, F2_U32, &ts, CLOCK_MONOTONIC), ETIMEDOUT);
+	CHECK_ERRNO(syscall(NR_FUTEX_WAIT, word, 0, 1, F2_U32, &ts, CLOCK_MONOTONIC),
+		    ETIMEDOUT);
 }
 
 static void *wait_at_first(void *arg)
 {
 	(void)arg;
-	result = (int)syscall(NR_FUTEX_WAIT, &word[0], 0, 0xffffffff, F2_U32 | F2_PRIVATE, NULL,
-			      0);
+	result = (int)syscall(NR_FUTEX_WAIT, &word[0], 0, 0xffffffff, F2_U32 | F2_PRIVATE,
+			      NULL, 0);
 	return NULL;
 }
 

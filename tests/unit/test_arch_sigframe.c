@@ -28,7 +28,8 @@ static struct kernel kernel = {.platform = &platform};
 static struct exec_ctx ctx;
 static struct task t;
 
-/* --- a stack for memory, an array for the FPU ------------------------------------------- */
+/* --- a stack for memory, an array for the FPU
+ * ------------------------------------------- */
 
 static uint8_t *at(uaddr_t addr, size_t n)
 {
@@ -66,7 +67,8 @@ static int get_fpu(struct exec_ctx *c, void *image)
 static int set_fpu(struct exec_ctx *c, const void *image)
 {
 	(void)c;
-	/* As the CPU: bits of features there are none of, or a compacted header, are illegal. */
+	/* As the CPU: bits of features there are none of, or a compacted header, are
+	 * illegal. */
 	if (get_le64((const uint8_t *)image + 512) & ~7ull ||
 	    get_le64((const uint8_t *)image + 520))
 		return -EINVAL;
@@ -82,19 +84,22 @@ static int reset_fpu(struct exec_ctx *c)
 	return 0;
 }
 
-static const struct ctx_ops ops = {.get_fpu = get_fpu, .set_fpu = set_fpu, .reset_fpu = reset_fpu};
+static const struct ctx_ops ops = {
+	.get_fpu = get_fpu, .set_fpu = set_fpu, .reset_fpu = reset_fpu};
 
 static struct lx_regs regs;
 static struct lx_sigaction action;
 static const struct lx_siginfo info = {.signo = LX_SIGSEGV, .code = LX_SEGV_MAPERR};
-static const struct exit_fault fault = {.addr = 0x1234, .trapno = LX_TRAP_PF, .error_code = 6};
+static const struct exit_fault fault = {
+	.addr = 0x1234, .trapno = LX_TRAP_PF, .error_code = 6};
 
 static int set_up(void **state)
 {
 	uint64_t *r = (uint64_t *)&regs;
 
 	(void)state;
-	platform.limits = (struct platform_limits){.xsave_size = XSAVE_SIZE, .xfeatures = 7};
+	platform.limits =
+		(struct platform_limits){.xsave_size = XSAVE_SIZE, .xfeatures = 7};
 	ctx.ops = &ops;
 	t = (struct task){.k = &kernel, .ctx = &ctx};
 	for (unsigned i = 0; i < sizeof(regs) / 8; i++)
@@ -104,7 +109,8 @@ static int set_up(void **state)
 	regs.cs = 0x33;
 	regs.ss = 0x2b;
 	action = (struct lx_sigaction){.handler = 0x402000,
-				       .flags = LX_SA_RESTORER | LX_SA_SIGINFO | LX_SA_ONSTACK,
+				       .flags = LX_SA_RESTORER | LX_SA_SIGINFO |
+						LX_SA_ONSTACK,
 				       .restorer = RESTORER};
 	for (unsigned i = 0; i < XSAVE_SIZE; i++)
 		fpu[i] = (uint8_t)(i < 512 || i >= 576 ? i : 0);
@@ -225,8 +231,10 @@ static void test_alternate_stack(void **state)
 	struct lx_regs r, inner;
 
 	(void)state;
-	assert_int_equal(altstack_set(&t, &(struct lx_stack){.size = 2047}, regs.rsp), -ENOMEM);
-	assert_int_equal(altstack_set(&t, &(struct lx_stack){.flags = 8}, regs.rsp), -EINVAL);
+	assert_int_equal(altstack_set(&t, &(struct lx_stack){.size = 2047}, regs.rsp),
+			 -ENOMEM);
+	assert_int_equal(altstack_set(&t, &(struct lx_stack){.flags = 8}, regs.rsp),
+			 -EINVAL);
 	assert_int_equal(altstack_set(&t, &ss, regs.rsp), 0);
 	assert_int_equal(push(&r), 0);
 	assert_in_range(r.rsp, STACK_BASE, STACK_BASE + 0x4000);

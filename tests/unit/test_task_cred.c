@@ -66,11 +66,20 @@ static const struct setuid_case {
 	uint64_t permitted, effective;
 } setuid_cases[] = {
 	{"root becomes a user", {0, 0, 0}, {7, 7, 7}, 0, 0, 0},
-	{"... and keeps what it asked to", {0, 0, 0}, {7, 7, 7}, LX_SECBIT_KEEP_CAPS,
-	 LX_CAP_ALL, 0},
+	{"... and keeps what it asked to",
+	 {0, 0, 0},
+	 {7, 7, 7},
+	 LX_SECBIT_KEEP_CAPS,
+	 LX_CAP_ALL,
+	 0},
 	{"a saved 0 keeps the permitted ones", {0, 0, 0}, {7, 7, 0}, 0, LX_CAP_ALL, 0},
 	{"back to effective root", {7, 7, 0}, {7, 0, 0}, 0, LX_CAP_ALL, LX_CAP_ALL},
-	{"no fix-up", {0, 0, 0}, {7, 7, 7}, LX_SECBIT_NO_SETUID_FIXUP, LX_CAP_ALL, LX_CAP_ALL},
+	{"no fix-up",
+	 {0, 0, 0},
+	 {7, 7, 7},
+	 LX_SECBIT_NO_SETUID_FIXUP,
+	 LX_CAP_ALL,
+	 LX_CAP_ALL},
 	{"between users", {7, 7, 7}, {7, 8, 8}, 0, LX_CAP_ALL, LX_CAP_ALL},
 };
 
@@ -133,7 +142,8 @@ static void test_capset(void **state)
 	cred_put(c);
 }
 
-/* --- exec ------------------------------------------------------------------------------ */
+/* --- exec ------------------------------------------------------------------------------
+ */
 
 static struct cred *exec_as(struct task *t, uint32_t owner, uint32_t mode, bool nosuid,
 			    bool *secure)
@@ -186,7 +196,8 @@ static void test_exec(void **state)
 	assert_true(secure);
 	cred_put(c);
 
-	/* Ambient capabilities stay with an ordinary program, and go with a set-id one. */
+	/* Ambient capabilities stay with an ordinary program, and go with a set-id one.
+	 */
 	user->cap_permitted = user->cap_inheritable = user->cap_ambient = kill;
 	c = exec_as(&t, 7, LX_S_IFREG | 0755, false, &secure);
 	assert_int_equal(c->cap_permitted, kill);
@@ -200,9 +211,11 @@ static void test_exec(void **state)
 	cred_put(user);
 }
 
-/* --- user namespaces -------------------------------------------------------------------- */
+/* --- user namespaces
+ * -------------------------------------------------------------------- */
 
-static ssize_t write_map(struct user_ns *ns, bool gid, const struct cred *c, const char *text)
+static ssize_t write_map(struct user_ns *ns, bool gid, const struct cred *c,
+			 const char *text)
 {
 	return user_ns_write_map(ns, gid, c, c, text, strlen(text));
 }
@@ -210,8 +223,15 @@ static ssize_t write_map(struct user_ns *ns, bool gid, const struct cred *c, con
 static void test_map_rules(void **state)
 {
 	static const char *const bad[] = {
-		"", "0 0", "0 0 0", "0 0 1 1", "x 0 1", "4294967295 0 1", "0 0 1\n0 5 1",
-		"0 0 4\n9 3 1", "4294967290 0 10",
+		"",
+		"0 0",
+		"0 0 0",
+		"0 0 1 1",
+		"x 0 1",
+		"4294967295 0 1",
+		"0 0 1\n0 5 1",
+		"0 0 4\n9 3 1",
+		"4294967290 0 10",
 	};
 	struct cred *user = make(7, 0), *in = cred_dup(user), *root = make(0, LX_CAP_ALL);
 	struct strbuf sb = STRBUF_INIT;
@@ -241,7 +261,8 @@ static void test_map_rules(void **state)
 	assert_string_equal(sb.data, "         0          7          1\n");
 	sb_free(&sb);
 
-	/* Who made it rules in it, as does root above; inside counts for nothing outside. */
+	/* Who made it rules in it, as does root above; inside counts for nothing outside.
+	 */
 	assert_true(cred_capable(user, in->user_ns, LX_CAP_KILL));
 	assert_true(cred_capable(root, in->user_ns, LX_CAP_KILL));
 	assert_false(cred_capable(in, kernel.init_user_ns, LX_CAP_KILL));
@@ -261,11 +282,13 @@ static void test_nesting(void **state)
 		struct cred *parent = cred_dup(c);
 
 		assert_int_equal(write_map(c->user_ns, false, parent, "0 0 1") >= 0 ||
-					 write_map(c->user_ns, false, parent, "0 7 1") >= 0,
+					 write_map(c->user_ns, false, parent, "0 7 1") >=
+						 0,
 				 1);
 		assert_true(user_ns_write_setgroups(c->user_ns, "deny", 4) == 4);
 		assert_int_equal(write_map(c->user_ns, true, parent, "0 0 1") >= 0 ||
-					 write_map(c->user_ns, true, parent, "0 7 1") >= 0,
+					 write_map(c->user_ns, true, parent, "0 7 1") >=
+						 0,
 				 1);
 		cred_put(parent);
 		n++;
@@ -292,9 +315,9 @@ static void test_groups(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_setuid),	    cmocka_unit_test(test_setfsuid),
-		cmocka_unit_test(test_capset),	    cmocka_unit_test(test_exec),
-		cmocka_unit_test(test_map_rules),   cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_setuid),	  cmocka_unit_test(test_setfsuid),
+		cmocka_unit_test(test_capset),	  cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_map_rules), cmocka_unit_test(test_nesting),
 		cmocka_unit_test(test_groups),
 	};
 

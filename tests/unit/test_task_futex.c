@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: sentry/base sentry/task/futex.c sentry/task/futex_pi.c sentry/task/futex_requeue_pi.c sentry/task/futex_exit.c sentry/task/futex_waitv.c
+// LINK: sentry/base sentry/task/futex.c sentry/task/futex_pi.c
+// LINK: sentry/task/futex_requeue_pi.c sentry/task/futex_exit.c sentry/task/futex_waitv.c
 /*
  * Futexes on threads of our own: an array for guest memory, words faulted in on demand,
  * park for the sleep.
@@ -29,12 +30,14 @@ static struct mm mm;
 static struct task task[N_TASKS];
 static struct exec_ctx ctx[N_TASKS];
 
-/* --- guest memory ---------------------------------------------------------------------- */
+/* --- guest memory ----------------------------------------------------------------------
+ */
 
 static int index_of(uaddr_t addr)
 {
-	return addr < MEM_BASE || addr >= MEM_BASE + sizeof(word) ? -1
-								  : (int)(addr - MEM_BASE) / 4;
+	return addr < MEM_BASE || addr >= MEM_BASE + sizeof(word)
+		       ? -1
+		       : (int)(addr - MEM_BASE) / 4;
 }
 
 static int load32(struct exec_ctx *c, uaddr_t addr, uint32_t *value)
@@ -48,8 +51,8 @@ static int load32(struct exec_ctx *c, uaddr_t addr, uint32_t *value)
 	return 0;
 }
 
-static int cmpxchg32(struct exec_ctx *c, uaddr_t addr, uint32_t expected, uint32_t desired,
-		     uint32_t *old)
+static int cmpxchg32(struct exec_ctx *c, uaddr_t addr, uint32_t expected,
+		     uint32_t desired, uint32_t *old)
 {
 	int i = index_of(addr);
 
@@ -78,8 +81,8 @@ int user_load32(const struct umem *u, uaddr_t addr, uint32_t *value)
 	return r ? r : load32(u->ctx, addr, value);
 }
 
-int user_cmpxchg32(const struct umem *u, uaddr_t addr, uint32_t expected, uint32_t desired,
-		   uint32_t *old)
+int user_cmpxchg32(const struct umem *u, uaddr_t addr, uint32_t expected,
+		   uint32_t desired, uint32_t *old)
 {
 	int r = fault_in(addr);
 
@@ -116,7 +119,8 @@ void mm_futex_key_put(struct futex_key *key)
 	(void)key;
 }
 
-/* --- tasks ------------------------------------------------------------------------------- */
+/* --- tasks
+ * ------------------------------------------------------------------------------- */
 
 int task_tid_for(const struct task *t, const struct task *viewer)
 {
@@ -172,7 +176,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* --- a call on another thread --------------------------------------------------------------- */
+/* --- a call on another thread
+ * --------------------------------------------------------------- */
 
 struct call {
 	pthread_t thread;
@@ -226,17 +231,21 @@ static void test_wait_and_wake(void **state)
 	struct call c[3];
 
 	(void)state;
-	assert_int_equal(futex_wait(&task[0], ADDR(0), false, 1, 1, NO_DEADLINE), -EAGAIN);
-	assert_int_equal(futex_wait(&task[0], ADDR(0) + 2, false, 0, 1, NO_DEADLINE), -EINVAL);
+	assert_int_equal(futex_wait(&task[0], ADDR(0), false, 1, 1, NO_DEADLINE),
+			 -EAGAIN);
+	assert_int_equal(futex_wait(&task[0], ADDR(0) + 2, false, 0, 1, NO_DEADLINE),
+			 -EINVAL);
 	assert_int_equal(futex_wait(&task[0], 16, false, 0, 1, NO_DEADLINE), -EFAULT);
-	assert_int_equal(futex_wait(&task[0], ADDR(0), false, 0, 1, clock_mono_ns()), -ETIMEDOUT);
+	assert_int_equal(futex_wait(&task[0], ADDR(0), false, 0, 1, clock_mono_ns()),
+			 -ETIMEDOUT);
 	for (int i = 0; i < 3; i++)
 		start(&c[i], i + 1, call_wait);
 	assert_int_equal(futex_wake(&task[0], ADDR(1), false, 3, FUTEX_MATCH_ANY), 0);
 	assert_int_equal(futex_wake(&task[0], ADDR(0), false, 1, FUTEX_MATCH_ANY), 1);
 	/* First come, first served. */
 	assert_int_equal(finish(&c[0]), 0);
-	assert_int_equal(futex_wake(&task[0], ADDR(0), false, INT32_MAX, FUTEX_MATCH_ANY), 2);
+	assert_int_equal(futex_wake(&task[0], ADDR(0), false, INT32_MAX, FUTEX_MATCH_ANY),
+			 2);
 	assert_int_equal(finish(&c[1]), 0);
 	assert_int_equal(finish(&c[2]), 0);
 }
@@ -249,8 +258,10 @@ static void test_requeue(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++)
 		start(&c[i], i + 1, call_wait);
-	assert_int_equal(futex_requeue(&task[0], ADDR(0), ADDR(4), false, 1, 2, &wrong), -EAGAIN);
-	assert_int_equal(futex_requeue(&task[0], ADDR(0), ADDR(4), false, 1, 2, &zero), 3);
+	assert_int_equal(futex_requeue(&task[0], ADDR(0), ADDR(4), false, 1, 2, &wrong),
+			 -EAGAIN);
+	assert_int_equal(futex_requeue(&task[0], ADDR(0), ADDR(4), false, 1, 2, &zero),
+			 3);
 	assert_int_equal(finish(&c[0]), 0);
 	assert_int_equal(futex_wake(&task[0], ADDR(0), false, 9, FUTEX_MATCH_ANY), 1);
 	assert_int_equal(finish(&c[3]), 0);
@@ -281,13 +292,16 @@ static void test_pi_handover(void **state)
 	(void)state;
 	assert_int_equal(futex_lock_pi(&task[0], ADDR(8), false, false, NO_DEADLINE), 0);
 	assert_int_equal(atomic_load(&word[8]), 100);
-	assert_int_equal(futex_lock_pi(&task[0], ADDR(8), false, false, NO_DEADLINE), -EDEADLK);
-	assert_int_equal(futex_lock_pi(&task[3], ADDR(8), false, true, NO_DEADLINE), -EAGAIN);
+	assert_int_equal(futex_lock_pi(&task[0], ADDR(8), false, false, NO_DEADLINE),
+			 -EDEADLK);
+	assert_int_equal(futex_lock_pi(&task[3], ADDR(8), false, true, NO_DEADLINE),
+			 -EAGAIN);
 	assert_int_equal(futex_unlock_pi(&task[3], ADDR(8), false), -EPERM);
 	start(&c[0], 1, call_lock);
 	start(&c[1], 2, call_lock);
 	assert_int_equal(atomic_load(&word[8]), 100 | FUTEX_WAITERS);
-	assert_int_equal(futex_wake(&task[3], ADDR(8), false, 1, FUTEX_MATCH_ANY), -EINVAL);
+	assert_int_equal(futex_wake(&task[3], ADDR(8), false, 1, FUTEX_MATCH_ANY),
+			 -EINVAL);
 	assert_int_equal(futex_lock_pi(&task[3], ADDR(8), false, false, clock_mono_ns()),
 			 -ETIMEDOUT);
 	assert_int_equal(futex_unlock_pi(&task[0], ADDR(8), false), 0);
@@ -299,7 +313,8 @@ static void test_pi_handover(void **state)
 	assert_int_equal(atomic_load(&word[8]), 0);
 	/* A word that names nobody. */
 	atomic_store(&word[8], 999);
-	assert_int_equal(futex_lock_pi(&task[0], ADDR(8), false, false, NO_DEADLINE), -ESRCH);
+	assert_int_equal(futex_lock_pi(&task[0], ADDR(8), false, false, NO_DEADLINE),
+			 -ESRCH);
 }
 
 static int call_lock_other(struct call *c)
@@ -315,7 +330,8 @@ static void test_pi_deadlock(void **state)
 	assert_int_equal(futex_lock_pi(&task[0], ADDR(9), false, false, NO_DEADLINE), 0);
 	assert_int_equal(futex_lock_pi(&task[1], ADDR(8), false, false, NO_DEADLINE), 0);
 	start(&c, 1, call_lock_other);
-	assert_int_equal(futex_lock_pi(&task[0], ADDR(8), false, false, NO_DEADLINE), -EDEADLK);
+	assert_int_equal(futex_lock_pi(&task[0], ADDR(8), false, false, NO_DEADLINE),
+			 -EDEADLK);
 	assert_int_equal(futex_unlock_pi(&task[0], ADDR(9), false), 0);
 	assert_int_equal(finish(&c), 0);
 	assert_int_equal(futex_unlock_pi(&task[1], ADDR(9), false), 0);
@@ -342,10 +358,12 @@ static void test_requeue_pi(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		start(&c[i], i + 1, call_wait_requeue);
-	assert_int_equal(futex_wake(&task[0], ADDR(0), false, 1, FUTEX_MATCH_ANY), -EINVAL);
+	assert_int_equal(futex_wake(&task[0], ADDR(0), false, 1, FUTEX_MATCH_ANY),
+			 -EINVAL);
 	assert_int_equal(futex_cmp_requeue_pi(&task[0], ADDR(0), ADDR(9), false, 1, 9, 0),
 			 -EINVAL);
-	assert_int_equal(futex_cmp_requeue_pi(&task[0], ADDR(0), ADDR(8), false, 1, 9, 0), 3);
+	assert_int_equal(futex_cmp_requeue_pi(&task[0], ADDR(0), ADDR(8), false, 1, 9, 0),
+			 3);
 	/* The lock was free: the first has it, the others follow one by one. */
 	assert_int_equal(finish(&c[0]), 0);
 	assert_int_equal(atomic_load(&word[8]) & FUTEX_TID_MASK, 101);
@@ -365,7 +383,8 @@ static void test_requeue_pi_onto_a_held_lock(void **state)
 	assert_int_equal(futex_lock_pi(&task[0], ADDR(8), false, false, NO_DEADLINE), 0);
 	start(&c[0], 1, call_wait_requeue);
 	start(&c[1], 2, call_wait_requeue);
-	assert_int_equal(futex_cmp_requeue_pi(&task[0], ADDR(0), ADDR(8), false, 1, 9, 0), 2);
+	assert_int_equal(futex_cmp_requeue_pi(&task[0], ADDR(0), ADDR(8), false, 1, 9, 0),
+			 2);
 	assert_int_equal(futex_unlock_pi(&task[0], ADDR(8), false), 0);
 	assert_int_equal(finish(&c[0]), 0);
 	assert_int_equal(futex_unlock_pi(&task[1], ADDR(8), false), 0);
@@ -403,8 +422,9 @@ static void test_robust_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_wait_and_wake), CASE(test_requeue),	  CASE(test_wake_op),
-		CASE(test_pi_handover),	  CASE(test_pi_deadlock), CASE(test_pi_owner_dies),
+		CASE(test_wait_and_wake), CASE(test_requeue),
+		CASE(test_wake_op),	  CASE(test_pi_handover),
+		CASE(test_pi_deadlock),	  CASE(test_pi_owner_dies),
 		CASE(test_requeue_pi),	  CASE(test_requeue_pi_onto_a_held_lock),
 		CASE(test_robust_list),
 	};

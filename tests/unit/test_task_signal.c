@@ -23,7 +23,8 @@ static struct task thread[3];
 static int notified;
 static unsigned kicks[3];
 
-/* --- what signal.c calls ------------------------------------------------------------- */
+/* --- what signal.c calls -------------------------------------------------------------
+ */
 
 struct sighand *tg_sighand_lock(struct thread_group *tg)
 {
@@ -88,7 +89,8 @@ void posix_timer_rearm(struct thread_group *tg, struct lx_siginfo *info)
 	info->pad = 0;
 }
 
-/* --- a process of three threads ------------------------------------------------------- */
+/* --- a process of three threads -------------------------------------------------------
+ */
 
 static int set_up(void **state)
 {
@@ -192,7 +194,8 @@ static void test_limit(void **state)
 	assert_int_equal(send(&thread[0], RT, LX_SI_QUEUE, 1), 0);
 	assert_int_equal(send(&thread[0], RT, LX_SI_QUEUE, 2), 0);
 	assert_int_equal(send(&thread[0], RT, LX_SI_QUEUE, 3), -EAGAIN);
-	/* A standard one is pending all the same; from the kernel with all it has to say. */
+	/* A standard one is pending all the same; from the kernel with all it has to say.
+	 */
 	assert_int_equal(send(&thread[0], LX_SIGUSR2, LX_SI_QUEUE, 4), 0);
 	assert_int_equal(send(&thread[0], LX_SIGUSR1, LX_SI_USER, 5), 0);
 	thread[0].blocked = 0;
@@ -336,9 +339,15 @@ static void test_timer_entry(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_order),	     CASE(test_limit),	     CASE(test_ignored),
-		CASE(test_choice),	     CASE(test_fatal),	     CASE(test_init_is_protected),
-		CASE(test_stop_and_continue), CASE(test_forced),     CASE(test_timer_entry),
+		CASE(test_order),
+		CASE(test_limit),
+		CASE(test_ignored),
+		CASE(test_choice),
+		CASE(test_fatal),
+		CASE(test_init_is_protected),
+		CASE(test_stop_and_continue),
+		CASE(test_forced),
+		CASE(test_timer_entry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

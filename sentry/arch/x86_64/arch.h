@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the kernel asks of its architecture: the alternate stack, frame sizes, CPU features. */
+/* What the kernel asks of its architecture: the alternate stack, frame sizes, CPU
+ * features. */
 #pragma once
 
 #include "sentry/task/task.h"

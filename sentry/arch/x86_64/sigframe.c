@@ -19,11 +19,11 @@
 #include "sentry/mm/umem.h"
 #include "sentry/task/signal.h"
 
-#define RED_ZONE	128
-#define FRAME_ALIGN	16
-#define MIN_SIGSTACK	2048
-#define USER_CS		0x33
-#define USER_SS		0x2b
+#define RED_ZONE     128
+#define FRAME_ALIGN  16
+#define MIN_SIGSTACK 2048
+#define USER_CS	     0x33
+#define USER_SS	     0x2b
 
 #define UC_FP_XSTATE	     1
 #define UC_SIGCONTEXT_SS     2
@@ -33,8 +33,9 @@
 #define EFLAGS_DF 0x400u
 #define EFLAGS_RF 0x10000u
 /* CF PF AF ZF SF TF DF OF RF AC: what a handler may change. */
-#define EFLAGS_USER (0x1u | 0x4u | 0x10u | 0x40u | 0x80u | EFLAGS_TF | EFLAGS_DF | 0x800u | \
-		     EFLAGS_RF | 0x40000u)
+#define EFLAGS_USER                                                                      \
+	(0x1u | 0x4u | 0x10u | 0x40u | 0x80u | EFLAGS_TF | EFLAGS_DF | 0x800u |          \
+	 EFLAGS_RF | 0x40000u)
 
 struct sigcontext {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
@@ -94,7 +95,8 @@ static bool inside_altstack(const struct task *t, uaddr_t sp)
 /* SS_AUTODISARM: the setting went away on entry, so one never counts as being on it. */
 static bool on_altstack(const struct task *t, uaddr_t sp)
 {
-	return !((uint32_t)t->altstack.flags & LX_SS_AUTODISARM) && inside_altstack(t, sp);
+	return !((uint32_t)t->altstack.flags & LX_SS_AUTODISARM) &&
+	       inside_altstack(t, sp);
 }
 
 int altstack_set(struct task *t, const struct lx_stack *ss, uaddr_t sp)
@@ -126,7 +128,8 @@ void altstack_get(const struct task *t, uaddr_t sp, struct lx_stack *out)
 		.sp = t->altstack.sp, .flags = (int32_t)flags, .size = t->altstack.size};
 }
 
-/* --- push ---------------------------------------------------------------------------- */
+/* --- push ----------------------------------------------------------------------------
+ */
 
 struct frame_place {
 	uaddr_t frame, fpstate;
@@ -154,16 +157,35 @@ static int place_frame(const struct task *t, const struct lx_regs *regs, bool on
 }
 
 static void fill_mcontext(struct sigcontext *sc, const struct lx_regs *r,
-			  const struct exit_fault *fault, lx_sigset_t mask, uaddr_t fpstate)
+			  const struct exit_fault *fault, lx_sigset_t mask,
+			  uaddr_t fpstate)
 {
 	*sc = (struct sigcontext){
-		.r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11,
-		.r12 = r->r12, .r13 = r->r13, .r14 = r->r14, .r15 = r->r15,
-		.rdi = r->rdi, .rsi = r->rsi, .rbp = r->rbp, .rbx = r->rbx,
-		.rdx = r->rdx, .rax = r->rax, .rcx = r->rcx, .rsp = r->rsp,
-		.rip = r->rip, .eflags = r->eflags, .cs = USER_CS, .ss = USER_SS,
-		.err = fault->error_code, .trapno = fault->trapno, .oldmask = mask,
-		.cr2 = fault->trapno == LX_TRAP_PF ? fault->addr : 0, .fpstate = fpstate,
+		.r8 = r->r8,
+		.r9 = r->r9,
+		.r10 = r->r10,
+		.r11 = r->r11,
+		.r12 = r->r12,
+		.r13 = r->r13,
+		.r14 = r->r14,
+		.r15 = r->r15,
+		.rdi = r->rdi,
+		.rsi = r->rsi,
+		.rbp = r->rbp,
+		.rbx = r->rbx,
+		.rdx = r->rdx,
+		.rax = r->rax,
+		.rcx = r->rcx,
+		.rsp = r->rsp,
+		.rip = r->rip,
+		.eflags = r->eflags,
+		.cs = USER_CS,
+		.ss = USER_SS,
+		.err = fault->error_code,
+		.trapno = fault->trapno,
+		.oldmask = mask,
+		.cr2 = fault->trapno == LX_TRAP_PF ? fault->addr : 0,
+		.fpstate = fpstate,
 	};
 }
 
@@ -184,7 +206,8 @@ static int fill_fpstate(struct task *t, uint8_t *image)
 }
 
 int sigframe_push(struct task *t, struct lx_regs *regs, const struct lx_sigaction *sa,
-		  const struct lx_siginfo *info, lx_sigset_t mask, const struct exit_fault *fault)
+		  const struct lx_siginfo *info, lx_sigset_t mask,
+		  const struct exit_fault *fault)
 {
 	AUTO_FREE uint8_t *buf = NULL;
 	struct rt_sigframe *f;
@@ -193,8 +216,8 @@ int sigframe_push(struct task *t, struct lx_regs *regs, const struct lx_sigactio
 
 	if (!(sa->flags & LX_SA_RESTORER))
 		return -EFAULT;
-	r = place_frame(t, regs, sa->flags & LX_SA_ONSTACK, t->k->platform->limits.xsave_size,
-			&at);
+	r = place_frame(t, regs, sa->flags & LX_SA_ONSTACK,
+			t->k->platform->limits.xsave_size, &at);
 	if (r)
 		return r;
 	buf = mem_zalloc(at.size);
@@ -231,18 +254,20 @@ int sigframe_push(struct task *t, struct lx_regs *regs, const struct lx_sigactio
 	return 0;
 }
 
-/* --- pop ----------------------------------------------------------------------------- */
+/* --- pop -----------------------------------------------------------------------------
+ */
 
 /*
  * Only a frame whose software bytes and MAGIC2 agree is taken as an XSAVE image; else the
  * legacy part counts alone (a program may build a frame of the old kind).
  */
-static bool xstate_valid(const uint8_t *image, size_t got, size_t size, struct xsave_sw *sw)
+static bool xstate_valid(const uint8_t *image, size_t got, size_t size,
+			 struct xsave_sw *sw)
 {
 	memcpy(sw, image + XSAVE_SW_OFFSET, sizeof(*sw));
 	return got == size + MAGIC2_SIZE && sw->magic1 == FP_XSTATE_MAGIC1 &&
-	       sw->xstate_size >= XSAVE_LEGACY + XSAVE_HEADER && sw->xstate_size <= size &&
-	       sw->xstate_size <= sw->extended_size &&
+	       sw->xstate_size >= XSAVE_LEGACY + XSAVE_HEADER &&
+	       sw->xstate_size <= size && sw->xstate_size <= sw->extended_size &&
 	       get_le32(image + sw->xstate_size) == FP_XSTATE_MAGIC2;
 }
 
@@ -279,7 +304,8 @@ static int restore_fpstate(struct task *t, uaddr_t addr)
 	return t->ctx->ops->set_fpu(t->ctx, image);
 }
 
-static int restore_mcontext(const struct sigcontext *sc, uint64_t uc_flags, struct lx_regs *r)
+static int restore_mcontext(const struct sigcontext *sc, uint64_t uc_flags,
+			    struct lx_regs *r)
 {
 	/* Other selectors would return into 32-bit code, which there is none. */
 	if ((sc->cs | 3) != USER_CS ||
@@ -326,7 +352,8 @@ int sigframe_pop(struct task *t, struct lx_regs *regs, lx_sigset_t *mask)
 		r = restore_fpstate(t, uc.mcontext.fpstate);
 	if (r)
 		return r;
-	/* A stack it can't be set to (still in use, too small) stays as it was: as on Linux. */
+	/* A stack it can't be set to (still in use, too small) stays as it was: as on
+	 * Linux. */
 	altstack_set(t, &uc.stack, regs->rsp);
 	return 0;
 }

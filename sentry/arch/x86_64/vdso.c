@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The kernel's side of the vDSO (design D19): one copy of the image for the sandbox, in the
- * page pool, with the addresses of the host's functions filled in; every program maps it.
+ * The kernel's side of the vDSO (design D19): one copy of the image for the sandbox, in
+ * the page pool, with the addresses of the host's functions filled in; every program maps
+ * it.
  */
 #include "sentry/arch/x86_64/vdso.h"
 
@@ -23,7 +24,7 @@
 extern const uint8_t vdso_image[], vdso_image_end[];
 
 struct vdso {
-	struct mappable *image;	/* a reference */
+	struct mappable *image; /* a reference */
 	uint64_t size;
 };
 
@@ -74,7 +75,8 @@ static bool host_vdso_open(struct host_vdso *v)
 static uint64_t host_function(const struct host_vdso *v, uaddr_t at, const char *name)
 {
 	for (uint32_t i = 0; i < v->n_sym; i++) {
-		if (v->sym[i].st_shndx != SHN_UNDEF && !strcmp(v->str + v->sym[i].st_name, name))
+		if (v->sym[i].st_shndx != SHN_UNDEF &&
+		    !strcmp(v->str + v->sym[i].st_name, name))
 			return at + (v->sym[i].st_value - v->load_addr);
 	}
 	return 0;
@@ -95,7 +97,8 @@ static void fill_table(struct vdso_table *tab, uaddr_t at)
 
 /* --- the image -------------------------------------------------------------------- */
 
-static int write_image(struct mappable *image, uint8_t *bytes, size_t size, uaddr_t host_at)
+static int write_image(struct mappable *image, uint8_t *bytes, size_t size,
+		       uaddr_t host_at)
 {
 	static const uint64_t magic = VDSO_TABLE_MAGIC;
 	struct vdso_table *tab = NULL;
@@ -152,8 +155,8 @@ static int vdso_get(struct kernel *k, struct vdso **out)
 		r = vdso_create(k, &fresh);
 		if (r)
 			return r;
-		if (__atomic_compare_exchange_n(&k->vdso, &v, fresh, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(&k->vdso, &v, fresh, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			v = fresh;
 		else
 			vdso_free(fresh);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The vDSO that guests see: built into a shared object of its own, embedded in the Sentry
- * (vdso_image.S), mapped into every program (vdso.c). It calls the host's vDSO, which each
- * guest process keeps at a place it can't unmap. Clocks that the host's answers by a
+ * (vdso_image.S), mapped into every program (vdso.c). It calls the host's vDSO, which
+ * each guest process keeps at a place it can't unmap. Clocks that the host's answers by a
  * system call arrive as the guest's own.
  *
  * Freestanding: no relocations, no libc, position independent.
@@ -17,7 +17,8 @@ struct timeval;
 struct timezone;
 
 /* Absolute addresses of the host's functions, filled in when the image is made ready. */
-__attribute__((section(".vdso_table"), used)) static const volatile struct vdso_table table = {
+__attribute__((section(".vdso_table"),
+	       used)) static const volatile struct vdso_table table = {
 	.magic = VDSO_TABLE_MAGIC,
 };
 
@@ -37,7 +38,8 @@ static long syscall2(long nr, long a, long b)
 EXPORT int __vdso_clock_gettime(int id, struct timespec *ts);
 EXPORT int __vdso_clock_gettime(int id, struct timespec *ts)
 {
-	int (*fn)(int, struct timespec *) = (int (*)(int, struct timespec *))table.clock_gettime;
+	int (*fn)(int, struct timespec *) =
+		(int (*)(int, struct timespec *))table.clock_gettime;
 
 	return fn ? fn(id, ts) : (int)syscall2(SYS_clock_gettime, id, (long)ts);
 }
@@ -62,7 +64,8 @@ EXPORT long __vdso_time(long *out)
 EXPORT int __vdso_clock_getres(int id, struct timespec *ts);
 EXPORT int __vdso_clock_getres(int id, struct timespec *ts)
 {
-	int (*fn)(int, struct timespec *) = (int (*)(int, struct timespec *))table.clock_getres;
+	int (*fn)(int, struct timespec *) =
+		(int (*)(int, struct timespec *))table.clock_getres;
 
 	return fn ? fn(id, ts) : (int)syscall2(SYS_clock_getres, id, (long)ts);
 }
