@@ -64,17 +64,17 @@ int vfs_statfs(struct path p, struct lx_statfs *out)
 	static const struct {
 		unsigned mnt, st;
 	} bits[] = {
-		{MNT_RDONLY, LX_ST_RDONLY}, {MNT_NOSUID, LX_ST_NOSUID},
-		{MNT_NODEV, LX_ST_NODEV}, {MNT_NOEXEC, LX_ST_NOEXEC},
-		{MNT_NOATIME, LX_ST_NOATIME}, {MNT_NODIRATIME, LX_ST_NODIRATIME},
+		{MNT_RDONLY, LX_ST_RDONLY},	{MNT_NOSUID, LX_ST_NOSUID},
+		{MNT_NODEV, LX_ST_NODEV},	{MNT_NOEXEC, LX_ST_NOEXEC},
+		{MNT_NOATIME, LX_ST_NOATIME},	{MNT_NODIRATIME, LX_ST_NODIRATIME},
 		{MNT_RELATIME, LX_ST_RELATIME}, {MNT_NOSYMFOLLOW, LX_ST_NOSYMFOLLOW},
 	};
 	struct super *sb = p.dentry->sb;
 	unsigned flags = mount_flags(p.mnt);
 	int r;
 
-	*out = (struct lx_statfs){.type = (int64_t)sb->magic, .bsize = PAGE_SIZE,
-				  .namelen = LX_NAME_MAX};
+	*out = (struct lx_statfs){
+		.type = (int64_t)sb->magic, .bsize = PAGE_SIZE, .namelen = LX_NAME_MAX};
 	r = sb->ops->statfs(sb, out);
 	if (r)
 		return r;
@@ -116,7 +116,8 @@ void path_accessed(struct path p)
 	unsigned flags = mount_flags(p.mnt);
 
 	/* File systems with attributes of their own keep their own access times. */
-	if ((inode->ops->getattr && !(inode->sb->type->flags & FS_GENERIC_TIMES)) || flags & (MNT_RDONLY | MNT_NOATIME) ||
+	if ((inode->ops->getattr && !(inode->sb->type->flags & FS_GENERIC_TIMES)) ||
+	    flags & (MNT_RDONLY | MNT_NOATIME) ||
 	    (flags & MNT_NODIRATIME && LX_S_ISDIR(inode->mode)))
 		return;
 	if (!(flags & MNT_RELATIME) || relatime_due(inode))
@@ -138,7 +139,8 @@ static bool in_group_or_fsetid(const struct vfs_ctx *c, struct inode *inode, uin
 	       cred_capable_inode(c->cred, inode->uid, inode->gid, LX_CAP_FSETID);
 }
 
-static int check_chown(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a)
+static int check_chown(const struct vfs_ctx *c, struct inode *inode,
+		       const struct iattr *a)
 {
 	const struct cred *cred = c->cred;
 	bool owner;
@@ -190,10 +192,12 @@ static int check_size(const struct vfs_ctx *c, struct path p, const struct iattr
  * Now (both, no times given) whoever may write; given times only the owner. A truncation
  * sets times too, but asks for nothing.
  */
-static int check_times(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a)
+static int check_times(const struct vfs_ctx *c, struct inode *inode,
+		       const struct iattr *a)
 {
-	bool touch = (a->valid & (ATTR_ATIME | ATTR_MTIME)) == (ATTR_ATIME | ATTR_MTIME) &&
-		     !(a->valid & (ATTR_ATIME_SET | ATTR_MTIME_SET));
+	bool touch =
+		(a->valid & (ATTR_ATIME | ATTR_MTIME)) == (ATTR_ATIME | ATTR_MTIME) &&
+		!(a->valid & (ATTR_ATIME_SET | ATTR_MTIME_SET));
 
 	if (inode_owner_or_capable(c, inode))
 		return 0;
@@ -231,8 +235,8 @@ int inode_setattr_now(const struct vfs_ctx *c, struct dentry *d, struct iattr *a
 		return r;
 	if (a->valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ||
 	    a->valid & (ATTR_ATIME_SET | ATTR_MTIME_SET) || !(a->valid & ATTR_SIZE))
-		fs_notify(inode, d, FS_NOTIFY_ATTRIB |
-			  (LX_S_ISDIR(mode) ? FS_NOTIFY_ISDIR : 0), 0);
+		fs_notify(inode, d,
+			  FS_NOTIFY_ATTRIB | (LX_S_ISDIR(mode) ? FS_NOTIFY_ISDIR : 0), 0);
 	if (a->valid & ATTR_SIZE)
 		fs_notify(inode, d, FS_NOTIFY_MODIFY, 0);
 	return 0;
@@ -250,7 +254,8 @@ int file_kill_priv(const struct vfs_ctx *c, struct file *f)
 {
 	struct iattr a = {.valid = ATTR_KILL_PRIV};
 
-	return keeps_privileges(c, f->inode) ? 0 : inode_setattr_now(c, f->path.dentry, &a);
+	return keeps_privileges(c, f->inode) ? 0
+					     : inode_setattr_now(c, f->path.dentry, &a);
 }
 
 int vfs_setattr(const struct vfs_ctx *c, struct path p, struct iattr *a)

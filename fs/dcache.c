@@ -78,7 +78,8 @@ struct dentry *dentry_alloc_tmpfile(struct dentry *dir, struct inode *inode)
 	char name[24];
 	struct dentry *d;
 
-	d = dentry_alloc(dir, name, (size_t)snprintf(name, sizeof(name), "#%" PRIu64, inode->ino));
+	d = dentry_alloc(dir, name,
+			 (size_t)snprintf(name, sizeof(name), "#%" PRIu64, inode->ino));
 	if (d)
 		d->inode = inode;
 	return d;
@@ -133,8 +134,8 @@ static bool keep_locked(struct vfs *v, struct dentry *d)
  * Take an unreferenced dentry out, and the ancestors of which it was the last reference:
  * those that do not stay cached, or with @top any that is below it (KEEP ones if @all).
  */
-static void kill_locked(struct vfs *v, struct dentry *d, const struct dentry *top, bool all,
-			struct list *dead)
+static void kill_locked(struct vfs *v, struct dentry *d, const struct dentry *top,
+			bool all, struct list *dead)
 {
 	for (;;) {
 		struct dentry *parent = d->parent;
@@ -181,7 +182,8 @@ static void free_dead(struct list *dead)
 static void shrink_locked(struct vfs *v, struct list *dead)
 {
 	for (int i = 0; i < 64 && v->n_lru > DCACHE_LRU_MAX; i++)
-		kill_locked(v, list_first(&v->lru, struct dentry, lru), NULL, false, dead);
+		kill_locked(v, list_first(&v->lru, struct dentry, lru), NULL, false,
+			    dead);
 }
 
 /* Drops a reference that is not the last one. */
@@ -233,7 +235,8 @@ static struct dentry *next_below(struct dentry *d, const struct dentry *top)
 }
 
 /* Unreferenced ones below @top, KEEP ones only with @all. */
-static void kill_below_locked(struct vfs *v, struct dentry *top, bool all, struct list *dead)
+static void kill_below_locked(struct vfs *v, struct dentry *top, bool all,
+			      struct list *dead)
 {
 	struct list victims;
 	struct dentry *d;
@@ -301,7 +304,8 @@ static struct dentry *find_locked(struct vfs *v, struct dentry *parent, const ch
 	for (; n; n = htab_next(n)) {
 		struct dentry *d = container_of(n, struct dentry, hash);
 
-		if (d->parent == parent && d->name_len == len && !memcmp(d->name, name, len))
+		if (d->parent == parent && d->name_len == len &&
+		    !memcmp(d->name, name, len))
 			return d;
 	}
 	return NULL;
@@ -315,8 +319,8 @@ static void hash_locked(struct vfs *v, struct dentry *d)
 	atomic_fetch_and(&d->flags, ~(unsigned)DENTRY_UNHASHED);
 }
 
-struct dentry *dcache_lookup_locked(struct vfs *v, struct dentry *parent, const char *name,
-				    size_t len)
+struct dentry *dcache_lookup_locked(struct vfs *v, struct dentry *parent,
+				    const char *name, size_t len)
 {
 	struct dentry *d = find_locked(v, parent, name, len);
 

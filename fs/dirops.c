@@ -108,8 +108,8 @@ static int lock_last(struct walk *w, struct dentry **out)
 	return r;
 }
 
-static int begin_create(const struct vfs_ctx *c, const struct path *base, const char *name,
-			bool is_dir, struct name_op *op)
+static int begin_create(const struct vfs_ctx *c, const struct path *base,
+			const char *name, bool is_dir, struct name_op *op)
 {
 	struct walk *w = &op->w;
 	int r;
@@ -150,8 +150,9 @@ static int make(const struct vfs_ctx *c, const struct path *base, const char *na
 		return r;
 	dir = op.w.at.dentry;
 	r = may_create_in(c, dir);
-	if (!r && (LX_S_ISCHR(mode) || LX_S_ISBLK(mode)) && !(LX_S_ISCHR(mode) && !rdev) &&
-	    c->cred && !cred_init_capable(c->cred, LX_CAP_MKNOD))
+	if (!r && (LX_S_ISCHR(mode) || LX_S_ISBLK(mode)) &&
+	    !(LX_S_ISCHR(mode) && !rdev) && c->cred &&
+	    !cred_init_capable(c->cred, LX_CAP_MKNOD))
 		r = -EPERM;
 	if (!r) {
 		create_args_init(c, dentry_inode(dir), mode, &a);
@@ -169,9 +170,11 @@ static int make(const struct vfs_ctx *c, const struct path *base, const char *na
 	return r;
 }
 
-int vfs_mkdir(const struct vfs_ctx *c, const struct path *base, const char *name, uint32_t mode)
+int vfs_mkdir(const struct vfs_ctx *c, const struct path *base, const char *name,
+	      uint32_t mode)
 {
-	return make(c, base, name, LX_S_IFDIR | (mode & (0777 | LX_S_ISVTX)), 0, NULL, NULL);
+	return make(c, base, name, LX_S_IFDIR | (mode & (0777 | LX_S_ISVTX)), 0, NULL,
+		    NULL);
 }
 
 int vfs_mknod(const struct vfs_ctx *c, const struct path *base, const char *name,
@@ -195,8 +198,8 @@ int vfs_mknod(const struct vfs_ctx *c, const struct path *base, const char *name
 	default:
 		return -EINVAL;
 	}
-	return make(c, base, name, mode, LX_S_ISCHR(mode) || LX_S_ISBLK(mode) ? rdev : 0, NULL,
-		    out);
+	return make(c, base, name, mode, LX_S_ISCHR(mode) || LX_S_ISBLK(mode) ? rdev : 0,
+		    NULL, out);
 }
 
 int vfs_symlink(const struct vfs_ctx *c, const char *target, const struct path *base,
@@ -243,8 +246,9 @@ int vfs_link(const struct vfs_ctx *c, struct path old, const struct path *base,
 
 /* --- removing ---------------------------------------------------------------------- */
 
-static int begin_remove(const struct vfs_ctx *c, const struct path *base, const char *name,
-			const int special[LAST_DOTDOT + 1], struct name_op *op)
+static int begin_remove(const struct vfs_ctx *c, const struct path *base,
+			const char *name, const int special[LAST_DOTDOT + 1],
+			struct name_op *op)
 {
 	struct walk *w = &op->w;
 	int r;

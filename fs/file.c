@@ -53,8 +53,9 @@ int file_alloc(struct kernel *k, struct path path, int flags, const struct file_
 	f->ops = ops;
 	f->path = path;
 	f->inode = inode_get(dentry_inode(path.dentry));
-	atomic_init(&f->flags, (unsigned)flags & ~(unsigned)(LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY |
-							     LX_O_TRUNC | LX_O_CLOEXEC));
+	atomic_init(&f->flags,
+		    (unsigned)flags & ~(unsigned)(LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY |
+						  LX_O_TRUNC | LX_O_CLOEXEC));
 	f->mode = mode_for(flags);
 	f->cred = cred ? cred_get(cred) : NULL;
 	mutex_init(&f->pos_lock, LOCK_FILE_POS);
@@ -98,7 +99,8 @@ void file_put(struct file *f)
 			fs_notify(f->inode, f->path.dentry,
 				  (f->mode & FMODE_WRITE ? FS_NOTIFY_CLOSE_WRITE
 							 : FS_NOTIFY_CLOSE_NOWRITE) |
-					  (LX_S_ISDIR(f->inode->mode) ? FS_NOTIFY_ISDIR : 0),
+					  (LX_S_ISDIR(f->inode->mode) ? FS_NOTIFY_ISDIR
+								      : 0),
 				  0);
 		epoll_file_closed(f);
 		file_release_locks(f);
@@ -126,7 +128,8 @@ void file_put(struct file *f)
 /* What slots get beside RWF_*: without the access mode, whose bits are RWF_'s too. */
 static unsigned file_flags(struct file *f)
 {
-	return atomic_load_explicit(&f->flags, memory_order_relaxed) & ~(unsigned)LX_O_ACCMODE;
+	return atomic_load_explicit(&f->flags, memory_order_relaxed) &
+	       ~(unsigned)LX_O_ACCMODE;
 }
 
 #define RWF_KNOWN                                                                        \
@@ -224,8 +227,8 @@ static int check_write(struct file *f, unsigned rwf)
  * RLIMIT_FSIZE and the largest position: shortens @u, or -EFBIG when nothing may be
  * written. @left: what was cut off, to be given back.
  */
-static int limit_write(const struct vfs_ctx *c, struct file *f, struct uio *u, int64_t pos,
-		       size_t *cut)
+static int limit_write(const struct vfs_ctx *c, struct file *f, struct uio *u,
+		       int64_t pos, size_t *cut)
 {
 	uint64_t max = INT64_MAX;
 	uint64_t start = (uint64_t)pos;
@@ -244,8 +247,8 @@ static int limit_write(const struct vfs_ctx *c, struct file *f, struct uio *u, i
 	return 0;
 }
 
-static ssize_t do_write(const struct vfs_ctx *c, struct file *f, struct uio *u, int64_t *pos,
-			unsigned rwf)
+static ssize_t do_write(const struct vfs_ctx *c, struct file *f, struct uio *u,
+			int64_t *pos, unsigned rwf)
 {
 	unsigned flags = file_flags(f);
 	bool append = !(f->mode & FMODE_STREAM) && !(rwf & LX_RWF_NOAPPEND) &&
@@ -390,7 +393,8 @@ int64_t file_lseek(struct file *f, int64_t off, int whence)
 	if (whence < LX_SEEK_SET || whence > LX_SEEK_HOLE)
 		return -EINVAL;
 	mutex_lock(&f->pos_lock);
-	pos = f->ops->lseek ? f->ops->lseek(f, off, whence) : lseek_by_size(f, off, whence);
+	pos = f->ops->lseek ? f->ops->lseek(f, off, whence)
+			    : lseek_by_size(f, off, whence);
 	if (pos >= 0)
 		f->pos = pos;
 	mutex_unlock(&f->pos_lock);
@@ -419,7 +423,8 @@ int file_iterate(const struct vfs_ctx *c, struct file *f, struct dir_sink *sink)
 	r = f->inode->dead ? -ENOENT : f->ops->iterate(f, sink);
 	mutex_unlock(&f->pos_lock);
 	if (!r) {
-		fs_notify(f->inode, f->path.dentry, FS_NOTIFY_ACCESS | FS_NOTIFY_ISDIR, 0);
+		fs_notify(f->inode, f->path.dentry, FS_NOTIFY_ACCESS | FS_NOTIFY_ISDIR,
+			  0);
 		file_accessed(f);
 	}
 	return r;
@@ -466,7 +471,8 @@ static int check_fallocate_mode(int mode)
 	}
 }
 
-int file_fallocate(const struct vfs_ctx *c, struct file *f, int mode, int64_t off, int64_t len)
+int file_fallocate(const struct vfs_ctx *c, struct file *f, int mode, int64_t off,
+		   int64_t len)
 {
 	int64_t end;
 	int r;

@@ -178,7 +178,8 @@ int inode_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want
 
 bool inode_owner_or_capable(const struct vfs_ctx *c, struct inode *inode)
 {
-	return !c->cred || inode->uid == c->cred->fsuid || capable(c, inode, LX_CAP_FOWNER);
+	return !c->cred || inode->uid == c->cred->fsuid ||
+	       capable(c, inode, LX_CAP_FOWNER);
 }
 
 /* --- writers and executers exclude each other ------------------------------- */

@@ -22,27 +22,28 @@ struct vfs {
 	atomic_uint rename_seq; /* a directory moved: ".." of a confined walk looks */
 	atomic_uint mount_seq;	/* a mount came, went or moved */
 
-	struct mutex dlock;	/* LOCK_DENTRY: every dentry's links, the mount table */
-	struct htab dentries;	/* by parent and name */
-	struct list lru;	/* unreferenced, oldest first */
+	struct mutex dlock;   /* LOCK_DENTRY: every dentry's links, the mount table */
+	struct htab dentries; /* by parent and name */
+	struct list lru;      /* unreferenced, oldest first */
 	unsigned n_lru;
-	struct htab mounts;	/* by parent and mountpoint; changed under mount_lock too */
+	struct htab mounts; /* by parent and mountpoint; changed under mount_lock too */
 
 	struct mutex mount_lock; /* LOCK_MOUNT: the mount trees of all namespaces */
-	struct list peers;	/* mounts that are shared or slaves */
+	struct list peers;	 /* mounts that are shared or slaves */
 	int next_mnt_id, next_group;
 
 	struct mutex supers_lock; /* LOCK_LEAF */
 	struct list supers;
 
-	struct mutex locks_lock; /* LOCK_FILE_DATA: every file lock and who waits for one */
-	struct list lock_lists;	 /* struct file_lock_list.all */
+	struct mutex
+		locks_lock; /* LOCK_FILE_DATA: every file lock and who waits for one */
+	struct list lock_lists;	  /* struct file_lock_list.all */
 	struct list lock_waiters; /* struct file_lock_wait.node */
 
 	struct super *pipefs;
 	struct inode *anon_inode; /* of every file without a place */
-	struct super *memfs;	/* where memfds live */
-	struct mutex epoll_nest; /* LOCK_EPOLL_NEST: see epoll.c */
+	struct super *memfs;	  /* where memfds live */
+	struct mutex epoll_nest;  /* LOCK_EPOLL_NEST: see epoll.c */
 };
 
 static inline struct vfs *super_vfs(const struct super *sb)
@@ -71,8 +72,8 @@ struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len)
 /* For O_TMPFILE: @inode (taken) by a name that cannot be looked up. */
 struct dentry *dentry_alloc_tmpfile(struct dentry *dir, struct inode *inode);
 /* In the cache now, as dcache_lookup, with the lock held. */
-struct dentry *dcache_lookup_locked(struct vfs *v, struct dentry *parent, const char *name,
-				    size_t len) MUST_HOLD(v->dlock);
+struct dentry *dcache_lookup_locked(struct vfs *v, struct dentry *parent,
+				    const char *name, size_t len) MUST_HOLD(v->dlock);
 /* Give a negative dentry its inode (takes the reference) and hash it if it is not. */
 void dentry_instantiate(struct dentry *d, struct inode *inode);
 /* Out of the cache; stays with whoever holds it. */
@@ -83,7 +84,8 @@ void dentry_move(struct dentry *old, struct dentry *new, bool exchange, char *sp
 bool dentry_below(struct vfs *v, struct dentry *d, struct dentry *top);
 bool dentry_below_locked(struct dentry *d, struct dentry *top);
 struct dentry *dentry_parent(struct dentry *d); /* a reference */
-/* The directory (a reference) and name (room for LX_NAME_MAX + 1) now; NULL for a root. */
+/* The directory (a reference) and name (room for LX_NAME_MAX + 1) now; NULL for a root.
+ */
 struct dentry *dentry_place(struct dentry *d, char *name, size_t *len);
 /* The super has no users any more: forget its tree. */
 void dcache_kill_super(struct super *sb);
@@ -112,12 +114,12 @@ unsigned mount_flags(struct mount *m);
 struct mnt_ns {
 	refcount_t ref;
 	struct vfs *v;
-	struct user_ns *owner;	/* a reference */
+	struct user_ns *owner; /* a reference */
 	uint64_t ino;
 	struct waitq waitq;
-	atomic_ulong event;	/* counts changes */
+	atomic_ulong event; /* counts changes */
 	/* protected by v->mount_lock */
-	struct mount *root;	/* the tree's reference */
+	struct mount *root; /* the tree's reference */
 	unsigned n_mounts;
 };
 
@@ -129,19 +131,21 @@ struct mount *mount_next(struct mount *m, struct mount *top); /* depth first */
 /* Is @top's tree too large for @ns? -ENOSPC */
 int mount_tree_fits(struct mount *top, struct mnt_ns *ns);
 /* Hang @top's tree at @parent, @mountpoint (takes a reference of it) into the table. */
-void mount_tree_attach(struct mount *top, struct mount *parent, struct dentry *mountpoint);
+void mount_tree_attach(struct mount *top, struct mount *parent,
+		       struct dentry *mountpoint);
 /*
  * Take @top's tree out of the table and apart; each mount goes on @dead by its sibling
  * link with the tree's reference, to be dropped by mounts_put() without locks.
  */
 void mount_tree_detach(struct vfs *v, struct mount *top, struct list *dead);
 void mounts_put(struct list *dead);
-/* A copy of @m seen from @root, with what is mounted below when @recursive. NULL: -ENOMEM */
+/* A copy of @m seen from @root, with what is mounted below when @recursive. NULL: -ENOMEM
+ */
 enum {
 	COPY_RECURSIVE = 1,
-	COPY_UNBINDABLE = 2,   /* unbindable ones too (a namespace) */
-	COPY_TO_SLAVE = 4,     /* shared ones become slaves (a less privileged namespace) */
-	COPY_PRIVATE = 8,      /* no propagation at all */
+	COPY_UNBINDABLE = 2, /* unbindable ones too (a namespace) */
+	COPY_TO_SLAVE = 4,   /* shared ones become slaves (a less privileged namespace) */
+	COPY_PRIVATE = 8,    /* no propagation at all */
 };
 int mount_tree_copy(struct vfs *v, struct mount *m, struct dentry *root, unsigned how,
 		    struct mount **out);
@@ -156,7 +160,8 @@ struct dentry *mount_tree_move(struct mount *top, struct mount *parent,
  * pivot_root: @new takes @root's place, @root goes to @put_old. Returns a mountpoint to
  * be put without locks.
  */
-struct dentry *mount_tree_pivot(struct mount *root, struct mount *new, struct path put_old);
+struct dentry *mount_tree_pivot(struct mount *root, struct mount *new,
+				struct path put_old);
 /* A copied tree becomes @ns's own (its root has no parent). */
 void mount_tree_own(struct vfs *v, struct mnt_ns *ns);
 /*
@@ -164,7 +169,8 @@ void mount_tree_own(struct vfs *v, struct mnt_ns *ns);
  * tree. Takes mount_lock; @dead: for mounts_put() afterwards. -EINVAL (not of @ns),
  * -ENOENT (removed), -ENOTDIR, -ENOSPC, -ENOMEM.
  */
-int mount_graft(struct mnt_ns *ns, struct mount *top, struct path where, struct list *dead);
+int mount_graft(struct mnt_ns *ns, struct mount *top, struct path where,
+		struct list *dead);
 
 /* --- propagate.c: under mount_lock --- */
 void mount_make_shared(struct vfs *v, struct mount *m);
@@ -187,20 +193,20 @@ enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
 #define WALK_LINKS_MAX 40
 struct walk {
 	const struct vfs_ctx *c;
-	unsigned flags;		/* LOOKUP_* */
-	int open_flags;		/* a hint for inode_ops.walk, or -1 */
-	struct path root;	/* borrowed: of the context, or the base of a confined walk */
-	struct path at;		/* references: where we are; always valid while walking */
+	unsigned flags;	  /* LOOKUP_* */
+	int open_flags;	  /* a hint for inode_ops.walk, or -1 */
+	struct path root; /* borrowed: of the context, or the base of a confined walk */
+	struct path at;	  /* references: where we are; always valid while walking */
 	/* the last name, after walk_parent() */
 	const char *last;
 	size_t last_len;
 	enum last_type last_type;
-	bool last_slash;	/* it was followed by a slash */
+	bool last_slash; /* it was followed by a slash */
 	unsigned rename_seq, mount_seq;
-	bool root_used;		/* the walk came by "/" or ".." already: see enter() */
+	bool root_used; /* the walk came by "/" or ".." already: see enter() */
 	unsigned n_links, depth;
 	struct {
-		char *body;	/* owned; NULL for the caller's name */
+		char *body; /* owned; NULL for the caller's name */
 		const char *rest;
 	} frame[WALK_LINKS_MAX + 1];
 };
@@ -210,13 +216,15 @@ int walk_init(struct walk *w, const struct vfs_ctx *c, const struct path *base,
 	      const char *name, unsigned flags);
 /* Go on to the directory that holds the last name. */
 int walk_parent(struct walk *w);
-/* The last name itself: 0 done, 1 a symlink was entered (walk_parent() again), or an error. */
+/* The last name itself: 0 done, 1 a symlink was entered (walk_parent() again), or an
+ * error. */
 int walk_last(struct walk *w);
 /* What the last name (LAST_NORM) is, in w->at: cached or asked for; may be negative. */
 int walk_lookup_last(struct walk *w, struct dentry **out);
 /* Enter symlink @link (references taken over), which stands in w->at. */
 int walk_enter_link(struct walk *w, struct path link);
-int walk_finish(struct walk *w, struct path *out); /* hands w->at on, checks the end rules */
+int walk_finish(struct walk *w,
+		struct path *out); /* hands w->at on, checks the end rules */
 void walk_done(struct walk *w);
 
 /*
@@ -235,7 +243,8 @@ int inode_setattr_now(const struct vfs_ctx *c, struct dentry *d, struct iattr *a
 int file_kill_priv(const struct vfs_ctx *c, struct file *f);
 void path_accessed(struct path p);
 
-/* --- file.c: a file that was counted by inode_get_write() holds its mount writable --- */
+/* --- file.c: a file that was counted by inode_get_write() holds its mount writable ---
+ */
 void file_count_writer(struct file *f);
 
 /* --- lock.c --- */

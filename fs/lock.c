@@ -15,7 +15,7 @@ struct file_lock {
 	struct list node;
 	const void *owner; /* fdtable; the struct file of flock and OFD locks */
 	bool ofd;
-	short type;	   /* LX_F_RDLCK, LX_F_WRLCK */
+	short type; /* LX_F_RDLCK, LX_F_WRLCK */
 	int pid;
 	int64_t start, end; /* inclusive */
 };
@@ -109,7 +109,7 @@ static void wake_waiters(struct vfs *v, struct file_lock_list *on)
 {
 	struct file_lock_wait *w;
 
-	list_for_each(w, &v->lock_waiters, node)
+	list_for_each (w, &v->lock_waiters, node)
 		if (w->on == on)
 			waitq_wake(&w->q, LX_POLLIN);
 }
@@ -131,7 +131,7 @@ static bool deadlocks(struct vfs *v, const void *owner, const void *holder)
 		struct file_lock_wait *w;
 		const void *next = NULL;
 
-		list_for_each(w, &v->lock_waiters, node)
+		list_for_each (w, &v->lock_waiters, node)
 			if (w->on && w->owner == holder)
 				next = w->blocked_by;
 		if (!next)
@@ -143,23 +143,25 @@ static bool deadlocks(struct vfs *v, const void *owner, const void *holder)
 	return false;
 }
 
-/* --- flock(2) ------------------------------------------------------------------------ */
+/* --- flock(2) ------------------------------------------------------------------------
+ */
 
 static struct file_lock *owned_whole(struct file_lock_list *ls, const void *owner)
 {
 	struct file_lock *l;
 
-	list_for_each(l, &ls->whole, node)
+	list_for_each (l, &ls->whole, node)
 		if (l->owner == owner)
 			return l;
 	return NULL;
 }
 
-static struct file_lock *whole_conflict(struct file_lock_list *ls, const void *owner, int type)
+static struct file_lock *whole_conflict(struct file_lock_list *ls, const void *owner,
+					int type)
 {
 	struct file_lock *l;
 
-	list_for_each(l, &ls->whole, node)
+	list_for_each (l, &ls->whole, node)
 		if (l->owner != owner && (type == LX_F_WRLCK || l->type == LX_F_WRLCK))
 			return l;
 	return NULL;
@@ -168,7 +170,9 @@ static struct file_lock *whole_conflict(struct file_lock_list *ls, const void *o
 int flock_set(struct file *f, int op, struct file_lock_wait *w)
 {
 	struct vfs *v = super_vfs(f->inode->sb);
-	int type = op == LX_LOCK_EX ? LX_F_WRLCK : op == LX_LOCK_SH ? LX_F_RDLCK : LX_F_UNLCK;
+	int type = op == LX_LOCK_EX   ? LX_F_WRLCK
+		   : op == LX_LOCK_SH ? LX_F_RDLCK
+				      : LX_F_UNLCK;
 	struct file_lock_list *ls = lists_of(v, f->inode);
 	struct file_lock *made = mem_zalloc(sizeof(*made)), *old, *other;
 	int r = 0;
@@ -206,7 +210,8 @@ int flock_set(struct file *f, int op, struct file_lock_wait *w)
 	return r;
 }
 
-/* --- byte ranges --------------------------------------------------------------------- */
+/* --- byte ranges ---------------------------------------------------------------------
+ */
 
 int flock_range(struct file *f, const struct lx_flock *l, int64_t *start, int64_t *end)
 {
@@ -254,16 +259,17 @@ static bool overlap(const struct file_lock *l, int64_t start, int64_t end)
 
 static bool touches(const struct file_lock *l, int64_t start, int64_t end)
 {
-	return (end == INT64_MAX || l->start <= end + 1) && (start == 0 || l->end >= start - 1);
+	return (end == INT64_MAX || l->start <= end + 1) &&
+	       (start == 0 || l->end >= start - 1);
 }
 
 /* The lowest lock of another owner that excludes one of @type. */
-static struct file_lock *range_conflict(struct file_lock_list *ls, const void *owner, int type,
-					int64_t start, int64_t end)
+static struct file_lock *range_conflict(struct file_lock_list *ls, const void *owner,
+					int type, int64_t start, int64_t end)
 {
 	struct file_lock *l, *found = NULL;
 
-	list_for_each(l, &ls->ranges, node)
+	list_for_each (l, &ls->ranges, node)
 		if (l->owner != owner && overlap(l, start, end) &&
 		    (type == LX_F_WRLCK || l->type == LX_F_WRLCK) &&
 		    (!found || l->start < found->start))
@@ -282,7 +288,7 @@ static void carve(struct file_lock_list *ls, const void *owner, struct file_lock
 	int64_t start = add->start, end = add->end;
 	struct file_lock *l, *tmp;
 
-	list_for_each_safe(l, tmp, &ls->ranges, node) {
+	list_for_each_safe (l, tmp, &ls->ranges, node) {
 		if (l->owner != owner)
 			continue;
 		if (l->type == add->type) {
@@ -361,8 +367,12 @@ int posix_lock_set(struct file *f, const void *owner, int pid, int type, int64_t
 		else
 			set_blocked(w, ls, owner == f ? NULL : owner, other->owner);
 	} else {
-		*add = (struct file_lock){.owner = owner, .ofd = owner == f, .pid = pid,
-					  .type = (short)type, .start = start, .end = end};
+		*add = (struct file_lock){.owner = owner,
+					  .ofd = owner == f,
+					  .pid = pid,
+					  .type = (short)type,
+					  .start = start,
+					  .end = end};
 		list_init(&add->node);
 		carve(ls, owner, add, &spare, &gone);
 		if (type != LX_F_UNLCK) {
@@ -405,14 +415,15 @@ int posix_lock_get(struct file *f, const void *owner, struct lx_flock *l, int64_
 	return 0;
 }
 
-/* --- closing -------------------------------------------------------------------------- */
+/* --- closing --------------------------------------------------------------------------
+ */
 
 static bool take_owned(struct list *locks, const void *owner, struct list *gone)
 {
 	struct file_lock *l, *tmp;
 	bool any = false;
 
-	list_for_each_safe(l, tmp, locks, node) {
+	list_for_each_safe (l, tmp, locks, node) {
 		if (l->owner != owner)
 			continue;
 		list_del(&l->node);
@@ -455,9 +466,10 @@ void file_release_locks(struct file *f)
 static void show(struct strbuf *out, int nr, const char *kind, struct inode *inode,
 		 const struct file_lock *l)
 {
-	sb_printf(out, "%d: %-6s ADVISORY  %-5s %d %02x:%02x:%" PRIu64 " %" PRId64 " ", nr, kind,
-		  l->type == LX_F_WRLCK ? "WRITE" : "READ", l->pid, lx_major(inode->sb->dev),
-		  lx_minor(inode->sb->dev), inode->ino, l->start);
+	sb_printf(out, "%d: %-6s ADVISORY  %-5s %d %02x:%02x:%" PRIu64 " %" PRId64 " ",
+		  nr, kind, l->type == LX_F_WRLCK ? "WRITE" : "READ", l->pid,
+		  lx_major(inode->sb->dev), lx_minor(inode->sb->dev), inode->ino,
+		  l->start);
 	if (l->end == INT64_MAX)
 		sb_puts(out, "EOF\n");
 	else
@@ -472,10 +484,10 @@ void file_locks_show(struct kernel *k, struct strbuf *out)
 	int nr = 0;
 
 	mutex_lock(&v->locks_lock);
-	list_for_each(ls, &v->lock_lists, all) {
-		list_for_each(l, &ls->whole, node)
+	list_for_each (ls, &v->lock_lists, all) {
+		list_for_each (l, &ls->whole, node)
 			show(out, ++nr, "FLOCK", ls->inode, l);
-		list_for_each(l, &ls->ranges, node)
+		list_for_each (l, &ls->ranges, node)
 			show(out, ++nr, l->ofd ? "OFDLCK" : "POSIX", ls->inode, l);
 	}
 	mutex_unlock(&v->locks_lock);

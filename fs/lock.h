@@ -32,7 +32,7 @@ struct file_lock_wait {
 	struct waitq q;
 	/* protected by the core's lock of waiters */
 	struct list node;
-	const void *owner;	   /* who waits, and for whom: for EDEADLK */
+	const void *owner; /* who waits, and for whom: for EDEADLK */
 	const void *blocked_by;
 	struct file_lock_list *on; /* what it waits for; NULL: nothing now */
 };

@@ -94,7 +94,8 @@ int mnt_ns_copy(struct mnt_ns *old, struct user_ns *owner, struct path *root,
 		return -ENOMEM;
 	mutex_lock(&v->mount_lock);
 	r = mount_tree_copy(v, old->root, old->root->root,
-			    COPY_RECURSIVE | COPY_UNBINDABLE | (foreign ? COPY_TO_SLAVE : 0),
+			    COPY_RECURSIVE | COPY_UNBINDABLE |
+				    (foreign ? COPY_TO_SLAVE : 0),
 			    &ns->root);
 	if (r) {
 		mutex_unlock(&v->mount_lock);
@@ -107,7 +108,8 @@ int mnt_ns_copy(struct mnt_ns *old, struct user_ns *owner, struct path *root,
 	     m = mount_next(m, old->root), copy = mount_next(copy, ns->root)) {
 		if (foreign)
 			atomic_fetch_or(&copy->flags,
-					MNT_LOCK_FLAGS | (copy != ns->root ? MNT_LOCKED : 0));
+					MNT_LOCK_FLAGS |
+						(copy != ns->root ? MNT_LOCKED : 0));
 		root_done = root_done || move_path(root, m, copy, &drop[0]);
 		cwd_done = cwd_done || move_path(cwd, m, copy, &drop[1]);
 	}
@@ -174,9 +176,10 @@ static void put_mount_options(struct strbuf *out, unsigned flags)
 		unsigned flag;
 		const char *text;
 	} names[] = {
-		{MNT_NOSUID, ",nosuid"}, {MNT_NODEV, ",nodev"}, {MNT_NOEXEC, ",noexec"},
-		{MNT_NOATIME, ",noatime"}, {MNT_NODIRATIME, ",nodiratime"},
-		{MNT_RELATIME, ",relatime"}, {MNT_NOSYMFOLLOW, ",nosymfollow"},
+		{MNT_NOSUID, ",nosuid"},	   {MNT_NODEV, ",nodev"},
+		{MNT_NOEXEC, ",noexec"},	   {MNT_NOATIME, ",noatime"},
+		{MNT_NODIRATIME, ",nodiratime"},   {MNT_RELATIME, ",relatime"},
+		{MNT_NOSYMFOLLOW, ",nosymfollow"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -190,7 +193,8 @@ static void put_super_options(struct strbuf *out, struct super *sb)
 		sb->ops->show_options(sb, out);
 }
 
-static void show_mountinfo(struct mount *m, const struct strbuf *where, struct strbuf *out)
+static void show_mountinfo(struct mount *m, const struct strbuf *where,
+			   struct strbuf *out)
 {
 	struct strbuf root = STRBUF_INIT;
 
@@ -227,7 +231,8 @@ static void show_mounts(struct mount *m, const struct strbuf *where, struct strb
 	sb_puts(out, " 0 0\n");
 }
 
-static void show_mountstats(struct mount *m, const struct strbuf *where, struct strbuf *out)
+static void show_mountstats(struct mount *m, const struct strbuf *where,
+			    struct strbuf *out)
 {
 	sb_puts(out, "device ");
 	put_escaped(out, m->devname, " \t\n\\#");
@@ -239,7 +244,8 @@ static void show_mountstats(struct mount *m, const struct strbuf *where, struct 
 int mnt_ns_show(struct mnt_ns *ns, struct path root, enum mounts_format how,
 		struct strbuf *out)
 {
-	static void (*const show[])(struct mount *, const struct strbuf *, struct strbuf *) = {
+	static void (*const show[])(struct mount *, const struct strbuf *,
+				    struct strbuf *) = {
 		[MOUNTS_MOUNTINFO] = show_mountinfo,
 		[MOUNTS_MOUNTS] = show_mounts,
 		[MOUNTS_MOUNTSTATS] = show_mountstats,

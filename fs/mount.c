@@ -289,7 +289,8 @@ static void unhook(struct vfs *v, struct mount *m)
 	m->mountpoint = NULL;
 }
 
-static void hook(struct vfs *v, struct mount *m, struct mount *parent, struct dentry *mountpoint)
+static void hook(struct vfs *v, struct mount *m, struct mount *parent,
+		 struct dentry *mountpoint)
 {
 	m->parent = parent;
 	m->mountpoint = mountpoint;
@@ -312,7 +313,8 @@ struct dentry *mount_tree_move(struct mount *top, struct mount *parent,
 	return old;
 }
 
-struct dentry *mount_tree_pivot(struct mount *root, struct mount *new, struct path put_old)
+struct dentry *mount_tree_pivot(struct mount *root, struct mount *new,
+				struct path put_old)
 {
 	struct vfs *v = super_vfs(root->sb);
 	struct mount *root_parent = root->parent;
@@ -450,7 +452,8 @@ fail:
 	return -ENOMEM;
 }
 
-int mount_graft(struct mnt_ns *ns, struct mount *top, struct path where, struct list *dead)
+int mount_graft(struct mnt_ns *ns, struct mount *top, struct path where,
+		struct list *dead)
 {
 	struct vfs *v = ns->v;
 	struct inode *inode;
@@ -464,7 +467,8 @@ int mount_graft(struct mnt_ns *ns, struct mount *top, struct path where, struct 
 	mutex_lock(&inode->lock);
 	if (where.mnt->ns != ns)
 		r = -EINVAL;
-	else if (inode->dead || (dentry_unhashed(where.dentry) && !dentry_is_root(where.dentry)))
+	else if (inode->dead ||
+		 (dentry_unhashed(where.dentry) && !dentry_is_root(where.dentry)))
 		r = -ENOENT;
 	else if (LX_S_ISDIR(inode->mode) != LX_S_ISDIR(dentry_inode(top->root)->mode))
 		r = -ENOTDIR;
@@ -480,8 +484,9 @@ int mount_graft(struct mnt_ns *ns, struct mount *top, struct path where, struct 
 	return r;
 }
 
-int mount_attach(struct mnt_ns *ns, struct super *sb, struct dentry *root, struct path where,
-		 unsigned flags, const char *devname, struct mount **out)
+int mount_attach(struct mnt_ns *ns, struct super *sb, struct dentry *root,
+		 struct path where, unsigned flags, const char *devname,
+		 struct mount **out)
 {
 	struct mount *m = mount_alloc(ns->v, sb, root, devname);
 	struct list dead;

@@ -10,7 +10,9 @@
 
 static int may_mount(const struct vfs_ctx *c)
 {
-	return !c->cred || cred_capable(c->cred, c->mnt_ns->owner, LX_CAP_SYS_ADMIN) ? 0 : -EPERM;
+	return !c->cred || cred_capable(c->cred, c->mnt_ns->owner, LX_CAP_SYS_ADMIN)
+		       ? 0
+		       : -EPERM;
 }
 
 static bool at_mount_root(struct path p)
@@ -25,7 +27,8 @@ static bool in_our_ns(const struct vfs_ctx *c, struct path p)
 
 #define MNT_ATIME_FLAGS (MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME)
 #define MNT_USER_FLAGS                                                                   \
-	(MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_ATIME_FLAGS | MNT_NOSYMFOLLOW)
+	(MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_ATIME_FLAGS |            \
+	 MNT_NOSYMFOLLOW)
 
 static unsigned flags_from_ms(unsigned long ms)
 {
@@ -43,7 +46,8 @@ static unsigned flags_from_ms(unsigned long ms)
 	return flags;
 }
 
-/* --- new mounts, binds, moves ------------------------------------------------------------ */
+/* --- new mounts, binds, moves
+ * ------------------------------------------------------------ */
 
 static void drop_tree(struct vfs *v, struct mount *top)
 {
@@ -111,7 +115,7 @@ static bool has_locked_child(struct mount *m, struct dentry *root, struct vfs *v
 {
 	struct mount *child;
 
-	list_for_each(child, &m->children, sibling)
+	list_for_each (child, &m->children, sibling)
 		if (atomic_load(&child->flags) & MNT_LOCKED &&
 		    dentry_below(v, child->mountpoint, root))
 			return true;
@@ -137,7 +141,8 @@ static int bind_mount(const struct vfs_ctx *c, struct path where, const char *so
 	    (!recursive && has_locked_child(old.mnt, old.dentry, v)))
 		r = -EINVAL;
 	if (!r)
-		r = mount_tree_copy(v, old.mnt, old.dentry, recursive ? COPY_RECURSIVE : 0, &copy);
+		r = mount_tree_copy(v, old.mnt, old.dentry,
+				    recursive ? COPY_RECURSIVE : 0, &copy);
 	mutex_unlock(&v->mount_lock);
 	if (r)
 		return r;
@@ -179,9 +184,11 @@ static int move_checked(const struct vfs_ctx *c, struct path old, struct path wh
 		if (m == old.mnt)
 			return -ELOOP;
 	mutex_lock(&inode->lock);
-	r = inode->dead ? -ENOENT : propagate_mount(v, old.mnt, where.mnt, where.dentry, dead);
+	r = inode->dead ? -ENOENT
+			: propagate_mount(v, old.mnt, where.mnt, where.dentry, dead);
 	if (!r)
-		*old_place = mount_tree_move(old.mnt, where.mnt, dentry_get(where.dentry));
+		*old_place =
+			mount_tree_move(old.mnt, where.mnt, dentry_get(where.dentry));
 	mutex_unlock(&inode->lock);
 	return r;
 }
@@ -211,7 +218,8 @@ static int move_mount(const struct vfs_ctx *c, struct path where, const char *so
 	return r;
 }
 
-/* --- changes in place ---------------------------------------------------------------------- */
+/* --- changes in place
+ * ---------------------------------------------------------------------- */
 
 static int change_type(const struct vfs_ctx *c, struct path where, unsigned long ms)
 {
@@ -268,7 +276,8 @@ static int remount_locked(const struct vfs_ctx *c, struct path where, unsigned l
 	if (!at_mount_root(where) || !in_our_ns(c, where))
 		return -EINVAL;
 	/* Without a word on access times they stay as they are. */
-	if (!(ms & (LX_MS_NOATIME | LX_MS_NODIRATIME | LX_MS_RELATIME | LX_MS_STRICTATIME)))
+	if (!(ms &
+	      (LX_MS_NOATIME | LX_MS_NODIRATIME | LX_MS_RELATIME | LX_MS_STRICTATIME)))
 		flags = (flags & ~(unsigned)MNT_ATIME_FLAGS) |
 			(atomic_load(&m->flags) & MNT_ATIME_FLAGS);
 	r = check_locked_flags(m, flags);
@@ -278,8 +287,9 @@ static int remount_locked(const struct vfs_ctx *c, struct path where, unsigned l
 	if (ms & LX_MS_RDONLY && (ms & LX_MS_BIND ? m->n_writers : sb->n_writers))
 		return -EBUSY;
 	if (!(ms & LX_MS_BIND)) {
-		if (c->cred && !(sb->user_ns ? cred_capable(c->cred, sb->user_ns, LX_CAP_SYS_ADMIN)
-					     : cred_init_capable(c->cred, LX_CAP_SYS_ADMIN)))
+		if (c->cred &&
+		    !(sb->user_ns ? cred_capable(c->cred, sb->user_ns, LX_CAP_SYS_ADMIN)
+				  : cred_init_capable(c->cred, LX_CAP_SYS_ADMIN)))
 			return -EPERM;
 		if (data && *data)
 			r = sb->ops->remount ? sb->ops->remount(sb, data) : -EINVAL;
@@ -337,7 +347,8 @@ int vfs_mount(const struct vfs_ctx *c, const char *source, const char *target,
 	return new_mount(c, where, type, source, flags, data);
 }
 
-/* --- umount ---------------------------------------------------------------------------------- */
+/* --- umount
+ * ---------------------------------------------------------------------------------- */
 
 /* mount_lock held; the caller's path is one reference, the tree another. */
 static int umount_locked(const struct vfs_ctx *c, struct path where, int flags,
@@ -346,9 +357,11 @@ static int umount_locked(const struct vfs_ctx *c, struct path where, int flags,
 	struct vfs *v = c->mnt_ns->v;
 	struct mount *m = where.mnt;
 
-	if (!at_mount_root(where) || !in_our_ns(c, where) || atomic_load(&m->flags) & MNT_LOCKED)
+	if (!at_mount_root(where) || !in_our_ns(c, where) ||
+	    atomic_load(&m->flags) & MNT_LOCKED)
 		return -EINVAL;
-	if (flags & LX_MNT_FORCE && c->cred && !cred_init_capable(c->cred, LX_CAP_SYS_ADMIN))
+	if (flags & LX_MNT_FORCE && c->cred &&
+	    !cred_init_capable(c->cred, LX_CAP_SYS_ADMIN))
 		return -EPERM;
 	if (flags & LX_MNT_EXPIRE &&
 	    (m == c->root.mnt || flags & (LX_MNT_FORCE | LX_MNT_DETACH)))
@@ -385,7 +398,8 @@ int vfs_umount(const struct vfs_ctx *c, const char *target, int flags)
 
 	if (flags & ~(LX_MNT_FORCE | LX_MNT_DETACH | LX_MNT_EXPIRE | LX_UMOUNT_NOFOLLOW))
 		return -EINVAL;
-	r = path_lookup(c, NULL, target, flags & LX_UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &where);
+	r = path_lookup(c, NULL, target, flags & LX_UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW,
+			&where);
 	if (r)
 		return r;
 	/* "." may have been covered: what is on top goes. */
@@ -401,7 +415,8 @@ int vfs_umount(const struct vfs_ctx *c, const char *target, int flags)
 	return r;
 }
 
-/* --- pivot_root -------------------------------------------------------------------------------- */
+/* --- pivot_root
+ * -------------------------------------------------------------------------------- */
 
 /* Is @p at or below @top? mount_lock held. */
 static bool reachable(struct vfs *v, struct path p, struct path top)
@@ -416,9 +431,9 @@ static int check_pivot(const struct vfs_ctx *c, struct path new, struct path old
 	struct vfs *v = c->mnt_ns->v;
 	struct mount *root_mnt = c->root.mnt;
 
-	if (is_shared(old.mnt) || is_shared(new.mnt->parent) || is_shared(root_mnt->parent) ||
-	    !in_our_ns(c, c->root) || !in_our_ns(c, new) || !in_our_ns(c, old) ||
-	    atomic_load(&new.mnt->flags) & MNT_LOCKED)
+	if (is_shared(old.mnt) || is_shared(new.mnt->parent) ||
+	    is_shared(root_mnt->parent) || !in_our_ns(c, c->root) || !in_our_ns(c, new) ||
+	    !in_our_ns(c, old) || atomic_load(&new.mnt->flags) & MNT_LOCKED)
 		return -EINVAL;
 	if (dentry_unhashed(new.dentry) && !dentry_is_root(new.dentry))
 		return -ENOENT;
@@ -443,7 +458,8 @@ int vfs_pivot_root(const struct vfs_ctx *c, const char *new_root, const char *pu
 	*root = (struct path){0};
 	r = may_mount(c);
 	if (!r)
-		r = path_lookup(c, NULL, new_root, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new);
+		r = path_lookup(c, NULL, new_root, LOOKUP_FOLLOW | LOOKUP_DIRECTORY,
+				&new);
 	if (!r)
 		r = path_lookup(c, NULL, put_old, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &old);
 	if (r)

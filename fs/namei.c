@@ -80,7 +80,8 @@ static int check_dir(struct walk *w)
 
 /* --- one name ------------------------------------------------------------------- */
 
-static int lookup_slow(struct dentry *dir, const char *name, size_t len, struct dentry **out)
+static int lookup_slow(struct dentry *dir, const char *name, size_t len,
+		       struct dentry **out)
 {
 	struct inode *inode = dentry_inode(dir), *found;
 	struct dentry *d;
@@ -136,7 +137,8 @@ static int lookup_cached(struct dentry *dir, const char *name, size_t len,
 		dcache_drop_children(d);
 		dentry_drop(d);
 	} else if (r == 0) {
-		/* What is mounted on stays reachable, whatever became of the name below. */
+		/* What is mounted on stays reachable, whatever became of the name below.
+		 */
 		*out = d;
 		return 1;
 	}
@@ -171,7 +173,8 @@ static int walk_ahead(struct walk *w, const char *name)
 	while (*s && req.n < WALK_MAX) {
 		size_t len = strcspn(s, "/");
 
-		if (len > LX_NAME_MAX || (s[0] == '.' && (len == 1 || (len == 2 && s[1] == '.'))))
+		if (len > LX_NAME_MAX ||
+		    (s[0] == '.' && (len == 1 || (len == 2 && s[1] == '.'))))
 			break;
 		req.name[req.n] = s;
 		req.len[req.n++] = len;
@@ -248,7 +251,8 @@ static int step_up(struct walk *w)
 	return 0;
 }
 
-static int step_into(struct walk *w, const char *name, size_t len, bool follow, bool cross)
+static int step_into(struct walk *w, const char *name, size_t len, bool follow,
+		     bool cross)
 {
 	struct path next = {w->at.mnt, NULL};
 	int r;
@@ -306,7 +310,8 @@ static int jump(struct walk *w, struct path link)
 
 	if (w->flags & LOOKUP_NO_MAGICLINKS)
 		return -ELOOP;
-	r = dentry_inode(link.dentry)->ops->follow(w->c, dentry_inode(link.dentry), &target);
+	r = dentry_inode(link.dentry)
+		    ->ops->follow(w->c, dentry_inode(link.dentry), &target);
 	if (r)
 		return r;
 	if (w->flags & LOOKUP_SCOPED ||

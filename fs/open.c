@@ -47,20 +47,15 @@ static int may_open(const struct vfs_ctx *c, struct path p, unsigned want, int *
 		if (want & MAY_EXEC)
 			return -EACCES;
 		break;
-	case LX_S_IFCHR:
-	case LX_S_IFBLK:
-		if (mount_flags(p.mnt) & MNT_NODEV)
-			return -EACCES;
-		/* fallthrough */
-	case LX_S_IFIFO:
-	case LX_S_IFSOCK:
-		if (want & MAY_EXEC)
-			return -EACCES;
-		*flags &= ~LX_O_TRUNC;
-		break;
-	default:
+	case LX_S_IFREG:
 		if (want & MAY_EXEC && mount_flags(p.mnt) & MNT_NOEXEC)
 			return -EACCES;
+		break;
+	default:
+		if (want & MAY_EXEC || ((LX_S_ISCHR(mode) || LX_S_ISBLK(mode)) &&
+					mount_flags(p.mnt) & MNT_NODEV))
+			return -EACCES;
+		*flags &= ~LX_O_TRUNC;
 	}
 	if (*flags & LX_O_TRUNC && !(want & MAY_EXEC)) {
 		r = mnt_want_write(p.mnt);
@@ -272,8 +267,8 @@ static int open_create(const struct vfs_ctx *c, const struct path *base, const c
 	return r;
 }
 
-static int open_tmpfile(const struct vfs_ctx *c, const struct path *base, const char *name,
-			const struct open_how *how, struct file **out)
+static int open_tmpfile(const struct vfs_ctx *c, const struct path *base,
+			const char *name, const struct open_how *how, struct file **out)
 {
 	AUTO_PATH struct path dir = {0};
 	struct inode *inode, *made = NULL;
@@ -345,13 +340,14 @@ int vfs_open(const struct vfs_ctx *c, const struct path *base, const char *name,
 	return r ? r : open_found(c, p, how->flags, false, out);
 }
 
-int vfs_open_dentry(const struct vfs_ctx *c, struct dentry *d, int flags, struct file **out)
+int vfs_open_dentry(const struct vfs_ctx *c, struct dentry *d, int flags,
+		    struct file **out)
 {
 	struct inode *inode = dentry_inode(d);
 	int r;
 
-	r = file_alloc(c->k, (struct path){.dentry = dentry_get(d)}, flags, inode->fops, c->cred,
-		       out);
+	r = file_alloc(c->k, (struct path){.dentry = dentry_get(d)}, flags, inode->fops,
+		       c->cred, out);
 	if (r)
 		return r;
 	(*out)->mode |= FMODE_NONOTIFY;
@@ -377,7 +373,8 @@ int vfs_open_exec(const struct vfs_ctx *c, const struct path *base, const char *
 	r = path_lookup(c, base, name, lookup, &p);
 	if (r)
 		return r;
-	r = LX_S_ISREG(dentry_inode(p.dentry)->mode) || LX_S_ISLNK(dentry_inode(p.dentry)->mode)
+	r = LX_S_ISREG(dentry_inode(p.dentry)->mode) ||
+			    LX_S_ISLNK(dentry_inode(p.dentry)->mode)
 		    ? may_open(c, p, MAY_EXEC, &flags)
 		    : -EACCES;
 	if (r) {

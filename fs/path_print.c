@@ -94,6 +94,6 @@ int path_print_within(struct dentry *d, struct dentry *top, struct strbuf *out)
 	struct mount whole = {.root = top};
 	bool reachable;
 
-	return print((struct path){&whole, d}, (struct path){&whole, top}, false, &reachable,
-		     out);
+	return print((struct path){&whole, d}, (struct path){&whole, top}, false,
+		     &reachable, out);
 }

@@ -13,7 +13,7 @@ static bool group_empty(struct vfs *v, int group)
 {
 	struct mount *m;
 
-	list_for_each(m, &v->peers, peers)
+	list_for_each (m, &v->peers, peers)
 		if (m->peer_group == group)
 			return false;
 	return true;
@@ -37,7 +37,7 @@ void mount_set_group(struct vfs *v, struct mount *m, int peer_group, int master_
 	if (!old || old == peer_group || !group_empty(v, old))
 		return;
 	/* The last of a group is gone: its slaves go to the group's own master. */
-	list_for_each_safe(s, tmp, &v->peers, peers)
+	list_for_each_safe (s, tmp, &v->peers, peers)
 		if (s->master_group == old)
 			join(v, s, s->peer_group, old_master);
 }
@@ -69,17 +69,19 @@ void mount_change_type(struct vfs *v, struct mount *m, unsigned long type)
 			}
 		}
 		break;
-	case LX_MS_UNBINDABLE:
-		atomic_fetch_or(&m->flags, MNT_UNBINDABLE);
-		/* fallthrough */
 	default:
+		if (type == LX_MS_UNBINDABLE)
+			atomic_fetch_or(&m->flags, MNT_UNBINDABLE);
 		mount_set_group(v, m, 0, 0);
 	}
 }
 
 /* Groups that a change reaches, in order, and what to copy for each one. */
 struct reach {
-	struct { int group; struct mount *source; } *step;
+	struct {
+		int group;
+		struct mount *source;
+	} * step;
 	size_t n, cap;
 };
 
@@ -109,8 +111,9 @@ static int copy_to(struct vfs *v, struct mount *source, struct mount *target,
 	struct mount *copy = NULL;
 	int r;
 
-	r = mount_tree_copy(v, source, source->root,
-			    COPY_RECURSIVE | COPY_UNBINDABLE | (slave ? COPY_TO_SLAVE : 0), &copy);
+	r = mount_tree_copy(
+		v, source, source->root,
+		COPY_RECURSIVE | COPY_UNBINDABLE | (slave ? COPY_TO_SLAVE : 0), &copy);
 	if (!r) {
 		path_follow_mounts(&where);
 		if (slave && target->peer_group)
@@ -130,7 +133,7 @@ static void undo(struct vfs *v, int first, struct list *dead)
 {
 	struct mount *m;
 again:
-	list_for_each(m, &v->peers, peers)
+	list_for_each (m, &v->peers, peers)
 		if (m->id >= first && m->ns) {
 			mount_tree_detach(v, m, dead);
 			goto again;
@@ -154,7 +157,7 @@ int propagate_mount(struct vfs *v, struct mount *top, struct mount *parent,
 		struct mount *source = reach.step[i].source;
 
 		/* Copies join the list behind, but have numbers from @first on. */
-		list_for_each(m, &v->peers, peers) {
+		list_for_each (m, &v->peers, peers) {
 			bool slave = m->master_group == group;
 
 			if (m == parent || !m->ns || m->id >= first ||
@@ -186,7 +189,7 @@ void propagate_umount(struct vfs *v, struct mount *m, struct list *dead)
 		return;
 	r = reach_add(&reach, parent->peer_group, NULL);
 	for (size_t i = 0; i < reach.n && !r; i++) {
-		list_for_each(p, &v->peers, peers) {
+		list_for_each (p, &v->peers, peers) {
 			int group = reach.step[i].group;
 
 			if (p->master_group == group && p->peer_group)
@@ -194,11 +197,12 @@ void propagate_umount(struct vfs *v, struct mount *m, struct list *dead)
 			if (r || p == parent || !p->ns ||
 			    (p->peer_group != group && p->master_group != group))
 				continue;
-			list_for_each(child, &p->children, sibling)
+			list_for_each (child, &p->children, sibling)
 				if (child->mountpoint == m->mountpoint)
 					break;
 			if (&child->sibling == &p->children || child == m ||
-			    !list_empty(&child->children) || refcount_read(&child->ref) > 1)
+			    !list_empty(&child->children) ||
+			    refcount_read(&child->ref) > 1)
 				continue;
 			/* Leaves the list of peers, maybe others too: start over. */
 			mount_tree_detach(v, child, dead);

@@ -152,8 +152,10 @@ int vfs_rename(const struct vfs_ctx *c, const struct path *old_base, const char 
 	struct rename_op op = {.c = c, .flags = flags};
 	int r;
 
-	if (flags & ~(unsigned)(LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE | LX_RENAME_WHITEOUT) ||
-	    (flags & LX_RENAME_EXCHANGE && flags & (LX_RENAME_NOREPLACE | LX_RENAME_WHITEOUT)))
+	if (flags & ~(unsigned)(LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE |
+				LX_RENAME_WHITEOUT) ||
+	    (flags & LX_RENAME_EXCHANGE &&
+	     flags & (LX_RENAME_NOREPLACE | LX_RENAME_WHITEOUT)))
 		return -EINVAL;
 	r = walk_init(&op.from, c, old_base, old_name, 0);
 	if (r)

@@ -173,7 +173,8 @@ int memdir_iterate(struct memdir *m, struct file *f, struct dir_sink *sink)
 		f->pos = 1;
 	}
 	if (f->pos == 1) {
-		if (!sink->emit(sink, "..", 2, dentry_parent_ino(f->path.dentry), 2, LX_DT_DIR))
+		if (!sink->emit(sink, "..", 2, dentry_parent_ino(f->path.dentry), 2,
+				LX_DT_DIR))
 			return 0;
 		f->pos = 2;
 	}
@@ -186,8 +187,8 @@ int memdir_iterate(struct memdir *m, struct file *f, struct dir_sink *sink)
 	while (e && e->cookie < end) {
 		struct inode *inode = dentry_inode(e->d);
 
-		if (!sink->emit(sink, e->d->name, e->d->name_len, inode->ino, e->cookie + 1,
-				mode_to_dt(inode->mode)))
+		if (!sink->emit(sink, e->d->name, e->d->name_len, inode->ino,
+				e->cookie + 1, mode_to_dt(inode->mode)))
 			break;
 		f->pos = (int64_t)e->cookie + 1;
 		e = rb_entry_or_null(rb_next(&e->node), struct memdir_entry, node);

@@ -12,11 +12,13 @@ int simple_statfs(struct super *sb, struct lx_statfs *out);
 /* free_inode, release: for objects that are just struct inode, struct super. */
 void simple_free_inode(struct inode *inode);
 void simple_release(struct super *sb);
-/* A super with those three and without a root: homes of pipes, sockets, anonymous files. */
+/* A super with those three and without a root: homes of pipes, sockets, anonymous files.
+ */
 int simple_super_create(struct kernel *k, const struct fs_type *type, uint64_t magic,
 			struct super **out);
 
-/* lookup: what is not in the cache does not exist (every name is a KEEP dentry of a memdir). */
+/* lookup: what is not in the cache does not exist (every name is a KEEP dentry of a
+ * memdir). */
 int simple_lookup(struct inode *dir, struct dentry *d, struct inode **out);
 /* setattr: the generic fields; a size is refused with -EINVAL. */
 int simple_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a);
@@ -34,15 +36,15 @@ struct memdir {
 struct memdir_entry {
 	struct rb_node node;
 	uint64_t cookie;
-	struct dentry *d;	/* borrowed: a KEEP dentry whose fsdata is this entry */
+	struct dentry *d; /* borrowed: a KEEP dentry whose fsdata is this entry */
 };
 
 #define MEMDIR_DOT_COOKIES 2 /* "." and ".." stand before the names */
 
 void memdir_init(struct memdir *m);
 /*
- * An entry for @d, which becomes KEEP. -ENOMEM. d->dops is memdir_dops: by simple_lookup, or
- * set by whoever allocated @d.
+ * An entry for @d, which becomes KEEP. -ENOMEM. d->dops is memdir_dops: by simple_lookup,
+ * or set by whoever allocated @d.
  */
 int memdir_add(struct memdir *m, struct dentry *d);
 void memdir_del(struct memdir *m, struct dentry *d);

@@ -692,7 +692,7 @@ ssize_t file_kernel_read(struct file *f, void *buf, size_t n, int64_t pos);
 int file_mappable(struct file *f, unsigned vm_flags, uint64_t off, uint64_t size,
 		  struct mappable **out, unsigned *may);
 
-/* A file that lives outside every tree: pipes, sockets, eventfd... (fs/anon/anon.c). */
+/* A file that lives outside every tree: pipes, sockets, eventfd... (fs/anon_file.c). */
 /* A stream: it has no position until the caller sets FMODE_LSEEK and clears FMODE_STREAM. */
 int anon_file_create(struct kernel *k, const char *name /* "[eventfd]" */,
 		     const struct file_ops *ops, void *priv, int flags, const struct cred *cred,

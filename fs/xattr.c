@@ -32,11 +32,12 @@ static int check_security(const struct vfs_ctx *c, struct inode *inode, const ch
 /* A known first part with nothing behind it is no name. */
 static bool only_prefix(const char *name)
 {
-	return !strcmp(name, "user.") || !strcmp(name, "trusted.") || !strcmp(name, "security.") ||
-	       !strcmp(name, "system.");
+	return !strcmp(name, "user.") || !strcmp(name, "trusted.") ||
+	       !strcmp(name, "security.") || !strcmp(name, "system.");
 }
 
-static int check_name(const struct vfs_ctx *c, struct path p, const char *name, bool write)
+static int check_name(const struct vfs_ctx *c, struct path p, const char *name,
+		      bool write)
 {
 	struct inode *inode = dentry_inode(p.dentry);
 	uint32_t mode = inode->mode;

@@ -39,7 +39,8 @@ static int make(struct inode *dir, struct dentry *d, const struct create_args *a
 	return 0;
 }
 
-static int tmpfs_tmpfile(struct inode *dir, const struct create_args *a, struct inode **out)
+static int tmpfs_tmpfile(struct inode *dir, const struct create_args *a,
+			 struct inode **out)
 {
 	int r = tmpfs_new_inode(dir->sb, a, out);
 

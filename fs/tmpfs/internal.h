@@ -20,10 +20,10 @@ struct tmpfs_super {
 struct tmpfs_inode {
 	struct inode base;
 	struct memxattrs xattrs;
-	union {			 /* by type */
-		struct shmem shm;    /* regular: the data */
-		struct memdir dir;   /* directory: the names; protected by base.lock */
-		char *target;	     /* symlink; immutable */
+	union {			   /* by type */
+		struct shmem shm;  /* regular: the data */
+		struct memdir dir; /* directory: the names; protected by base.lock */
+		char *target;	   /* symlink; immutable */
 	};
 };
 

@@ -10,7 +10,7 @@
 #include "sentry/base/strbuf.h"
 
 /* What an unlimited instance shows as its size: programs look for free space. */
-#define SHOWN_BYTES (64ull << 30)
+#define SHOWN_BYTES    (64ull << 30)
 #define DEFAULT_INODES (1ull << 20)
 
 /* Half of what the sandbox may use, as tmpfs has it by default; UINT64_MAX: no limit. */
@@ -76,7 +76,8 @@ static int parse_u32(const char *s, int base, uint32_t *out)
 	return 0;
 }
 
-static int map_ids(const struct vfs_ctx *c, const char *key, uint32_t id, struct options *o)
+static int map_ids(const struct vfs_ctx *c, const char *key, uint32_t id,
+		   struct options *o)
 {
 	const struct user_ns *ns = c->cred ? c->cred->user_ns : NULL;
 
@@ -104,7 +105,8 @@ static int parse_one(const struct vfs_ctx *c, struct pool *pool, const char *key
 			r = mul_ok(o->size, PAGE_SIZE, &o->size) ? 0 : -EINVAL;
 		/* 0: no limit. */
 		if (!r)
-			o->size = !o->size || o->size > INT64_MAX ? UINT64_MAX : page_up(o->size);
+			o->size = !o->size || o->size > INT64_MAX ? UINT64_MAX
+								  : page_up(o->size);
 		o->has_size = true;
 		return r;
 	}
@@ -149,7 +151,8 @@ static int parse_options(const struct vfs_ctx *c, struct pool *pool, const char 
 	return r;
 }
 
-/* --- inodes -------------------------------------------------------------------------- */
+/* --- inodes --------------------------------------------------------------------------
+ */
 
 int tmpfs_new_inode(struct super *sb, const struct create_args *a, struct inode **out)
 {
@@ -213,7 +216,8 @@ static void tmpfs_free_inode(struct inode *inode)
 	mem_free(ti);
 }
 
-/* --- the super ----------------------------------------------------------------------- */
+/* --- the super -----------------------------------------------------------------------
+ */
 
 static int tmpfs_statfs(struct super *sb, struct lx_statfs *out)
 {
@@ -264,7 +268,8 @@ static int tmpfs_remount(struct super *sb, const char *text)
 
 	if (r)
 		return r;
-	/* A limit below what is in use is refused; owner and mode are the first mount's. */
+	/* A limit below what is in use is refused; owner and mode are the first mount's.
+	 */
 	if (o.has_size && o.size < ts->quota.used)
 		return -EINVAL;
 	if (o.has_inodes && o.inodes < ts->n_inodes)
@@ -306,8 +311,8 @@ static int make_root(struct super *sb, const struct options *o)
 	return -ENOMEM;
 }
 
-static int get_super(const struct vfs_ctx *c, const struct fs_type *type, const char *source,
-		     struct options *o, struct super **out)
+static int get_super(const struct vfs_ctx *c, const struct fs_type *type,
+		     const char *source, struct options *o, struct super **out)
 {
 	struct tmpfs_super *ts = mem_zalloc(sizeof(*ts));
 	int r;
@@ -354,7 +359,8 @@ static int ramfs_get_super(const struct vfs_ctx *c, const struct fs_type *type,
 			   const char *source, unsigned sb_flags, const char *text,
 			   struct super **out)
 {
-	struct options o = {.mode = 0755, .uid = c->cred ? c->cred->fsuid : 0,
+	struct options o = {.mode = 0755,
+			    .uid = c->cred ? c->cred->fsuid : 0,
 			    .gid = c->cred ? c->cred->fsgid : 0};
 	int r = parse_options(c, kernel_pool(c->k), text, &o);
 

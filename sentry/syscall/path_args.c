@@ -24,8 +24,8 @@ int path_arg(struct task *t, int dirfd, uaddr_t name, struct path_arg *a)
 	return r ? r : at_base(t, dirfd, a->name, &a->store, &a->base);
 }
 
-int path_at(struct task *t, const struct vfs_ctx *c, int dirfd, uaddr_t name, unsigned lookup,
-	    struct path *out)
+int path_at(struct task *t, const struct vfs_ctx *c, int dirfd, uaddr_t name,
+	    unsigned lookup, struct path *out)
 {
 	AUTO_PATH_ARG struct path_arg a = {0};
 	int r;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the path calls have in common: a guest's descriptor and name, made ready for vfs.h. */
+/* What the path calls have in common: a guest's descriptor and name, made ready for
+ * vfs.h. */
 #pragma once
 
 #include "fs/vfs.h"
@@ -11,9 +12,10 @@
  * AUTO_PATH_ARG; unused until path_arg() succeeds.
  */
 struct path_arg {
-	char *name;		 /* owned */
-	struct path store;	 /* a reference */
-	const struct path *base; /* NULL: the working directory, or the name is absolute */
+	char *name;	   /* owned */
+	struct path store; /* a reference */
+	const struct path
+		*base; /* NULL: the working directory, or the name is absolute */
 };
 #define AUTO_PATH_ARG __attribute__((cleanup(path_arg_done)))
 void path_arg_done(struct path_arg *a);
@@ -24,10 +26,11 @@ int path_arg(struct task *t, int dirfd, uaddr_t name, struct path_arg *a);
 int path_arg_empty_ok(struct task *t, int dirfd, uaddr_t name, struct path_arg *a);
 
 /* The whole way: *out is a reference. @lookup: LOOKUP_*. */
-int path_at(struct task *t, const struct vfs_ctx *c, int dirfd, uaddr_t name, unsigned lookup,
-	    struct path *out);
+int path_at(struct task *t, const struct vfs_ctx *c, int dirfd, uaddr_t name,
+	    unsigned lookup, struct path *out);
 
-/* As path_at; with LOOKUP_EMPTY no name at all (NULL) is the descriptor too: stat, statx. */
+/* As path_at; with LOOKUP_EMPTY no name at all (NULL) is the descriptor too: stat, statx.
+ */
 int path_at_or_fd(struct task *t, const struct vfs_ctx *c, int dirfd, uaddr_t name,
 		  unsigned lookup, struct path *out);
 

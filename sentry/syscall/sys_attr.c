@@ -7,7 +7,8 @@
 #include "sentry/task/fdtable.h"
 #include "sentry/task/sigsend.h"
 
-static int64_t set_at(struct task *t, int dirfd, uaddr_t name, unsigned lookup, struct iattr *a)
+static int64_t set_at(struct task *t, int dirfd, uaddr_t name, unsigned lookup,
+		      struct iattr *a)
 {
 	AUTO_VFS_CTX struct vfs_ctx c = {0};
 	AUTO_PATH struct path p = {0};
@@ -31,7 +32,8 @@ static int64_t set_fd(struct task *t, int fd, struct iattr *a)
 	return vfs_setattr(&c, f->path, a);
 }
 
-/* --- mode ----------------------------------------------------------------------------- */
+/* --- mode -----------------------------------------------------------------------------
+ */
 
 static struct iattr mode_attr(uint32_t mode)
 {
@@ -80,7 +82,8 @@ SYSCALL1(umask, uint32_t mask)
 	return old;
 }
 
-/* --- owner ----------------------------------------------------------------------------- */
+/* --- owner -----------------------------------------------------------------------------
+ */
 
 static int owner_attr(struct task *t, uint32_t uid, uint32_t gid, struct iattr *a)
 {
@@ -98,8 +101,8 @@ static int owner_attr(struct task *t, uint32_t uid, uint32_t gid, struct iattr *
 	return 0;
 }
 
-static int64_t chown_at(struct task *t, int dirfd, uaddr_t name, uint32_t uid, uint32_t gid,
-			unsigned lookup)
+static int64_t chown_at(struct task *t, int dirfd, uaddr_t name, uint32_t uid,
+			uint32_t gid, unsigned lookup)
 {
 	struct iattr a;
 	int r = owner_attr(t, uid, gid, &a);
@@ -132,11 +135,13 @@ SYSCALL3(fchown, int fd, uint32_t uid, uint32_t gid)
 	return r ? r : set_fd(t, fd, &a);
 }
 
-/* --- times ------------------------------------------------------------------------------- */
+/* --- times
+ * ------------------------------------------------------------------------------- */
 
 static bool valid_nsec(int64_t nsec)
 {
-	return nsec == LX_UTIME_NOW || nsec == LX_UTIME_OMIT || (nsec >= 0 && nsec < 1000000000);
+	return nsec == LX_UTIME_NOW || nsec == LX_UTIME_OMIT ||
+	       (nsec >= 0 && nsec < 1000000000);
 }
 
 /* @ts NULL: now, which whoever may write the file is allowed. */
@@ -161,8 +166,8 @@ static struct iattr times_attr(const struct lx_timespec ts[2])
 	return a;
 }
 
-static int64_t utimes_at(struct task *t, int dirfd, uaddr_t name, const struct lx_timespec *ts,
-			 int at_flags)
+static int64_t utimes_at(struct task *t, int dirfd, uaddr_t name,
+			 const struct lx_timespec *ts, int at_flags)
 {
 	struct iattr a = times_attr(ts);
 
@@ -231,7 +236,8 @@ SYSCALL2(utime, uaddr_t name, uaddr_t times)
 	return utimes_at(t, LX_AT_FDCWD, name, ts, 0);
 }
 
-/* --- size -------------------------------------------------------------------------------- */
+/* --- size
+ * -------------------------------------------------------------------------------- */
 
 static int64_t after_limit(struct task *t, int64_t r, int64_t size)
 {

@@ -46,7 +46,8 @@ SYSCALL1(rmdir, uaddr_t name)
 
 /* --- getdents --------------------------------------------------------------------- */
 
-/* Most bytes gathered before they are copied out; a guest's larger buffer is not filled. */
+/* Most bytes gathered before they are copied out; a guest's larger buffer is not filled.
+ */
 #define DENTS_MAX (128u << 10)
 
 /*
@@ -90,7 +91,9 @@ static int64_t read_dents(struct task *t, int fd, uaddr_t out, unsigned size, bo
 	AUTO_VFS_CTX struct vfs_ctx c = {0};
 	AUTO_PUT(file) struct file *f = NULL;
 	AUTO_FREE char *buf = NULL;
-	struct dents d = {.sink.emit = emit, .size = min_t(unsigned, size, DENTS_MAX), .is64 = is64};
+	struct dents d = {.sink.emit = emit,
+			  .size = min_t(unsigned, size, DENTS_MAX),
+			  .is64 = is64};
 	int64_t before;
 	int r;
 
@@ -127,7 +130,8 @@ SYSCALL3(getdents64, int fd, uaddr_t out, unsigned size)
 	return read_dents(t, fd, out, size, true);
 }
 
-/* --- working directory and root ------------------------------------------------------ */
+/* --- working directory and root ------------------------------------------------------
+ */
 
 /* May @p be worked in? */
 static int check_enter(const struct vfs_ctx *c, struct path p)
@@ -195,7 +199,8 @@ SYSCALL2(getcwd, uaddr_t out, size_t size)
 	if (!r && sb.len + 1 > size)
 		r = -ERANGE;
 	else if (!r)
-		r = copy_to_user(&t->mem, out, sb.data, sb.len + 1) ? -EFAULT : (int64_t)sb.len + 1;
+		r = copy_to_user(&t->mem, out, sb.data, sb.len + 1) ? -EFAULT
+								    : (int64_t)sb.len + 1;
 	sb_free(&sb);
 	return r;
 }

@@ -133,8 +133,10 @@ static int64_t rename_at(struct task *t, int old_fd, uaddr_t old_name, int new_f
 	AUTO_PATH_ARG struct path_arg new = {0};
 	int r;
 
-	if (flags & ~(unsigned)(LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE | LX_RENAME_WHITEOUT) ||
-	    (flags & LX_RENAME_EXCHANGE && flags & (LX_RENAME_NOREPLACE | LX_RENAME_WHITEOUT)))
+	if (flags & ~(unsigned)(LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE |
+				LX_RENAME_WHITEOUT) ||
+	    (flags & LX_RENAME_EXCHANGE &&
+	     flags & (LX_RENAME_NOREPLACE | LX_RENAME_WHITEOUT)))
 		return -EINVAL;
 	r = path_arg(t, old_fd, old_name, &old);
 	if (!r)
@@ -161,7 +163,8 @@ SYSCALL5(renameat2, int old_fd, uaddr_t old_name, int new_fd, uaddr_t new_name,
 	return rename_at(t, old_fd, old_name, new_fd, new_name, flags);
 }
 
-static int64_t mknod_at(struct task *t, int dirfd, uaddr_t name, uint32_t mode, unsigned dev)
+static int64_t mknod_at(struct task *t, int dirfd, uaddr_t name, uint32_t mode,
+			unsigned dev)
 {
 	AUTO_VFS_CTX struct vfs_ctx c = {0};
 	AUTO_PATH_ARG struct path_arg a = {0};

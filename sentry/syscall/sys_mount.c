@@ -66,8 +66,10 @@ SYSCALL2(umount2, uaddr_t target_addr, int flags)
 	return vfs_umount(&c, target, flags);
 }
 
-/* tasklist held. Moves @p over if it is @from; counts the references that are over then. */
-static void move_path_locked(struct path *p, struct path from, struct path to, unsigned *n)
+/* tasklist held. Moves @p over if it is @from; counts the references that are over then.
+ */
+static void move_path_locked(struct path *p, struct path from, struct path to,
+			     unsigned *n)
 {
 	if (!path_equal(*p, from))
 		return;
@@ -76,8 +78,8 @@ static void move_path_locked(struct path *p, struct path from, struct path to, u
 }
 
 /*
- * Whoever has the old root as root or working directory gets the new one, in every process
- * that can see it.
+ * Whoever has the old root as root or working directory gets the new one, in every
+ * process that can see it.
  */
 static void move_everybody(struct kernel *k, struct path from, struct path to)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* open, openat, openat2, creat: checks of flags, then vfs_open(). Source: open(2), openat2(2). */
+/* open, openat, openat2, creat: checks of flags, then vfs_open(). Source: open(2),
+ * openat2(2). */
 #include "sentry/syscall/path_args.h"
 #include "sentry/task/block.h"
 #include "sentry/task/fdtable.h"
@@ -23,7 +24,9 @@ static unsigned lookup_from_resolve(uint64_t resolve)
 {
 	return (resolve & LX_RESOLVE_NO_XDEV ? LOOKUP_NO_XDEV : 0) |
 	       (resolve & LX_RESOLVE_NO_MAGICLINKS ? LOOKUP_NO_MAGICLINKS : 0) |
-	       (resolve & LX_RESOLVE_NO_SYMLINKS ? LOOKUP_NO_SYMLINKS | LOOKUP_NO_MAGICLINKS : 0) |
+	       (resolve & LX_RESOLVE_NO_SYMLINKS
+			? LOOKUP_NO_SYMLINKS | LOOKUP_NO_MAGICLINKS
+			: 0) |
 	       (resolve & LX_RESOLVE_BENEATH ? LOOKUP_BENEATH : 0) |
 	       (resolve & LX_RESOLVE_IN_ROOT ? LOOKUP_IN_ROOT : 0) |
 	       (resolve & LX_RESOLVE_CACHED ? LOOKUP_CACHED : 0);
@@ -34,7 +37,8 @@ static int check_how(const struct lx_open_how *how, struct open_how *out)
 {
 	uint64_t flags = how->flags;
 
-	if (flags & ~(uint64_t)LX_VALID_OPEN_FLAGS || how->resolve & ~(uint64_t)RESOLVE_KNOWN)
+	if (flags & ~(uint64_t)LX_VALID_OPEN_FLAGS ||
+	    how->resolve & ~(uint64_t)RESOLVE_KNOWN)
 		return -EINVAL;
 	if (how->resolve & LX_RESOLVE_BENEATH && how->resolve & LX_RESOLVE_IN_ROOT)
 		return -EINVAL;
@@ -63,7 +67,8 @@ static int check_how(const struct lx_open_how *how, struct open_how *out)
 	return 0;
 }
 
-static int64_t open_fd(struct task *t, int dirfd, uaddr_t name, const struct lx_open_how *how)
+static int64_t open_fd(struct task *t, int dirfd, uaddr_t name,
+		       const struct lx_open_how *how)
 {
 	AUTO_PATH_ARG struct path_arg a = {0};
 	AUTO_PUT(file) struct file *f = NULL;
@@ -84,7 +89,8 @@ static int64_t open_fd(struct task *t, int dirfd, uaddr_t name, const struct lx_
 }
 
 /* What open(2) lets pass that openat2(2) refuses. */
-static int64_t open_lenient(struct task *t, int dirfd, uaddr_t name, int flags, uint32_t mode)
+static int64_t open_lenient(struct task *t, int dirfd, uaddr_t name, int flags,
+			    uint32_t mode)
 {
 	struct lx_open_how how = {
 		.flags = ((unsigned)flags & LX_VALID_OPEN_FLAGS) | LX_O_LARGEFILE,
@@ -110,10 +116,12 @@ SYSCALL4(openat, int dirfd, uaddr_t name, int flags, uint32_t mode)
 
 SYSCALL2(creat, uaddr_t name, uint32_t mode)
 {
-	return open_lenient(t, LX_AT_FDCWD, name, LX_O_CREAT | LX_O_WRONLY | LX_O_TRUNC, mode);
+	return open_lenient(t, LX_AT_FDCWD, name, LX_O_CREAT | LX_O_WRONLY | LX_O_TRUNC,
+			    mode);
 }
 
-/* A newer caller's larger struct is fine as long as it asks for nothing we do not know. */
+/* A newer caller's larger struct is fine as long as it asks for nothing we do not know.
+ */
 static int copy_how(struct task *t, uaddr_t addr, size_t size, struct lx_open_how *how)
 {
 	char rest[256];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Data on its way to storage and hints about it.
- * Source: sync(2), fsync(2), sync_file_range(2), posix_fadvise(2), readahead(2), fallocate(2).
+ * Source: sync(2), fsync(2), sync_file_range(2), posix_fadvise(2), readahead(2),
+ * fallocate(2).
  */
 #include "sentry/syscall/path_args.h"
 #include "sentry/task/fdtable.h"
@@ -59,14 +60,22 @@ SYSCALL4(sync_file_range, int fd, int64_t off, int64_t len, unsigned flags)
 	    !add_ok(off, len, &end))
 		return -EINVAL;
 	mode = f->inode->mode;
-	if (!LX_S_ISREG(mode) && !LX_S_ISBLK(mode) && !LX_S_ISDIR(mode) && !LX_S_ISLNK(mode))
+	if (!LX_S_ISREG(mode) && !LX_S_ISBLK(mode) && !LX_S_ISDIR(mode) &&
+	    !LX_S_ISLNK(mode))
 		return -ESPIPE;
 	if (!flags)
 		return 0;
 	return file_fsync(f, off, len ? end - 1 : INT64_MAX, true);
 }
 
-enum { FADV_NORMAL, FADV_RANDOM, FADV_SEQUENTIAL, FADV_WILLNEED, FADV_DONTNEED, FADV_NOREUSE };
+enum {
+	FADV_NORMAL,
+	FADV_RANDOM,
+	FADV_SEQUENTIAL,
+	FADV_WILLNEED,
+	FADV_DONTNEED,
+	FADV_NOREUSE
+};
 
 /* Nothing here reads ahead: valid advice is taken and not needed. */
 SYSCALL4(fadvise64, int fd, int64_t off, int64_t len, int advice)

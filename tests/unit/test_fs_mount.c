@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c fs/anon/anon.c fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
+// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c
+// fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
 /* Mounts: crossing, binding, moving, propagation, namespaces, their text. */
 #include "sentry/abi/mount.h"
 #include "tests/unit/fakes/fake_kernel.h"
@@ -10,10 +11,11 @@ static void mkdirs(struct fs_env *e, const char *const *names)
 		assert_int_equal(vfs_mkdir(&e->c, NULL, *names, 0755), 0);
 }
 
-static int mnt(struct fs_env *e, const char *source, const char *target, unsigned long flags)
+static int mnt(struct fs_env *e, const char *source, const char *target,
+	       unsigned long flags)
 {
-	return vfs_mount(&e->c, source, target, flags & ~LX_MS_RDONLY ? NULL : "tmpfs", flags,
-			 NULL);
+	return vfs_mount(&e->c, source, target, flags & ~LX_MS_RDONLY ? NULL : "tmpfs",
+			 flags, NULL);
 }
 
 static void test_cross(void **state)
@@ -82,7 +84,8 @@ static void test_bind(void **state)
 	}
 	path_put(base);
 	/* Read-only for those who come through the bind. */
-	assert_int_equal(mnt(&e, NULL, "/m", LX_MS_REMOUNT | LX_MS_BIND | LX_MS_RDONLY), 0);
+	assert_int_equal(mnt(&e, NULL, "/m", LX_MS_REMOUNT | LX_MS_BIND | LX_MS_RDONLY),
+			 0);
 	assert_int_equal(vfs_mkdir(&e.c, NULL, "/m/x", 0755), -EROFS);
 	assert_int_equal(fs_put(&e, "/m/x", "1"), -EROFS);
 	assert_int_equal(vfs_mkdir(&e.c, NULL, "/a/x", 0755), 0);
@@ -196,7 +199,8 @@ static void test_namespace(void **state)
 	assert_int_equal(mnt(&e, "none", "/m", 0), 0);
 	assert_int_equal(path_lookup(&e.c, NULL, "/m", 0, &cwd), 0);
 	root = path_get(e.c.root);
-	assert_int_equal(mnt_ns_copy(e.c.mnt_ns, mnt_ns_owner(e.c.mnt_ns), &root, &cwd, &copy), 0);
+	assert_int_equal(
+		mnt_ns_copy(e.c.mnt_ns, mnt_ns_owner(e.c.mnt_ns), &root, &cwd, &copy), 0);
 	other = e.c;
 	other.mnt_ns = copy;
 	other.root = root;
@@ -260,21 +264,24 @@ static void test_text(void **state)
 	(void)state;
 	fs_env_init(&e);
 	mkdirs(&e, dirs);
-	assert_int_equal(vfs_mount(&e.c, "my dev", "/a b", "tmpfs", LX_MS_NOSUID | LX_MS_RDONLY,
-				   "size=64k,mode=700"),
+	assert_int_equal(vfs_mount(&e.c, "my dev", "/a b", "tmpfs",
+				   LX_MS_NOSUID | LX_MS_RDONLY, "size=64k,mode=700"),
 			 0);
 	assert_int_equal(mnt(&e, "/a b", "/m", LX_MS_BIND), 0);
 	assert_int_equal(mnt(&e, NULL, "/m", LX_MS_SHARED), 0);
 	assert_int_equal(mnt_ns_show(e.c.mnt_ns, e.c.root, MOUNTS_MOUNTS, &sb), 0);
-	assert_string_equal(sb.data,
-			    "root / tmpfs rw,relatime,mode=755 0 0\n"
-			    "my\\040dev /a\\040b tmpfs ro,nosuid,relatime,size=64k,mode=700 0 0\n"
-			    "my\\040dev /m tmpfs ro,nosuid,relatime,size=64k,mode=700 0 0\n");
+	assert_string_equal(
+		sb.data,
+		"root / tmpfs rw,relatime,mode=755 0 0\n"
+		"my\\040dev /a\\040b tmpfs ro,nosuid,relatime,size=64k,mode=700 0 0\n"
+		"my\\040dev /m tmpfs ro,nosuid,relatime,size=64k,mode=700 0 0\n");
 	sb_free(&sb);
 	assert_int_equal(mnt_ns_show(e.c.mnt_ns, e.c.root, MOUNTS_MOUNTINFO, &sb), 0);
 	snprintf(want, sizeof(want),
-		 "%d %d 0:%u / /m ro,nosuid,relatime shared:1 - tmpfs my\\040dev ro,size=64k,mode=700\n",
-		 e.c.root.mnt->id + 2, e.c.root.mnt->id, lx_minor(e.c.root.mnt->sb->dev) + 1);
+		 "%d %d 0:%u / /m ro,nosuid,relatime shared:1 - tmpfs my\\040dev "
+		 "ro,size=64k,mode=700\n",
+		 e.c.root.mnt->id + 2, e.c.root.mnt->id,
+		 lx_minor(e.c.root.mnt->sb->dev) + 1);
 	assert_non_null(strstr(sb.data, want));
 	sb_free(&sb);
 	fs_env_as(&e, &e.user_cred);

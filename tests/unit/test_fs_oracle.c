@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c fs/anon/anon.c fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
+// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c
+// fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
 /*
  * Random operations on our tmpfs and, the same ones, on a tmpfs of the host: each must
  * answer the same error, and now and then the two trees are compared. The host's side is
@@ -16,11 +17,30 @@
 
 #include "tests/unit/fakes/fake_kernel.h"
 
-enum op { MKDIR, RMDIR, UNLINK, CREATE, OPEN, SYMLINK, LINK, RENAME, LSTAT, STAT, READLINK,
-	  CHDIR, TRUNCATE, CHMOD, MKNOD, OPENAT2, N_OPS, TREE };
-static const char *const op_name[] = {"mkdir", "rmdir", "unlink", "create", "open", "symlink",
-	"link", "rename", "lstat", "stat", "readlink", "chdir", "truncate", "chmod", "mknod",
-	"openat2"};
+enum op {
+	MKDIR,
+	RMDIR,
+	UNLINK,
+	CREATE,
+	OPEN,
+	SYMLINK,
+	LINK,
+	RENAME,
+	LSTAT,
+	STAT,
+	READLINK,
+	CHDIR,
+	TRUNCATE,
+	CHMOD,
+	MKNOD,
+	OPENAT2,
+	N_OPS,
+	TREE
+};
+static const char *const op_name[] = {"mkdir",	  "rmdir",   "unlink",	 "create",
+				      "open",	  "symlink", "link",	 "rename",
+				      "lstat",	  "stat",    "readlink", "chdir",
+				      "truncate", "chmod",   "mknod",	 "openat2"};
 
 #define NAME_SIZE 1200
 struct request {
@@ -36,7 +56,8 @@ struct answer {
 	char text[64];
 };
 
-/* --- the host's side ----------------------------------------------------------------- */
+/* --- the host's side -----------------------------------------------------------------
+ */
 
 static int result(long r)
 {
@@ -61,8 +82,9 @@ static int host_open(const struct request *q)
 	struct {
 		unsigned long long flags, mode, resolve;
 	} how = {(unsigned)q->flags, q->flags & O_CREAT ? q->mode : 0, q->resolve};
-	long fd = q->op == OPENAT2 ? syscall(SYS_openat2, AT_FDCWD, q->a, &how, sizeof(how))
-				   : open(q->a, q->flags, q->mode);
+	long fd = q->op == OPENAT2
+			  ? syscall(SYS_openat2, AT_FDCWD, q->a, &how, sizeof(how))
+			  : open(q->a, q->flags, q->mode);
 	int r = result(fd);
 
 	if (!r && (q->flags & O_ACCMODE) != O_RDONLY && !(q->flags & O_PATH) &&
@@ -94,8 +116,8 @@ static void host_tree(const char *dir)
 			host_stat(name, AT_SYMLINK_NOFOLLOW, &a);
 			if (S_ISLNK(a.mode) && readlink(name, link, sizeof(link) - 1) < 0)
 				abort();
-			fprintf(tree_out, "%s %o %u %llu %s\n", name, a.mode, a.nlink, a.size,
-				link);
+			fprintf(tree_out, "%s %o %u %llu %s\n", name, a.mode, a.nlink,
+				a.size, link);
 			if (S_ISDIR(a.mode))
 				host_tree(name);
 		}
@@ -132,7 +154,8 @@ static void host_do(const struct request *q, struct answer *out)
 		out->r = result(linkat(AT_FDCWD, q->a, AT_FDCWD, q->b, q->flags));
 		break;
 	case RENAME:
-		out->r = result(syscall(SYS_renameat2, AT_FDCWD, q->a, AT_FDCWD, q->b, q->flags));
+		out->r = result(
+			syscall(SYS_renameat2, AT_FDCWD, q->a, AT_FDCWD, q->b, q->flags));
 		break;
 	case LSTAT:
 		host_stat(q->a, AT_SYMLINK_NOFOLLOW, out);
@@ -195,7 +218,8 @@ static void host_side(int in, int out)
 	}
 }
 
-/* --- ours --------------------------------------------------------------------------------- */
+/* --- ours
+ * --------------------------------------------------------------------------------- */
 
 static unsigned lookup_of(unsigned long long resolve)
 {
@@ -205,7 +229,8 @@ static unsigned lookup_of(unsigned long long resolve)
 	       (resolve & LX_RESOLVE_IN_ROOT ? LOOKUP_IN_ROOT : 0);
 }
 
-static void our_stat(struct fs_env *e, const char *name, unsigned lookup, struct answer *out)
+static void our_stat(struct fs_env *e, const char *name, unsigned lookup,
+		     struct answer *out)
 {
 	struct kstat st;
 	struct path p;
@@ -222,7 +247,8 @@ static void our_stat(struct fs_env *e, const char *name, unsigned lookup, struct
 
 static int our_open(struct fs_env *e, const struct request *q)
 {
-	struct open_how how = {.flags = q->flags, .mode = q->flags & O_CREAT ? q->mode : 0,
+	struct open_how how = {.flags = q->flags,
+			       .mode = q->flags & O_CREAT ? q->mode : 0,
 			       .lookup = lookup_of(q->resolve)};
 	struct file *f;
 	struct uio u;
@@ -240,8 +266,8 @@ static int our_open(struct fs_env *e, const struct request *q)
 	return r;
 }
 
-static int with_path(struct fs_env *e, const char *name, int (*fn)(struct fs_env *, struct path,
-								   const struct request *),
+static int with_path(struct fs_env *e, const char *name,
+		     int (*fn)(struct fs_env *, struct path, const struct request *),
 		     const struct request *q, unsigned lookup)
 {
 	struct path p;
@@ -325,7 +351,8 @@ static void our_do(struct fs_env *e, const struct request *q, struct answer *out
 		path_put(p);
 		break;
 	case CHDIR:
-		out->r = with_path(e, q->a, our_chdir, q, LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
+		out->r = with_path(e, q->a, our_chdir, q,
+				   LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
 		break;
 	case TRUNCATE:
 		out->r = with_path(e, q->a, our_truncate, q, LOOKUP_FOLLOW);
@@ -368,7 +395,8 @@ static int str_cmp(const void *a, const void *b)
 static void our_tree(struct fs_env *e, const char *dir)
 {
 	struct listing *l = calloc(1, sizeof(*l));
-	struct file *f = fs_open(e, *dir ? dir : "/", LX_O_RDONLY | LX_O_DIRECTORY, 0, NULL);
+	struct file *f =
+		fs_open(e, *dir ? dir : "/", LX_O_RDONLY | LX_O_DIRECTORY, 0, NULL);
 
 	assert_non_null(f);
 	l->s.emit = list_name;
@@ -387,7 +415,8 @@ static void our_tree(struct fs_env *e, const char *dir)
 			vfs_readlink(&e->c, p, link, sizeof(link) - 1);
 			path_put(p);
 		}
-		fprintf(tree_out, "%s %o %u %llu %s\n", name, a.mode, a.nlink, a.size, link);
+		fprintf(tree_out, "%s %o %u %llu %s\n", name, a.mode, a.nlink, a.size,
+			link);
 		if (LX_S_ISDIR(a.mode))
 			our_tree(e, name);
 		free(l->name[i]);
@@ -395,7 +424,8 @@ static void our_tree(struct fs_env *e, const char *dir)
 	free(l);
 }
 
-/* --- what is asked ------------------------------------------------------------------------- */
+/* --- what is asked
+ * ------------------------------------------------------------------------- */
 
 static unsigned pick(unsigned n)
 {
@@ -404,7 +434,8 @@ static unsigned pick(unsigned n)
 
 static void random_name(char *out)
 {
-	static const char *const part[] = {"a", "b", "c", "d", "a", "b", "c", "d", ".", "..", "e"};
+	static const char *const part[] = {"a", "b", "c", "d",	"a", "b",
+					   "c", "d", ".", "..", "e"};
 	int n = 1 + (int)pick(4);
 
 	*out = '\0';
@@ -428,11 +459,12 @@ static void random_name(char *out)
 
 static void random_request(struct request *q)
 {
-	static const int extra[] = {O_TRUNC, O_APPEND, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_PATH,
-				    O_NOATIME};
+	static const int extra[] = {O_TRUNC,	O_APPEND, O_EXCL,   O_DIRECTORY,
+				    O_NOFOLLOW, O_PATH,	  O_NOATIME};
 	static const int rename_flags[] = {0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE};
-	static const unsigned long long resolve[] = {0, LX_RESOLVE_BENEATH, LX_RESOLVE_IN_ROOT,
-						     LX_RESOLVE_NO_SYMLINKS, LX_RESOLVE_NO_XDEV};
+	static const unsigned long long resolve[] = {
+		0, LX_RESOLVE_BENEATH, LX_RESOLVE_IN_ROOT, LX_RESOLVE_NO_SYMLINKS,
+		LX_RESOLVE_NO_XDEV};
 
 	memset(q, 0, sizeof(*q));
 	q->op = (int)pick(N_OPS);
@@ -529,8 +561,10 @@ static void compare_trees(struct fs_env *e)
 
 static void test_oracle(void **state)
 {
-	unsigned n = getenv("FS_ORACLE_STEPS") ? (unsigned)atoi(getenv("FS_ORACLE_STEPS")) : 20000;
-	unsigned seed = getenv("FS_ORACLE_SEED") ? (unsigned)atoi(getenv("FS_ORACLE_SEED")) : 1;
+	unsigned n = getenv("FS_ORACLE_STEPS") ? (unsigned)atoi(getenv("FS_ORACLE_STEPS"))
+					       : 20000;
+	unsigned seed =
+		getenv("FS_ORACLE_SEED") ? (unsigned)atoi(getenv("FS_ORACLE_SEED")) : 1;
 	struct fs_env e;
 
 	(void)state;
@@ -544,12 +578,14 @@ static void test_oracle(void **state)
 		ask_host(&q, &host);
 		our_do(&e, &q, &ours);
 		if (memcmp(&host, &ours, sizeof(host))) {
-			printf("step %u: %s(\"%s\", \"%s\", flags %#o, mode %#o, resolve %llu)\n"
+			printf("step %u: %s(\"%s\", \"%s\", flags %#o, mode %#o, resolve "
+			       "%llu)\n"
 			       "host %d mode %o nlink %u size %llu \"%s\"\n"
 			       "ours %d mode %o nlink %u size %llu \"%s\"\n",
-			       i, op_name[q.op], q.a, q.b, (unsigned)q.flags, q.mode, q.resolve,
-			       host.r, host.mode, host.nlink, host.size, host.text, ours.r,
-			       ours.mode, ours.nlink, ours.size, ours.text);
+			       i, op_name[q.op], q.a, q.b, (unsigned)q.flags, q.mode,
+			       q.resolve, host.r, host.mode, host.nlink, host.size,
+			       host.text, ours.r, ours.mode, ours.nlink, ours.size,
+			       ours.text);
 			tree_out = stdout;
 			our_tree(&e, "");
 			fail();

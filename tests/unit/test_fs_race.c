@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c fs/anon/anon.c fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
+// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c
+// fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
 /*
  * Several threads rename, remove, mount and walk in one small tree. Nothing is asserted
  * of a single answer but that it is a possible one; the sanitizers and the lock ranks
@@ -84,7 +85,8 @@ static void walk_beneath(struct worker *w, const char *name)
 
 static void write_file(struct worker *w, const char *name)
 {
-	struct open_how how = {.flags = LX_O_CREAT | LX_O_RDWR | LX_O_APPEND, .mode = 0600};
+	struct open_how how = {.flags = LX_O_CREAT | LX_O_RDWR | LX_O_APPEND,
+			       .mode = 0600};
 	struct strbuf sb = STRBUF_INIT;
 	struct file *f;
 	struct uio u;
@@ -123,7 +125,8 @@ static void step(struct worker *w)
 		break;
 	case 4:
 	case 5:
-		r = vfs_rename(&w->c, NULL, a, NULL, b, pick(w, 4) ? 0 : LX_RENAME_EXCHANGE);
+		r = vfs_rename(&w->c, NULL, a, NULL, b,
+			       pick(w, 4) ? 0 : LX_RENAME_EXCHANGE);
 		break;
 	case 6:
 		r = vfs_symlink(&w->c, a, NULL, b);
@@ -162,7 +165,8 @@ static void *work(void *arg)
 
 static void test_race(void **state)
 {
-	unsigned seconds = getenv("FS_RACE_SECONDS") ? (unsigned)atoi(getenv("FS_RACE_SECONDS")) : 3;
+	unsigned seconds =
+		getenv("FS_RACE_SECONDS") ? (unsigned)atoi(getenv("FS_RACE_SECONDS")) : 3;
 	struct worker w[N_THREADS];
 	struct fs_env e;
 	unsigned long n = 0;
@@ -170,8 +174,11 @@ static void test_race(void **state)
 	(void)state;
 	fs_env_init(&e);
 	for (int i = 0; i < N_THREADS; i++) {
-		w[i] = (struct worker){.e = &e, .c = e.c, .seed = (unsigned)i + 1,
-				       .deadline = deadline_after(seconds * NSEC_PER_SEC)};
+		w[i] = (struct worker){.e = &e,
+				       .c = e.c,
+				       .seed = (unsigned)i + 1,
+				       .deadline =
+					       deadline_after(seconds * NSEC_PER_SEC)};
 		assert_int_equal(pthread_create(&w[i].thread, NULL, work, &w[i]), 0);
 	}
 	for (int i = 0; i < N_THREADS; i++) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c fs/anon/anon.c fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
+// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c
+// fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
 /*
  * The walker on a file system whose tree changes behind its back: a scripted server that
  * counts what it is asked, resolves several names at once, and lies as told.
@@ -14,7 +15,7 @@ static struct {
 	uint64_t ino;
 } server[16];
 static int n_lookup, n_walk, n_revalidate;
-static bool lying;	  /* revalidate says yes to everything */
+static bool lying; /* revalidate says yes to everything */
 static int revalidate_error;
 
 struct remote {
@@ -34,14 +35,15 @@ static char server_type(const char *path, uint64_t *ino)
 
 static void path_of(struct inode *dir, const char *name, size_t len, char out[64])
 {
-	if (snprintf(out, 64, "%s/%.*s", container_of(dir, struct remote, base)->path, (int)len,
-		     name) >= 64)
+	if (snprintf(out, 64, "%s/%.*s", container_of(dir, struct remote, base)->path,
+		     (int)len, name) >= 64)
 		abort();
 }
 
 static const struct inode_ops remote_inode_ops;
 
-static struct inode *new_inode(struct super *sb, const char *path, char type, uint64_t ino)
+static struct inode *new_inode(struct super *sb, const char *path, char type,
+			       uint64_t ino)
 {
 	struct remote *r = calloc(1, sizeof(*r));
 
@@ -102,7 +104,8 @@ static int walk(const struct vfs_ctx *c, struct walk_req *req)
 		type = server_type(path, &ino);
 		if (type)
 			inode = new_inode(at->sb, path, type, ino);
-		r = dcache_fill(at, req->name[i], req->len[i], inode, &remote_dops, NULL, &next);
+		r = dcache_fill(at, req->name[i], req->len[i], inode, &remote_dops, NULL,
+				&next);
 		if (r) {
 			if (inode)
 				inode_put(inode);

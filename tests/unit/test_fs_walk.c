@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c fs/anon/anon.c fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
+// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c
+// fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
 /* The walker, names and open files on tmpfs. */
 #include "tests/unit/fakes/fake_kernel.h"
 
@@ -88,7 +89,8 @@ static void test_permission(void **state)
 	assert_int_equal(fs_put(&e, "/tmp/mine", "y"), 0);
 	assert_int_equal(fs_put(&e, "/tmp/root", "y"), -EACCES);
 	assert_int_equal(vfs_unlink(&e.c, NULL, "/tmp/root"), -EPERM);
-	assert_int_equal(vfs_rename(&e.c, NULL, "/tmp/mine", NULL, "/tmp/root", 0), -EPERM);
+	assert_int_equal(vfs_rename(&e.c, NULL, "/tmp/mine", NULL, "/tmp/root", 0),
+			 -EPERM);
 	assert_int_equal(fs_get(&e, "/tmp/root", buf, sizeof(buf)), 1);
 	assert_int_equal(vfs_unlink(&e.c, NULL, "/tmp/mine"), 0);
 	fs_env_as(&e, &e.root_cred);
@@ -105,9 +107,11 @@ static void test_open_create(void **state)
 	(void)state;
 	fs_env_init(&e);
 	assert_int_equal(vfs_symlink(&e.c, "target", NULL, "/dangling"), 0);
-	assert_null(fs_open(&e, "/dangling", LX_O_CREAT | LX_O_EXCL | LX_O_RDWR, 0600, &r));
+	assert_null(
+		fs_open(&e, "/dangling", LX_O_CREAT | LX_O_EXCL | LX_O_RDWR, 0600, &r));
 	assert_int_equal(r, -EEXIST);
-	assert_null(fs_open(&e, "/dangling", LX_O_CREAT | LX_O_NOFOLLOW | LX_O_RDWR, 0600, &r));
+	assert_null(fs_open(&e, "/dangling", LX_O_CREAT | LX_O_NOFOLLOW | LX_O_RDWR, 0600,
+			    &r));
 	assert_int_equal(r, -ELOOP);
 	f = fs_open(&e, "/dangling", LX_O_CREAT | LX_O_RDWR, 0600, &r);
 	assert_non_null(f);
@@ -189,9 +193,12 @@ static void test_rename(void **state)
 	assert_int_equal(vfs_rename(&e.c, NULL, "/f", NULL, "/a", 0), -EISDIR);
 	assert_int_equal(vfs_rename(&e.c, NULL, "/a", NULL, "/f", 0), -ENOTDIR);
 	assert_int_equal(vfs_rename(&e.c, NULL, "/f", NULL, "/new/", 0), -ENOTDIR);
-	assert_int_equal(vfs_rename(&e.c, NULL, "/f", NULL, "/g", LX_RENAME_NOREPLACE), -EEXIST);
-	assert_int_equal(vfs_rename(&e.c, NULL, "/f", NULL, "/h", LX_RENAME_EXCHANGE), -ENOENT);
-	assert_int_equal(vfs_rename(&e.c, NULL, "/f", NULL, "/a/b", LX_RENAME_EXCHANGE), 0);
+	assert_int_equal(vfs_rename(&e.c, NULL, "/f", NULL, "/g", LX_RENAME_NOREPLACE),
+			 -EEXIST);
+	assert_int_equal(vfs_rename(&e.c, NULL, "/f", NULL, "/h", LX_RENAME_EXCHANGE),
+			 -ENOENT);
+	assert_int_equal(vfs_rename(&e.c, NULL, "/f", NULL, "/a/b", LX_RENAME_EXCHANGE),
+			 0);
 	assert_int_equal(fs_get(&e, "/a/b", buf, sizeof(buf)), 1);
 	assert_int_equal(fs_lstat(&e, "/", &st), 0);
 	assert_int_equal(st.nlink, 4);
@@ -225,8 +232,8 @@ static bool take_name(struct dir_sink *s, const char *name, size_t len, uint64_t
 	if (n->room == 0)
 		return false;
 	n->room--;
-	snprintf(n->text + strlen(n->text), sizeof(n->text) - strlen(n->text), "%.*s ", (int)len,
-		 name);
+	snprintf(n->text + strlen(n->text), sizeof(n->text) - strlen(n->text), "%.*s ",
+		 (int)len, name);
 	return true;
 }
 
@@ -308,9 +315,11 @@ static void test_data(void **state)
 	assert_int_equal(file_lseek(f, INT64_MAX, LX_SEEK_SET), INT64_MAX);
 	assert_int_equal(file_lseek(f, 1, LX_SEEK_CUR), -EINVAL);
 	assert_int_equal(file_lseek(f, -1, LX_SEEK_SET), -EINVAL);
-	assert_int_equal(file_fallocate(&e.c, f, LX_FALLOC_FL_PUNCH_HOLE, 0, 1), -EOPNOTSUPP);
+	assert_int_equal(file_fallocate(&e.c, f, LX_FALLOC_FL_PUNCH_HOLE, 0, 1),
+			 -EOPNOTSUPP);
 	assert_int_equal(file_fallocate(&e.c, f, 0, 0, 8192), 0);
-	assert_int_equal(file_fallocate(&e.c, f, LX_FALLOC_FL_PUNCH_HOLE | LX_FALLOC_FL_KEEP_SIZE,
+	assert_int_equal(file_fallocate(&e.c, f,
+					LX_FALLOC_FL_PUNCH_HOLE | LX_FALLOC_FL_KEEP_SIZE,
 					4096, 4096),
 			 0);
 	assert_int_equal(vfs_getattr(f->path, LX_STATX_SIZE, &st), 0);
@@ -332,7 +341,8 @@ static void test_size_limit(void **state)
 	fs_env_init(&e);
 	memset(page, 1, sizeof(page));
 	assert_int_equal(vfs_mkdir(&e.c, NULL, "/m", 0755), 0);
-	assert_int_equal(vfs_mount(&e.c, "none", "/m", "tmpfs", 0, "size=4k,nr_inodes=3"), 0);
+	assert_int_equal(vfs_mount(&e.c, "none", "/m", "tmpfs", 0, "size=4k,nr_inodes=3"),
+			 0);
 	f = fs_open(&e, "/m/f", LX_O_RDWR | LX_O_CREAT, 0644, NULL);
 	uio_init_kernel(&u, page, sizeof(page));
 	assert_int_equal(file_write(&e.c, f, &u, 0), 4096);
@@ -355,9 +365,11 @@ static void test_xattr(void **state)
 	fs_env_init(&e);
 	assert_int_equal(fs_put(&e, "/f", ""), 0);
 	assert_int_equal(path_lookup(&e.c, NULL, "/f", 0, &p), 0);
-	assert_int_equal(vfs_setxattr(&e.c, p, "user.a", "xyz", 3, LX_XATTR_REPLACE), -ENODATA);
+	assert_int_equal(vfs_setxattr(&e.c, p, "user.a", "xyz", 3, LX_XATTR_REPLACE),
+			 -ENODATA);
 	assert_int_equal(vfs_setxattr(&e.c, p, "user.a", "xyz", 3, 0), 0);
-	assert_int_equal(vfs_setxattr(&e.c, p, "user.a", "", 0, LX_XATTR_CREATE), -EEXIST);
+	assert_int_equal(vfs_setxattr(&e.c, p, "user.a", "", 0, LX_XATTR_CREATE),
+			 -EEXIST);
 	assert_int_equal(vfs_setxattr(&e.c, p, "trusted.b", "", 0, 0), 0);
 	assert_int_equal(vfs_getxattr(&e.c, p, "user.a", buf, 0), 3);
 	assert_int_equal(vfs_getxattr(&e.c, p, "user.a", buf, 2), -ERANGE);
@@ -400,11 +412,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_basic),	     cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_permission),   cmocka_unit_test(test_open_create),
-		cmocka_unit_test(test_removed_cwd),  cmocka_unit_test(test_rename),
-		cmocka_unit_test(test_iterate),	     cmocka_unit_test(test_data),
-		cmocka_unit_test(test_size_limit),   cmocka_unit_test(test_xattr),
+		cmocka_unit_test(test_basic),	    cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_permission),  cmocka_unit_test(test_open_create),
+		cmocka_unit_test(test_removed_cwd), cmocka_unit_test(test_rename),
+		cmocka_unit_test(test_iterate),	    cmocka_unit_test(test_data),
+		cmocka_unit_test(test_size_limit),  cmocka_unit_test(test_xattr),
 		cmocka_unit_test(test_no_memory),
 	};
 

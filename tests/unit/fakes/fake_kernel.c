@@ -139,9 +139,12 @@ void fs_env_init(struct fs_env *e)
 	cred_fill(&e->user_cred, 1000, 0);
 	assert_int_equal(pool_create(UINT64_MAX, &e->pool), 0);
 	assert_int_equal(vfs_create(e->k, 1000, &e->vfs), 0);
-	e->c = (struct vfs_ctx){.cred = &e->root_cred, .umask = 022, .fsize_limit = UINT64_MAX,
+	e->c = (struct vfs_ctx){.cred = &e->root_cred,
+				.umask = 022,
+				.fsize_limit = UINT64_MAX,
 				.k = e->k};
-	assert_int_equal(tmpfs_type.get_super(&e->c, &tmpfs_type, "root", 0, "mode=755", &sb), 0);
+	assert_int_equal(
+		tmpfs_type.get_super(&e->c, &tmpfs_type, "root", 0, "mode=755", &sb), 0);
 	assert_int_equal(mnt_ns_create(e->k, sb, &the_ns, &e->c.mnt_ns), 0);
 	super_put(sb);
 	e->c.root = mnt_ns_root(e->c.mnt_ns);
@@ -165,7 +168,8 @@ void fs_env_done(struct fs_env *e)
 	free(e->k);
 }
 
-struct file *fs_open(struct fs_env *e, const char *name, int flags, uint32_t mode, int *err)
+struct file *fs_open(struct fs_env *e, const char *name, int flags, uint32_t mode,
+		     int *err)
 {
 	struct open_how how = {.flags = flags, .mode = mode};
 	struct file *f;
@@ -181,7 +185,8 @@ int fs_put(struct fs_env *e, const char *name, const char *text)
 	struct uio u;
 	ssize_t n;
 	int r;
-	struct file *f = fs_open(e, name, LX_O_WRONLY | LX_O_CREAT | LX_O_TRUNC, 0644, &r);
+	struct file *f =
+		fs_open(e, name, LX_O_WRONLY | LX_O_CREAT | LX_O_TRUNC, 0644, &r);
 
 	if (!f)
 		return r;

@@ -35,7 +35,8 @@ void fs_env_done(struct fs_env *e);
 void fs_env_as(struct fs_env *e, const struct cred *cred);
 
 /* open(2): the file or NULL and the error in *err. */
-struct file *fs_open(struct fs_env *e, const char *name, int flags, uint32_t mode, int *err);
+struct file *fs_open(struct fs_env *e, const char *name, int flags, uint32_t mode,
+		     int *err);
 /* Write a string into a file made anew; 0 or an error. */
 int fs_put(struct fs_env *e, const char *name, const char *text);
 /* The whole file as a string into @buf; bytes or an error. */

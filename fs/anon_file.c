@@ -8,8 +8,8 @@
 #include "sentry/abi/mount.h"
 #include "sentry/base/strbuf.h"
 
-static const struct fs_type anon_type = {
-	.name = "anon_inodefs", .flags = FS_NODEV | FS_INTERNAL};
+static const struct fs_type anon_type = {.name = "anon_inodefs",
+					 .flags = FS_NODEV | FS_INTERNAL};
 static const struct inode_ops anon_inode_ops = {.setattr = NULL};
 
 static void anon_dname(struct dentry *d, struct strbuf *out)
@@ -41,7 +41,8 @@ int anon_file_create(struct kernel *k, const char *name, const struct file_ops *
 	int r;
 
 	*out = NULL;
-	p.dentry = dentry_new_anon(v->anon_inode->sb, inode_get(v->anon_inode), name, &anon_dops);
+	p.dentry = dentry_new_anon(v->anon_inode->sb, inode_get(v->anon_inode), name,
+				   &anon_dops);
 	if (!p.dentry) {
 		inode_put(v->anon_inode);
 		return -ENOMEM;
