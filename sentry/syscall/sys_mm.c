@@ -150,3 +150,24 @@ SYSCALL0(munlockall)
 	mm_munlockall(t->mm);
 	return 0;
 }
+
+/* A processor without protection keys, as far as the guest is told. */
+SYSCALL2(pkey_alloc, uint64_t flags, uint64_t rights)
+{
+	(void)t;
+	(void)flags;
+	(void)rights;
+	return -EINVAL;
+}
+
+SYSCALL1(pkey_free, int key)
+{
+	(void)t;
+	(void)key;
+	return -EINVAL;
+}
+
+SYSCALL4(pkey_mprotect, uaddr_t addr, uint64_t size, uint64_t prot, int key)
+{
+	return key == -1 ? do_mprotect(t, addr, size, prot) : -EINVAL;
+}

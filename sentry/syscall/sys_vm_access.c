@@ -2,12 +2,14 @@
 /* Other processes' memory and identity: process_vm_readv, process_vm_writev, kcmp. */
 #include <string.h>
 
+#include "sentry/abi/mman.h"
 #include "sentry/base/alloc.h"
 #include "sentry/mm/mm.h"
 #include "sentry/mm/uio.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
+#include "sentry/task/pidfd.h"
 #include "sentry/task/signal.h"
 
 /* Moved through a buffer of ours: both ends may fault, and be lazily populated. */
@@ -105,6 +107,64 @@ SYSCALL6(process_vm_writev, int pid, uaddr_t lvec, uint64_t n_local, uaddr_t rve
 	 uint64_t n_remote, uint64_t flags)
 {
 	return vm_rw(t, pid, lvec, n_local, rvec, n_remote, flags, true);
+}
+
+/* --- process_madvise ---------------------------------------------------------------------- */
+
+/* Advice that leaves another process's contents as they are. */
+static bool advice_is_harmless(int advice)
+{
+	return advice == LX_MADV_COLD || advice == LX_MADV_PAGEOUT ||
+	       advice == LX_MADV_WILLNEED || advice == LX_MADV_COLLAPSE;
+}
+
+static int64_t advise_all(struct mm *mm, struct uio *u, int advice)
+{
+	int64_t done = 0;
+
+	for (unsigned i = 0; i < u->n_iov; i++) {
+		int r = mm_madvise(mm, u->iov[i].base, u->iov[i].len, advice);
+
+		if (r)
+			return done ? done : r;
+		done += (int64_t)u->iov[i].len;
+	}
+	return done;
+}
+
+SYSCALL5(process_madvise, int pidfd, uaddr_t vec, uint64_t n, int advice, unsigned flags)
+{
+	AUTO_PUT(task) struct task *target = NULL;
+	struct mm *mm = NULL;
+	struct pid *pid;
+	struct uio u;
+	int64_t r;
+
+	if (flags)
+		return -EINVAL;
+	r = uio_init_iovec(&u, &t->mem, vec, n);
+	if (r)
+		return r;
+	r = pidfd_lookup(t, pidfd, &pid, NULL);
+	target = r ? NULL : pid_process_get(t->k, pid);
+	if (!r)
+		pid_put(pid);
+	if (!r && !target)
+		r = -ESRCH;
+	if (!r && !advice_is_harmless(advice))
+		r = -EINVAL;
+	if (!r)
+		r = task_may_ptrace(t, target, false);
+	if (!r && target->tg != t->tg && !task_capable(t, LX_CAP_SYS_NICE))
+		r = -EPERM;
+	if (!r && !(mm = task_mm_get(target)))
+		r = -ESRCH;
+	if (!r) {
+		r = advise_all(mm, &u, advice);
+		mm_put(mm);
+	}
+	uio_done(&u);
+	return r;
 }
 
 /* --- kcmp --------------------------------------------------------------------------------- */

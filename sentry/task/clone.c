@@ -256,6 +256,8 @@ static void copy_small_state(struct task *t, struct task *child, const struct cl
 	child->no_new_privs = t->no_new_privs;
 	child->keep_caps = t->keep_caps;
 	child->personality = t->personality;
+	child->mempolicy = t->mempolicy;
+	child->mempolicy_nodes = t->mempolicy_nodes;
 	child->blocked = t->blocked;
 	child->fs_base = f & LX_CLONE_SETTLS ? a->tls : t->fs_base;
 	child->gs_base = t->gs_base;

@@ -260,6 +260,8 @@ struct task {
 	lx_sigset_t saved_mask;		/* to restore when no handler ran */
 	bool restore_mask;
 	uint64_t personality;
+	unsigned mempolicy;		/* MPOL_* as set, and whether node 0 was named */
+	bool mempolicy_nodes;
 
 	/* protected by tg->sighand->lock */
 	lx_sigset_t blocked, real_blocked; /* real_blocked: while in sigtimedwait */
