@@ -541,7 +541,7 @@ static void test_stream_framing(void **state)
 	assert_true(c->hfd >= 0);
 	close(c->hfd);
 	assert_int_equal(send(c->sock, lie, sizeof(lie), 0), sizeof(lie));
-	assert_int_equal(recv(c->sock, c->in, sizeof(c->in), 0), 0);
+	assert_true(recv(c->sock, c->in, sizeof(c->in), 0) <= 0);
 	pthread_join(c->thread, NULL);
 	assert_int_equal(c->served, -EPROTO);
 	close(c->sock);
