@@ -178,12 +178,31 @@ static void free_dead(struct list *dead)
 	}
 }
 
-/* Too many unused ones: the oldest go, in batches so that the lock is not held long. */
-static void shrink_locked(struct vfs *v, struct list *dead)
+#define SHRINK_BATCH 64
+
+/*
+ * Too many unused ones: the oldest go, in batches so that the lock is not held long. What
+ * goes may hold others (an overlay's hold lower ones), whose puts come back here: they
+ * only add to what this loop takes, or the stack would grow with the cache.
+ */
+static void shrink(struct vfs *v)
 {
-	for (int i = 0; i < 64 && v->n_lru > DCACHE_LRU_MAX; i++)
-		kill_locked(v, list_first(&v->lru, struct dentry, lru), NULL, false,
-			    dead);
+	struct list dead;
+	bool more;
+
+	do {
+		list_init(&dead);
+		mutex_lock(&v->dlock);
+		for (int i = 0; i < SHRINK_BATCH && v->n_lru > DCACHE_LRU_MAX; i++)
+			kill_locked(v, list_first(&v->lru, struct dentry, lru), NULL,
+				    false, &dead);
+		mutex_unlock(&v->dlock);
+		free_dead(&dead);
+		mutex_lock(&v->dlock);
+		more = v->n_lru > DCACHE_LRU_MAX;
+		v->shrinking = more;
+		mutex_unlock(&v->dlock);
+	} while (more);
 }
 
 /* Drops a reference that is not the last one. */
@@ -202,6 +221,7 @@ static bool put_shared(struct dentry *d)
 void dentry_put(struct dentry *d)
 {
 	struct vfs *v = super_vfs(d->sb);
+	bool too_many = false;
 	struct list dead;
 
 	if (put_shared(d))
@@ -209,13 +229,15 @@ void dentry_put(struct dentry *d)
 	list_init(&dead);
 	mutex_lock(&v->dlock);
 	if (refcount_dec(&d->ref)) {
-		if (keep_locked(v, d))
-			shrink_locked(v, &dead);
-		else
+		if (!keep_locked(v, d))
 			kill_locked(v, d, NULL, false, &dead);
+		too_many = v->n_lru > DCACHE_LRU_MAX && !v->shrinking;
+		v->shrinking |= too_many;
 	}
 	mutex_unlock(&v->dlock);
 	free_dead(&dead);
+	if (too_many)
+		shrink(v);
 }
 
 /*

@@ -26,6 +26,7 @@ struct vfs {
 	struct htab dentries; /* by parent and name */
 	struct list lru;      /* unreferenced, oldest first */
 	unsigned n_lru;
+	bool shrinking;	    /* somebody takes from it until it is short enough */
 	struct htab mounts; /* by parent and mountpoint; changed under mount_lock too */
 
 	struct mutex mount_lock; /* LOCK_MOUNT: the mount trees of all namespaces */
