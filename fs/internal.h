@@ -251,5 +251,5 @@ void file_count_writer(struct file *f);
 /* --- lock.c --- */
 void file_release_locks(struct file *f);
 
-/* --- anon/anon.c --- */
+/* --- anon_file.c --- */
 int anon_init(struct vfs *v);

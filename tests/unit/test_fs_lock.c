@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c
-// fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
+// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c fs/anon/memfd.c fs/tmpfs
+// LINK: tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
 /* flock, POSIX and OFD locks: conflicts, merging and splitting, deadlocks, wake-ups. */
 #include "fs/lock.h"
 #include "tests/unit/fakes/fake_kernel.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c
-// fs/anon/memfd.c fs/tmpfs tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
+// LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c fs/anon/memfd.c fs/tmpfs
+// LINK: tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
 /*
  * Random operations on our tmpfs and, the same ones, on a tmpfs of the host: each must
  * answer the same error, and now and then the two trees are compared. The host's side is
