@@ -10,6 +10,7 @@
 
 #include "fs/proc/internal.h"
 #include "fs/simple.h"
+#include "sentry/base/sort.h"
 
 /* ".", "..", the table, and from here on numbers. As Linux's FIRST_PROCESS_ENTRY. */
 #define FIRST_NUMBER 256
@@ -172,7 +173,7 @@ static int emit_numbers(struct file *f, const struct proc_call *c, struct dir_si
 		f->pos = FIRST_NUMBER;
 	r = dir->list(c, &l);
 	if (l.n)
-		qsort(l.nr, l.n, sizeof(*l.nr), by_number);
+		sort_array(l.nr, l.n, sizeof(*l.nr), by_number);
 	for (unsigned i = 0; !r && i < l.n; i++) {
 		int64_t cookie = (int64_t)l.nr[i] + FIRST_NUMBER;
 		size_t len;
