@@ -165,6 +165,13 @@ int show_statm(const struct proc_call *c, struct strbuf *out);
 int show_status(const struct proc_call *c, struct strbuf *out);
 int show_comm(const struct proc_call *c, struct strbuf *out);
 ssize_t write_comm(const struct proc_call *c, char *text, size_t len);
+
+/* --- pid_userns.c: arg tells which map --- */
+enum { ID_MAP_UID, ID_MAP_GID };
+int show_id_map(const struct proc_call *c, struct strbuf *out);
+ssize_t write_id_map(const struct proc_call *c, char *text, size_t len);
+int show_setgroups(const struct proc_call *c, struct strbuf *out);
+ssize_t write_setgroups(const struct proc_call *c, char *text, size_t len);
 int show_maps(const struct proc_call *c, struct strbuf *out);
 int show_cmdline(const struct proc_call *c, struct strbuf *out);
 int show_environ(const struct proc_call *c, struct strbuf *out);

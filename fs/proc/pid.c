@@ -59,6 +59,10 @@ static int root_jump(const struct proc_call *c, struct path *out)
 	{.name = (n), .mode = LX_S_IFREG | 0444, .arg = (how), .fops = &proc_mounts_ops, \
 	 .open = proc_mounts_open}
 
+#define ID_MAP_NODE(n, which)                                                            \
+	{.name = (n), .mode = LX_S_IFREG | 0644, .arg = (which), .show = show_id_map,    \
+	 .write = write_id_map}
+
 /* What processes and threads have in common. */
 #define COMMON_NODES                                                                     \
 	DIR_NODE("fd", 0500, &proc_fd_dir),                                              \
@@ -79,7 +83,11 @@ static int root_jump(const struct proc_call *c, struct path *out)
 	MOUNTS_NODE("mounts", MOUNTS_MOUNTS),                                            \
 	MOUNTS_NODE("mountinfo", MOUNTS_MOUNTINFO),                                      \
 	MOUNTS_NODE("mountstats", MOUNTS_MOUNTSTATS),                                    \
-	TEXT_NODE("cgroup", 0444, show_cgroup)
+	TEXT_NODE("cgroup", 0444, show_cgroup),                                          \
+	ID_MAP_NODE("uid_map", ID_MAP_UID),                                              \
+	ID_MAP_NODE("gid_map", ID_MAP_GID),                                              \
+	{.name = "setgroups", .mode = LX_S_IFREG | 0644, .show = show_setgroups,         \
+	 .write = write_setgroups}
 
 static const struct proc_node thread_nodes[] = {
 	COMMON_NODES,
