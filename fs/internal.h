@@ -45,6 +45,7 @@ struct vfs {
 	struct inode *anon_inode; /* of every file without a place */
 	struct super *memfs;	  /* where memfds live */
 	struct mutex epoll_nest;  /* LOCK_EPOLL_NEST: see epoll.c */
+	struct super *sockfs;	/* where sockets live */
 };
 
 static inline struct vfs *super_vfs(const struct super *sb)

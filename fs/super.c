@@ -9,6 +9,12 @@
 #include "fs/epoll.h"
 #include "fs/internal.h"
 #include "fs/pipe.h"
+#include "fs/simple.h"
+
+#define SOCKFS_MAGIC 0x534f434b
+
+static const struct fs_type sockfs_type = {.name = "sockfs",
+					   .flags = FS_NODEV | FS_INTERNAL};
 
 int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out)
 {
@@ -45,12 +51,19 @@ int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out)
 	if (!r)
 		r = memfs_create(k, &v->memfs);
 	if (!r)
+		r = simple_super_create(k, &sockfs_type, SOCKFS_MAGIC, &v->sockfs);
+	if (!r)
 		r = anon_init(v);
 	if (r) {
 		vfs_free(v);
 		*out = NULL;
 	}
 	return r;
+}
+
+struct super *vfs_sockfs(struct kernel *k)
+{
+	return kernel_vfs(k)->sockfs;
 }
 
 struct super *vfs_memfs(struct kernel *k)
@@ -72,6 +85,8 @@ void vfs_free(struct vfs *v)
 {
 	if (!v)
 		return;
+	if (v->sockfs)
+		super_put(v->sockfs);
 	if (v->memfs)
 		super_put(v->memfs);
 	if (v->anon_inode)

@@ -51,6 +51,8 @@ int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out);
 void vfs_free(struct vfs *v);
 /* Open file descriptions now and at most; for /proc/sys/fs/file-nr. */
 void vfs_file_counts(struct vfs *v, uint64_t *n_open, uint64_t *limit);
+/* The super that sockets live on; borrowed. */
+struct super *vfs_sockfs(struct kernel *k);
 /* Flush every file system: sync(2). */
 void vfs_sync(struct kernel *k);
 

@@ -21,7 +21,7 @@ struct user_account;
 struct stats;
 struct strace;
 struct ipc_state;
-struct unix_state;
+struct unix_names;
 struct vdso;
 struct futex_table;
 
@@ -65,6 +65,7 @@ struct kernel {
 	struct stats *stats;	   /* sentry/syscall/stats.h; NULL: not counted */
 	struct strace *strace;	   /* NULL: off */
 	struct ipc_state *ipc;
+	_Atomic(struct unix_names *) unix_names; /* sentry/socket/unix.c; made on first use */
 	atomic_uint n_files;
 	atomic_ulong next_file_id;
 	atomic_uint next_ns_ino;   /* kernel_new_ns_ino() */

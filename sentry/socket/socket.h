@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Sockets: what every family shares, and what it implements. A socket is also a file:
+ * read and write are recvmsg and sendmsg without names.
+ *
+ * Operations never sleep: they return -EAGAIN; socket_wait.c sleeps on the socket's one
+ * queue and tries again, with SO_RCVTIMEO and SO_SNDTIMEO as deadlines.
+ *
+ * Locks: sk->lock (LOCK_SOCKET) protects the options and whatever the family says. Guest
+ * memory is touched without it.
+ */
+#pragma once
+
+#include "fs/vfs.h"
+#include "sentry/abi/socket.h"
+#include "sentry/task/task.h"
+
+struct socket;
+
+/* A name as the guest gave it or will get it. */
+struct sock_addr {
+	uint8_t bytes[LX_SOCKADDR_MAX];
+	uint32_t len; /* 0: none */
+};
+
+/* Files and credentials that travel with a message. */
+struct scm {
+	struct file *file[LX_SCM_MAX_FD]; /* references */
+	unsigned n_files;
+	bool has_cred;
+	struct pid *pid;		  /* a reference, or NULL */
+	uint32_t uid, gid;		  /* sandbox-wide */
+};
+
+struct sock_msg {
+	struct uio *data;
+	struct sock_addr addr;	/* send: to whom (len 0: the peer); recv: from whom */
+	bool want_addr;
+	unsigned flags;		/* LX_MSG_* in */
+	unsigned out_flags;	/* LX_MSG_TRUNC, _CTRUNC, _EOR out */
+	struct scm *scm;	/* send: taken when the call succeeds; recv: filled, or NULL: the
+				   caller has no room for any */
+};
+
+struct sock_ops {
+	int (*bind)(struct socket *sk, struct task *t, const struct sock_addr *a);
+	/* -EINPROGRESS is not used by AF_UNIX: 0, -EAGAIN (backlog full: wait), or an error. */
+	int (*connect)(struct socket *sk, struct task *t, const struct sock_addr *a);
+	int (*listen)(struct socket *sk, int backlog);
+	/* *out: a socket with one reference. -EAGAIN: nobody is there yet. */
+	int (*accept)(struct socket *sk, struct socket **out);
+	ssize_t (*sendmsg)(struct socket *sk, struct task *t, struct sock_msg *m);
+	ssize_t (*recvmsg)(struct socket *sk, struct task *t, struct sock_msg *m);
+	int (*shutdown)(struct socket *sk, int how);
+	int (*getname)(struct socket *sk, bool peer, struct sock_addr *out);
+	int (*pair)(struct socket *a, struct socket *b, struct task *t); /* NULL: -EOPNOTSUPP */
+	/* Levels and options beyond SOL_SOCKET's common ones: -ENOPROTOOPT. */
+	int (*setopt)(struct socket *sk, struct task *t, int level, int opt, const void *val,
+		      uint32_t len);
+	int (*getopt)(struct socket *sk, struct task *t, int level, int opt, void *val,
+		      uint32_t *len);
+	uint32_t (*poll)(struct socket *sk);
+	int64_t (*ioctl)(struct socket *sk, const struct umem *u, unsigned cmd, uint64_t arg);
+	/* The last descriptor is gone: no call of this socket's own runs any more. */
+	void (*close)(struct socket *sk);
+	void (*free)(struct socket *sk); /* the last reference is gone */
+};
+
+struct socket {
+	refcount_t ref;
+	const struct sock_ops *ops;
+	struct kernel *k;
+	int family, type, protocol; /* immutable */
+	struct mutex lock;	    /* LOCK_SOCKET */
+	struct waitq queue;
+	/* protected by lock */
+	uint32_t sndbuf, rcvbuf;
+	int64_t rcvtimeo_ns, sndtimeo_ns; /* NO_DEADLINE: none */
+	bool passcred, reuseaddr, keepalive, broadcast, oobinline, timestamp;
+	struct lx_linger linger;
+	int priority, error, rcvlowat;
+};
+
+void socket_init(struct socket *sk, struct kernel *k, const struct sock_ops *ops, int family,
+		 int type, int protocol);
+struct socket *socket_get(struct socket *sk);
+void socket_put(struct socket *sk);
+DEFINE_AUTO_PUT(socket);
+
+/* A file over @sk (takes the reference). @flags: O_NONBLOCK. */
+int socket_file_create(struct socket *sk, int flags, const struct cred *cred,
+		       struct file **out);
+/* The socket of @f, borrowed, or NULL. */
+struct socket *file_socket(struct file *f);
+
+/* One a family: create and what it supports. */
+struct sock_family {
+	int family;
+	int (*create)(struct task *t, int type, int protocol, struct socket **out);
+};
+/* -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT */
+int socket_create(struct task *t, int family, int type, int protocol, struct socket **out);
+
+/* sockopt.c: the options every family has. */
+int socket_setopt(struct socket *sk, struct task *t, int level, int opt, const void *val,
+		  uint32_t len);
+int socket_getopt(struct socket *sk, struct task *t, int level, int opt, void *val,
+		  uint32_t *len);
+
+/* socket_wait.c: with sleeping, for a blocking descriptor @f. */
+ssize_t socket_sendmsg_wait(struct task *t, struct file *f, struct sock_msg *m);
+ssize_t socket_recvmsg_wait(struct task *t, struct file *f, struct sock_msg *m);
+int socket_accept_wait(struct task *t, struct file *f, struct socket **out);
+int socket_connect_wait(struct task *t, struct file *f, const struct sock_addr *a);
+
+/* scm.c: control messages between guest memory and struct scm. */
+void scm_free(struct scm *scm);
+/* @m's control data into *out (NULL: none was there). -EINVAL, -EBADF, -EPERM... */
+int scm_from_user(struct task *t, const struct lx_msghdr *m, struct scm **out);
+/*
+ * Installs files, writes control messages; *len gets what was used, *flags MSG_CTRUNC.
+ * Takes the files it installs. -EFAULT.
+ */
+int scm_to_user(struct task *t, struct socket *sk, struct scm *scm, uaddr_t control,
+		uint64_t room, bool cloexec, uint64_t *len, unsigned *flags);

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A unix socket's own state.
+ *
+ * States: unbound or bound, then one of
+ *	listening   embryos (the servers' ends) wait for accept
+ *	connected   peer is set; stream and seqpacket for good, dgram until it changes
+ *
+ * Data goes straight into the receiver's queue. Room is what the receiver's queue holds
+ * against the sender's sndbuf; when it is read, the receiver wakes its peer and, for
+ * datagrams, every socket on its list of senders.
+ *
+ * Locks: sk.lock of one socket at a time, but for pairs being joined (by address); the
+ * name table's lock (unix_names.lock) is taken before any of them.
+ */
+#pragma once
+
+#include "sentry/base/htab.h"
+#include "sentry/socket/unix.h"
+
+/* One write's worth of data. */
+struct skb {
+	struct list node;
+	size_t off, len;
+	struct scm *scm;      /* owned; NULL only for a kernel's own */
+	struct sock_addr from;
+	char data[];
+};
+
+struct unix_sock {
+	struct socket sk;
+	/* protected by sk.lock */
+	struct list queue;    /* struct skb to be read */
+	size_t queued;	      /* bytes in it */
+	unsigned n_queued;
+	struct unix_sock *peer; /* a reference; NULL: none */
+	bool connected;	      /* stream, seqpacket: it was; stays when the peer is gone */
+	bool rcv_shut, snd_shut;
+	bool closed;
+	/* listening */
+	bool listening;
+	int backlog;
+	struct list embryos;  /* struct unix_sock.embryo */
+	int n_embryos;
+	struct list embryo;   /* in the listener's list */
+	/* datagram receivers: sockets to wake when there is room again */
+	struct list senders;  /* struct unix_sender */
+	/* name */
+	struct sock_addr addr;
+	struct hnode by_name; /* abstract names: in the table */
+	bool in_table;
+	struct inode *inode;  /* path names: a reference */
+	struct dentry *dentry; /* keeps the name's inode reachable; a reference */
+	/* who the peer is, as of connect or listen: SO_PEERCRED */
+	struct pid *peer_pid; /* a reference */
+	uint32_t peer_uid, peer_gid;
+	struct pid *own_pid;  /* of whoever listened, or made the pair */
+	uint32_t own_uid, own_gid;
+};
+
+struct unix_sender {
+	struct list node;
+	struct unix_sock *us; /* a reference */
+};
+
+static inline struct unix_sock *to_unix(struct socket *sk)
+{
+	return container_of(sk, struct unix_sock, sk);
+}
+
+/* How many datagrams wait at most: net.unix.max_dgram_qlen. */
+#define UNIX_MAX_DGRAM 10
+
+/* unix.c */
+struct unix_sock *unix_get(struct unix_sock *us);
+void unix_put(struct unix_sock *us);
+/* The socket bound to an address: a reference in *out. -ECONNREFUSED, -EPROTOTYPE, path errors. */
+int unix_find(struct unix_sock *from, struct task *t, const struct sock_addr *a,
+	      struct unix_sock **out);
+struct unix_sock *unix_peer_get(struct unix_sock *us); /* a reference or NULL */
+
+/* unix_io.c */
+ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m);
+ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m);
+uint32_t unix_poll(struct socket *sk);
+int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64_t arg);
+void unix_flush(struct unix_sock *us); /* drops everything queued */
+void unix_wake_senders(struct unix_sock *us);

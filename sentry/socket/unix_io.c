@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: Apache-2.0
+/* AF_UNIX data: what goes into the receiver's queue and comes out of one's own. */
+#include "sentry/abi/errno.h"
+#include "sentry/base/alloc.h"
+#include "sentry/socket/unix_internal.h"
+
+/* A stream's write is cut into pieces of at most this size. */
+#define STREAM_CHUNK 32768
+
+static void free_skb(struct skb *b)
+{
+	scm_free(b->scm);
+	mem_free(b);
+}
+
+void unix_flush(struct unix_sock *us)
+{
+	struct skb *b;
+
+	for (;;) {
+		mutex_lock(&us->sk.lock);
+		b = list_first(&us->queue, struct skb, node);
+		if (b) {
+			list_del(&b->node);
+			us->queued -= b->len;
+			us->n_queued--;
+		}
+		mutex_unlock(&us->sk.lock);
+		if (!b)
+			return;
+		free_skb(b); /* may close files, even sockets: without the lock */
+	}
+}
+
+void unix_wake_senders(struct unix_sock *us)
+{
+	struct list gone = LIST_INIT(gone);
+	struct unix_sender *s;
+
+	mutex_lock(&us->sk.lock);
+	list_splice_tail(&gone, &us->senders);
+	mutex_unlock(&us->sk.lock);
+	while ((s = list_first(&gone, struct unix_sender, node))) {
+		list_del(&s->node);
+		waitq_wake(&s->us->sk.queue, LX_POLL_OUT_MASK);
+		unix_put(s->us);
+		mem_free(s);
+	}
+}
+
+/* --- sending ------------------------------------------------------------------------- */
+
+/* Room in the receiver's queue for this sender; its lock is held. */
+static bool has_room(const struct unix_sock *to, uint32_t sndbuf, int type)
+{
+	if (type == LX_SOCK_DGRAM)
+		return to->n_queued <= UNIX_MAX_DGRAM && to->queued < sndbuf;
+	return to->queued < sndbuf;
+}
+
+static int new_skb(struct task *t, size_t n, struct skb **out)
+{
+	struct skb *b = mem_alloc(sizeof(*b) + n);
+
+	*out = NULL;
+	if (!b)
+		return -ENOBUFS;
+	*b = (struct skb){.len = n};
+	list_init(&b->node);
+	b->scm = mem_zalloc(sizeof(*b->scm));
+	if (!b->scm) {
+		mem_free(b);
+		return -ENOBUFS;
+	}
+	b->scm->pid = pid_get(t->tg->pid_self);
+	b->scm->uid = t->cred->uid;
+	b->scm->gid = t->cred->gid;
+	*out = b;
+	return 0;
+}
+
+/* Files and, if the sender named some, credentials move from the call to the message. */
+static void attach_scm(struct skb *b, struct scm *from)
+{
+	if (!from)
+		return;
+	for (unsigned i = 0; i < from->n_files; i++)
+		b->scm->file[i] = from->file[i];
+	b->scm->n_files = from->n_files;
+	from->n_files = 0;
+	if (from->has_cred) {
+		pid_put(b->scm->pid);
+		b->scm->pid = TAKE_PTR(from->pid);
+		b->scm->uid = from->uid;
+		b->scm->gid = from->gid;
+	}
+}
+
+/* To be woken when @to has room. */
+static void join_senders(struct unix_sock *us, struct unix_sock *to)
+{
+	struct unix_sender *s = mem_zalloc(sizeof(*s)), *other;
+	bool there = false;
+
+	if (!s)
+		return;
+	s->us = us;
+	mutex_lock(&to->sk.lock);
+	list_for_each(other, &to->senders, node)
+		there = there || other->us == us;
+	if (!there) {
+		unix_get(us);
+		list_add_tail(&to->senders, &s->node);
+	}
+	mutex_unlock(&to->sk.lock);
+	if (there)
+		mem_free(s);
+}
+
+/* Puts @b into @to's queue: taken on 0. */
+static int deliver(struct unix_sock *us, struct unix_sock *to, struct skb *b, uint32_t sndbuf)
+{
+	bool dgram = us->sk.type == LX_SOCK_DGRAM;
+	int r = 0;
+
+	mutex_lock(&to->sk.lock);
+	if (to->closed)
+		r = dgram ? -ECONNREFUSED : -EPIPE;
+	else if (to->rcv_shut)
+		r = -EPIPE;
+	else if (!has_room(to, sndbuf, us->sk.type))
+		r = -EAGAIN;
+	if (!r) {
+		list_add_tail(&to->queue, &b->node);
+		to->queued += b->len;
+		to->n_queued++;
+	}
+	mutex_unlock(&to->sk.lock);
+	if (!r)
+		waitq_wake(&to->sk.queue, LX_POLL_IN_MASK);
+	return r;
+}
+
+/* Where this message goes: a reference in *to. */
+static int find_target(struct unix_sock *us, struct task *t, struct sock_msg *m,
+		       struct unix_sock **to)
+{
+	bool stream = us->sk.type == LX_SOCK_STREAM, dgram = us->sk.type == LX_SOCK_DGRAM;
+	int r = 0;
+
+	*to = NULL;
+	mutex_lock(&us->sk.lock);
+	if (us->sk.error && !dgram) {
+		r = -us->sk.error;
+		us->sk.error = 0;
+	} else if (us->snd_shut) {
+		r = -EPIPE;
+	} else if (!dgram && !us->connected) {
+		r = m->addr.len ? (stream ? -EOPNOTSUPP : -ENOTCONN) : -ENOTCONN;
+	} else if (stream && m->addr.len) {
+		r = -EISCONN;
+	} else if (!m->addr.len || !dgram) {
+		*to = us->peer ? unix_get(us->peer) : NULL;
+		r = *to ? 0 : dgram ? -ENOTCONN : -EPIPE;
+	}
+	mutex_unlock(&us->sk.lock);
+	if (r || *to)
+		return r;
+	return unix_find(us, t, &m->addr, to);
+}
+
+/* A connected datagram socket whose target is gone has none any more. */
+static void forget_peer(struct unix_sock *us, struct unix_sock *peer)
+{
+	struct unix_sock *old = NULL;
+
+	mutex_lock(&us->sk.lock);
+	if (us->peer == peer)
+		old = TAKE_PTR(us->peer);
+	mutex_unlock(&us->sk.lock);
+	if (old)
+		unix_put(old);
+}
+
+static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct task *t,
+			  struct sock_msg *m, size_t n, uint32_t sndbuf)
+{
+	struct uio before = *m->data;
+	struct skb *b;
+	ssize_t got;
+	int r;
+
+	/* Look before copying: a full queue costs nothing. */
+	mutex_lock(&to->sk.lock);
+	r = !to->closed && !to->rcv_shut && !has_room(to, sndbuf, us->sk.type) ? -EAGAIN : 0;
+	mutex_unlock(&to->sk.lock);
+	if (r)
+		return r;
+	r = new_skb(t, n, &b);
+	if (r)
+		return r;
+	got = n ? uio_copy_from(m->data, b->data, n) : 0;
+	if (got < 0 || (us->sk.type != LX_SOCK_STREAM && (size_t)got < n)) {
+		free_skb(b);
+		*m->data = before;
+		return -EFAULT;
+	}
+	b->len = (size_t)got;
+	mutex_lock(&us->sk.lock);
+	b->from = us->addr;
+	mutex_unlock(&us->sk.lock);
+	attach_scm(b, m->scm);
+	r = deliver(us, to, b, sndbuf);
+	if (!r)
+		return got;
+	/* Given back, so that a blocked call can try again with the same. */
+	if (m->scm) {
+		for (unsigned i = 0; i < b->scm->n_files; i++)
+			m->scm->file[i] = b->scm->file[i];
+		m->scm->n_files = b->scm->n_files;
+		b->scm->n_files = 0;
+		if (m->scm->has_cred)
+			m->scm->pid = TAKE_PTR(b->scm->pid);
+	}
+	*m->data = before;
+	free_skb(b);
+	return r;
+}
+
+ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
+{
+	struct unix_sock *us = to_unix(sk), *to;
+	bool stream = sk->type == LX_SOCK_STREAM;
+	ssize_t n = 0, done = 0;
+	uint32_t sndbuf;
+	int r;
+
+	if (m->flags & LX_MSG_OOB)
+		return -EOPNOTSUPP;
+	mutex_lock(&sk->lock);
+	sndbuf = sk->sndbuf;
+	mutex_unlock(&sk->lock);
+	if (!stream && m->data->left > sndbuf - 32)
+		return -EMSGSIZE;
+	r = find_target(us, t, m, &to);
+	if (r)
+		return r;
+	do {
+		size_t len = stream ? min_t(size_t, m->data->left, STREAM_CHUNK) : m->data->left;
+
+		if (stream && !len)
+			break;
+		n = send_piece(us, to, t, m, len, sndbuf);
+		if (n < 0)
+			break;
+		done += n;
+	} while (stream && m->data->left);
+	if (n == -EAGAIN && !done)
+		join_senders(us, to);
+	if (n == -ECONNREFUSED && sk->type == LX_SOCK_DGRAM && !m->addr.len)
+		forget_peer(us, to);
+	unix_put(to);
+	return done || n >= 0 ? done : n;
+}
+
+/* --- receiving ----------------------------------------------------------------------- */
+
+/* A copy of what travels with @b, for a peek: the message keeps its own. */
+static void peek_scm(const struct skb *b, struct scm *out)
+{
+	for (unsigned i = 0; i < b->scm->n_files; i++)
+		out->file[i] = file_get(b->scm->file[i]);
+	out->n_files = b->scm->n_files;
+	out->pid = pid_get(b->scm->pid);
+	out->uid = b->scm->uid;
+	out->gid = b->scm->gid;
+}
+
+/* The first message's companions to the caller; files only once. */
+static void take_scm(struct skb *b, struct sock_msg *m)
+{
+	struct scm *out = m->scm;
+
+	if (!out)
+		return;
+	if (m->flags & LX_MSG_PEEK) {
+		peek_scm(b, out);
+		return;
+	}
+	for (unsigned i = 0; i < b->scm->n_files; i++)
+		out->file[i] = b->scm->file[i];
+	out->n_files = b->scm->n_files;
+	b->scm->n_files = 0;
+	out->pid = pid_get(b->scm->pid);
+	out->uid = b->scm->uid;
+	out->gid = b->scm->gid;
+}
+
+/* The first message, off the queue; or why there is none. */
+static int take_first(struct unix_sock *us, struct skb **out)
+{
+	int r = 0;
+
+	*out = NULL;
+	mutex_lock(&us->sk.lock);
+	if (us->sk.type != LX_SOCK_DGRAM && !us->connected)
+		r = us->listening ? -EINVAL : -ENOTCONN;
+	else if ((*out = list_first(&us->queue, struct skb, node)) != NULL)
+		list_del(&(*out)->node);
+	else if (us->sk.error) {
+		r = -us->sk.error;
+		us->sk.error = 0;
+	} else if (!us->rcv_shut)
+		r = -EAGAIN;
+	mutex_unlock(&us->sk.lock);
+	return r;
+}
+
+static void put_back(struct unix_sock *us, struct skb *b)
+{
+	mutex_lock(&us->sk.lock);
+	list_add(&us->queue, &b->node);
+	mutex_unlock(&us->sk.lock);
+	waitq_wake(&us->sk.queue, LX_POLL_IN_MASK);
+}
+
+/* @n bytes of @b were consumed; all of it: it goes, and there is room. */
+static void consume(struct unix_sock *us, struct skb *b, size_t n, bool whole)
+{
+	struct unix_sock *peer = NULL;
+
+	if (whole)
+		n = b->len;
+	mutex_lock(&us->sk.lock);
+	us->queued -= n;
+	b->off += n;
+	b->len -= n;
+	if (b->len || !(whole || us->sk.type == LX_SOCK_STREAM)) {
+		list_add(&us->queue, &b->node);
+		b = NULL;
+	} else {
+		us->n_queued--;
+	}
+	if (us->peer)
+		peer = unix_get(us->peer);
+	mutex_unlock(&us->sk.lock);
+	if (b)
+		free_skb(b);
+	if (peer) {
+		waitq_wake(&peer->sk.queue, LX_POLL_OUT_MASK);
+		unix_put(peer);
+	}
+	unix_wake_senders(us);
+}
+
+static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m)
+{
+	bool peek = m->flags & LX_MSG_PEEK;
+	size_t len, want;
+	struct skb *b;
+	ssize_t n;
+	int r = take_first(us, &b);
+
+	if (r || !b)
+		return r;
+	len = b->len;
+	want = min_t(size_t, len, m->data->left);
+	n = want ? uio_copy_to(m->data, b->data + b->off, want) : 0;
+	if (n < 0) {
+		put_back(us, b);
+		return n;
+	}
+	m->addr = b->from;
+	take_scm(b, m);
+	if ((size_t)n < len)
+		m->out_flags |= LX_MSG_TRUNC;
+	if (us->sk.type == LX_SOCK_SEQPACKET)
+		m->out_flags |= LX_MSG_EOR;
+	if (peek)
+		put_back(us, b);
+	else
+		consume(us, b, 0, true);
+	return m->flags & LX_MSG_TRUNC ? (ssize_t)len : n;
+}
+
+static bool same_sender(const struct scm *a, const struct scm *b)
+{
+	return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
+}
+
+/* May the message at the head join what was read from @last's sender so far? */
+static bool goes_on(struct unix_sock *us, const struct scm *last)
+{
+	struct skb *b;
+	bool ok;
+
+	mutex_lock(&us->sk.lock);
+	b = list_first(&us->queue, struct skb, node);
+	ok = b && !b->scm->n_files && (!us->sk.passcred || same_sender(b->scm, last));
+	mutex_unlock(&us->sk.lock);
+	return ok;
+}
+
+static ssize_t peek_stream(struct unix_sock *us, struct sock_msg *m)
+{
+	struct skb *b;
+	ssize_t n;
+	int r = take_first(us, &b);
+
+	if (r || !b)
+		return r;
+	n = uio_copy_to(m->data, b->data + b->off, min_t(size_t, b->len, m->data->left));
+	if (n >= 0)
+		take_scm(b, m);
+	put_back(us, b);
+	return n;
+}
+
+static ssize_t recv_stream(struct unix_sock *us, struct sock_msg *m)
+{
+	struct scm sender = {0};
+	ssize_t n, done = 0;
+
+	if (m->flags & LX_MSG_PEEK)
+		return peek_stream(us, m);
+	do {
+		struct skb *b;
+		int r = take_first(us, &b);
+
+		if (r || !b)
+			return done ? done : r;
+		n = uio_copy_to(m->data, b->data + b->off,
+				min_t(size_t, b->len, m->data->left));
+		if (n < 0) {
+			put_back(us, b);
+			return done ? done : n;
+		}
+		if (!done) {
+			m->addr = b->from;
+			sender.pid = b->scm->pid;
+			sender.uid = b->scm->uid;
+			sender.gid = b->scm->gid;
+			take_scm(b, m);
+			/* Files end a read: what follows is another message. */
+			if (m->scm && m->scm->n_files) {
+				consume(us, b, (size_t)n, false);
+				return n;
+			}
+		}
+		done += n;
+		consume(us, b, (size_t)n, false);
+	} while (m->data->left && goes_on(us, &sender));
+	return done;
+}
+
+ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m)
+{
+	struct unix_sock *us = to_unix(sk);
+
+	(void)t;
+	if (m->flags & LX_MSG_OOB)
+		return -EOPNOTSUPP;
+	if (sk->type == LX_SOCK_STREAM && !m->data->left)
+		return 0;
+	return sk->type == LX_SOCK_STREAM ? recv_stream(us, m) : recv_packet(us, m);
+}
+
+/* --- poll, ioctl ---------------------------------------------------------------------- */
+
+uint32_t unix_poll(struct socket *sk)
+{
+	struct unix_sock *us = to_unix(sk), *peer;
+	bool dgram = sk->type == LX_SOCK_DGRAM;
+	uint32_t mask = 0, sndbuf;
+	bool writable;
+
+	mutex_lock(&sk->lock);
+	if (us->n_queued || us->n_embryos || us->rcv_shut)
+		mask |= LX_POLL_IN_MASK;
+	if (us->rcv_shut)
+		mask |= LX_POLLRDHUP;
+	if (us->rcv_shut && us->snd_shut)
+		mask |= LX_POLLHUP;
+	if (!dgram && !us->connected && !us->listening)
+		mask |= LX_POLLHUP;
+	if (sk->error)
+		mask |= LX_POLLERR;
+	writable = !us->listening;
+	sndbuf = sk->sndbuf;
+	peer = us->peer ? unix_get(us->peer) : NULL;
+	mutex_unlock(&sk->lock);
+	if (peer) {
+		bool full;
+
+		mutex_lock(&peer->sk.lock);
+		full = !peer->closed && !has_room(peer, sndbuf, sk->type);
+		mutex_unlock(&peer->sk.lock);
+		if (full)
+			join_senders(us, peer);
+		writable = writable && !full;
+		unix_put(peer);
+	}
+	return writable ? mask | LX_POLL_OUT_MASK | LX_POLLWRBAND : mask;
+}
+
+#define LX_SIOCOUTQ 0x5411
+#define LX_SIOCINQ  0x541b
+
+int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64_t arg)
+{
+	struct unix_sock *us = to_unix(sk), *peer;
+	struct skb *b;
+	int32_t n = 0;
+
+	switch (cmd) {
+	case LX_SIOCINQ:
+		mutex_lock(&sk->lock);
+		if (us->listening) {
+			mutex_unlock(&sk->lock);
+			return -EINVAL;
+		}
+		b = list_first(&us->queue, struct skb, node);
+		n = sk->type == LX_SOCK_STREAM ? (int32_t)us->queued : b ? (int32_t)b->len : 0;
+		mutex_unlock(&sk->lock);
+		return put_user(u, arg, n);
+	case LX_SIOCOUTQ:
+		peer = unix_peer_get(us);
+		if (peer) {
+			mutex_lock(&peer->sk.lock);
+			n = (int32_t)peer->queued;
+			mutex_unlock(&peer->sk.lock);
+			unix_put(peer);
+		}
+		return put_user(u, arg, n);
+	default:
+		return -ENOTTY;
+	}
+}
