@@ -6,5 +6,6 @@
 
 extern const struct sock_family unix_family;
 
-/* Text of /proc/net/unix. */
-void unix_show(struct kernel *k, struct strbuf *out);
+/* Frees the name table; k->unix_names may be NULL. */
+struct unix_names;
+void unix_names_free(struct unix_names *n);
