@@ -6,6 +6,7 @@
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/signal.h"
+#include "sentry/task/tty_session.h"
 
 /* --- reboot(2): the end of a pid namespace ------------------------------------------------ */
 
@@ -119,6 +120,16 @@ SYSCALL1(swapoff, uaddr_t name)
 {
 	(void)name;
 	return not_there(t, LX_CAP_SYS_ADMIN, -EINVAL);
+}
+
+/* Without a controlling terminal there is nothing to hang up. */
+SYSCALL0(vhangup)
+{
+	struct tty *tty = task_tty(t);
+
+	if (tty)
+		tty_put(tty);
+	return not_there(t, LX_CAP_SYS_TTY_CONFIG, tty ? -ENOSYS : 0);
 }
 
 /* --- sysfs(2): the list of file systems ------------------------------------------------------ */
