@@ -5,6 +5,7 @@
 #include "fs/dev/devtmpfs.h"
 #include "fs/internal.h"
 #include "fs/proc/proc.h"
+#include "fs/sys/sys.h"
 #include "fs/tmpfs/tmpfs.h"
 
 static const struct fs_type *const types[] = {
@@ -12,6 +13,7 @@ static const struct fs_type *const types[] = {
 	&ramfs_type,
 	&devtmpfs_type,
 	&proc_type,
+	&sysfs_type,
 	NULL,
 };
 

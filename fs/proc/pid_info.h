@@ -29,9 +29,5 @@ static inline int64_t proc_boot_offset_ns(void)
 	return clock_ns(CLOCK_BOOTTIME) - clock_mono_ns();
 }
 
-/* "0-2,5", and hexadecimal in groups of 32 bits, of the first @n CPUs of a set. */
-void put_cpu_list(struct strbuf *out, const uint64_t *mask, unsigned n);
-void put_cpu_mask(struct strbuf *out, const uint64_t *mask, unsigned n);
-
 /* A line of maps. */
 void put_area(struct strbuf *out, const struct vma_info *v, struct path root);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fs/proc/pid_info.h"
+#include "sentry/base/cpumask.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/sched.h"
@@ -173,38 +174,6 @@ static void put_signals(const struct proc_call *c, const struct cred *cr, struct
 		  (unsigned long long)sig.caught);
 }
 
-/* "0-2,5" of a set of CPUs, and "ff" style masks in groups of 32 bits. */
-void put_cpu_list(struct strbuf *out, const uint64_t *mask, unsigned n)
-{
-	bool first = true;
-
-	for (unsigned i = 0; i < n; i++) {
-		unsigned end = i;
-
-		if (!(mask[i / 64] >> i % 64 & 1))
-			continue;
-		while (end + 1 < n && mask[(end + 1) / 64] >> (end + 1) % 64 & 1)
-			end++;
-		sb_printf(out, first ? "%u" : ",%u", i);
-		if (end > i)
-			sb_printf(out, "-%u", end);
-		first = false;
-		i = end;
-	}
-}
-
-void put_cpu_mask(struct strbuf *out, const uint64_t *mask, unsigned n)
-{
-	unsigned groups = n ? (n + 31) / 32 : 1;
-
-	for (unsigned g = groups; g-- > 0;) {
-		uint32_t bits = (uint32_t)(mask[g / 2] >> (g % 2 * 32));
-		unsigned width = g + 1 == groups && n % 32 ? (n % 32 + 3) / 4 : 8;
-
-		sb_printf(out, g + 1 == groups ? "%0*x" : ",%0*x", (int)width, bits);
-	}
-}
-
 static void put_tail(const struct proc_call *c, const struct cred *cr, struct strbuf *out)
 {
 	uint64_t cpus[MAX_CPUS / 64];
@@ -220,9 +189,9 @@ static void put_tail(const struct proc_call *c, const struct cred *cr, struct st
 		  c->t->no_new_privs);
 	sched_get_cpus(c->t, cpus);
 	sb_puts(out, "Cpus_allowed:\t");
-	put_cpu_mask(out, cpus, n);
+	cpumask_put_hex(out, cpus, n);
 	sb_puts(out, "\nCpus_allowed_list:\t");
-	put_cpu_list(out, cpus, n);
+	cpumask_put_list(out, cpus, n);
 	sb_puts(out, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
 	sb_printf(out, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t0\n",
 		  (unsigned long long)atomic_load(&c->t->n_switches));

@@ -37,6 +37,7 @@ struct boot {
 	int64_t phase_ns[PHASE_N];
 
 	struct platform *platform;
+	char thp_mode[40];	/* for kernel_config */
 	struct kernel *kernel;
 	struct hostpoll *hostpoll;
 	struct super *host_super;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -38,6 +39,17 @@ static void raise_nofile(struct boot *b)
 		setrlimit(RLIMIT_NOFILE, &rl);
 		b->max_hfds = (unsigned)min_t(rlim_t, rl.rlim_cur, 1u << 20);
 	}
+}
+
+/* How the host uses huge pages is how guests get them; later no path can be opened. */
+static void read_thp_mode(struct boot *b)
+{
+	int hfd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+	ssize_t n = hfd >= 0 ? read(hfd, b->thp_mode, sizeof(b->thp_mode) - 1) : 0;
+
+	b->thp_mode[max_t(ssize_t, n, 0)] = '\0';
+	if (hfd >= 0)
+		close(hfd);
 }
 
 static int make_platform(struct boot *b)
@@ -81,6 +93,7 @@ static int make_kernel(struct boot *b)
 	struct pool *pool;
 	int r;
 
+	memcpy(kc.thp_mode, b->thp_mode, sizeof(kc.thp_mode));
 	r = timers_create(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), &timers);
 	if (!r)
 		r = pool_create(kc.memory_limit, &pool);
@@ -123,6 +136,7 @@ int main(int argc, char **argv)
 	}
 	boot_phase_done(&b, PHASE_CONFIG);
 	raise_nofile(&b);
+	read_thp_mode(&b);
 	if (jail_enter(&b))
 		return EXIT_STATUS_OURS;
 	boot_phase_done(&b, PHASE_JAIL);

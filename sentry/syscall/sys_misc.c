@@ -78,7 +78,7 @@ SYSCALL1(sysinfo, uaddr_t to)
 
 	kernel_meminfo(t->k, &m);
 	/* Rounded up, as /proc/uptime and sysinfo(2) count a second that has begun. */
-	si.uptime = (clock_mono_ns() - t->k->boot_mono_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC;
+	si.uptime = (clock_ns(CLOCK_BOOTTIME) + NSEC_PER_SEC - 1) / NSEC_PER_SEC;
 	si.totalram = m.total;
 	si.freeram = m.free;
 	si.sharedram = m.shmem;

@@ -32,6 +32,7 @@ struct kernel_config {
 	uint64_t pids_limit;   /* tasks; UINT64_MAX: none */
 	uint64_t files_limit;  /* open file descriptions, /proc/sys/fs/file-max */
 	unsigned n_cpus;       /* what the guest sees */
+	char thp_mode[40];     /* of the host: "always [madvise] never\n", or "" */
 	int strace_hfd;	       /* where strace lines go */
 };
 

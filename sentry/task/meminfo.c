@@ -6,6 +6,16 @@
 
 #define BATCH 64
 
+unsigned kernel_n_cpus(struct kernel *k)
+{
+	return k->config.n_cpus;
+}
+
+const char *kernel_thp_mode(struct kernel *k)
+{
+	return k->config.thp_mode;
+}
+
 /* References to up to BATCH address spaces behind number @after; returns the last one's. */
 static int collect(struct kernel *k, int after, struct mm *mms[BATCH], unsigned *n)
 {

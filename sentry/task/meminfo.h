@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The memory of the sandbox as the guest is told: sysinfo(2), /proc/meminfo. */
+/* The machine as the guest is told: sysinfo(2), /proc/meminfo, /sys. */
 #pragma once
 
-#include "sentry/task/kernel.h"
+#include "sentry/base/types.h"
+
+struct kernel;
 
 struct meminfo {
 	uint64_t total;	 /* the limit, or what the host has */
@@ -13,5 +15,9 @@ struct meminfo {
 	unsigned n_procs; /* tasks, as sysinfo counts */
 };
 
+/* CPUs that the guest sees. */
+unsigned kernel_n_cpus(struct kernel *k);
+/* The host's /sys/kernel/mm/transparent_hugepage/enabled; "" when it could not be read. */
+const char *kernel_thp_mode(struct kernel *k);
 /* Asks the host about each address space: not for hot paths. Takes tasklist. */
 void kernel_meminfo(struct kernel *k, struct meminfo *out);
