@@ -204,11 +204,15 @@ static int check_times(const struct vfs_ctx *c, struct inode *inode,
 	return touch ? inode_permission(c, inode, MAY_WRITE) : -EPERM;
 }
 
-/* What a write or a change of owner takes from the mode; the new mode. */
-static uint32_t mode_without_privileges(uint32_t mode)
+/*
+ * What a write or a change of owner leaves of the mode: no setuid, no setgid program, and
+ * setgid without group execute only by who may set it.
+ */
+static uint32_t mode_without_privileges(const struct vfs_ctx *c, struct inode *inode)
 {
-	mode &= ~(uint32_t)LX_S_ISUID;
-	if (mode & LX_S_IXGRP)
+	uint32_t mode = inode->mode & ~(uint32_t)LX_S_ISUID;
+
+	if (mode & LX_S_IXGRP || !in_group_or_fsetid(c, inode, inode->gid))
 		mode &= ~(uint32_t)LX_S_ISGID;
 	return mode;
 }
@@ -224,9 +228,9 @@ int inode_setattr_now(const struct vfs_ctx *c, struct dentry *d, struct iattr *a
 	mutex_lock(&inode->lock);
 	mode = inode->mode;
 	if (a->valid & ATTR_KILL_PRIV && !(a->valid & ATTR_MODE) &&
-	    mode_without_privileges(mode) != mode) {
+	    mode_without_privileges(c, inode) != mode) {
 		a->valid |= ATTR_MODE;
-		a->mode = mode_without_privileges(mode);
+		a->mode = mode_without_privileges(c, inode);
 	}
 	a->valid = (a->valid & ~(unsigned)ATTR_KILL_PRIV) | ATTR_CTIME;
 	r = inode->ops->setattr(c, inode, a);
@@ -245,8 +249,10 @@ int inode_setattr_now(const struct vfs_ctx *c, struct dentry *d, struct iattr *a
 /* May a write by @c leave a setuid file so? */
 static bool keeps_privileges(const struct vfs_ctx *c, struct inode *inode)
 {
-	return !LX_S_ISREG(inode->mode) ||
-	       mode_without_privileges(inode->mode) == inode->mode || !c || !c->cred ||
+	if (!LX_S_ISREG(inode->mode) || !(inode->mode & (LX_S_ISUID | LX_S_ISGID)) ||
+	    !c || !c->cred)
+		return true;
+	return mode_without_privileges(c, inode) == inode->mode ||
 	       cred_ns_capable(c->cred, LX_CAP_FSETID);
 }
 
@@ -277,6 +283,11 @@ int vfs_setattr(const struct vfs_ctx *c, struct path p, struct iattr *a)
 		r = -EPERM;
 	if (!r && a->valid & (ATTR_UID | ATTR_GID))
 		r = check_chown(c, inode, a);
+	/* chown's change of the mode is one that the caller must be allowed to make. */
+	if (!r && a->valid & ATTR_KILL_PRIV && !LX_S_ISDIR(inode->mode) &&
+	    mode_without_privileges(c, inode) != inode->mode &&
+	    !inode_owner_or_capable(c, inode))
+		r = -EPERM;
 	if (!r && a->valid & (ATTR_ATIME | ATTR_MTIME) && !(a->valid & ATTR_SIZE))
 		r = check_times(c, inode, a);
 	if (r)

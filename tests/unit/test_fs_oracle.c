@@ -8,7 +8,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <grp.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -34,24 +34,28 @@ enum op {
 	CHMOD,
 	MKNOD,
 	OPENAT2,
+	CHOWN,
+	UTIMES,
+	ACCESS,
 	N_OPS,
 	TREE
 };
-static const char *const op_name[] = {"mkdir",	  "rmdir",   "unlink",	 "create",
-				      "open",	  "symlink", "link",	 "rename",
-				      "lstat",	  "stat",    "readlink", "chdir",
-				      "truncate", "chmod",   "mknod",	 "openat2"};
+static const char *const op_name[] = {"mkdir",	  "rmdir", "unlink",   "create", "open",
+				      "symlink",  "link",  "rename",   "lstat",	 "stat",
+				      "readlink", "chdir", "truncate", "chmod",	 "mknod",
+				      "openat2",  "chown", "utimes",   "access"};
 
 #define NAME_SIZE 1200
 struct request {
 	int op, flags;
-	unsigned mode;
+	unsigned mode, uid,
+		gid; /* as whom; chown: flags is the new owner, mode the group */
 	unsigned long long resolve;
 	char a[NAME_SIZE], b[NAME_SIZE];
 };
 struct answer {
 	int r;
-	unsigned mode, nlink;
+	unsigned mode, nlink, uid, gid;
 	unsigned long long size;
 	char text[64];
 };
@@ -73,6 +77,8 @@ static void host_stat(const char *name, int flags, struct answer *out)
 		return;
 	out->mode = st.st_mode;
 	out->nlink = (unsigned)st.st_nlink;
+	out->uid = st.st_uid;
+	out->gid = st.st_gid;
 	/* A directory's size is the file system's own business. */
 	out->size = S_ISDIR(st.st_mode) ? 0 : (unsigned long long)st.st_size;
 }
@@ -127,11 +133,39 @@ static void host_tree(const char *dir)
 		free(ents);
 }
 
+/* How utimes sets the times: by flags. */
+static void times_of(int how, struct timespec ts[2])
+{
+	static const long nsec[] = {UTIME_NOW, UTIME_OMIT, 5};
+
+	for (int i = 0; i < 2; i++) {
+		ts[i].tv_sec = 1000;
+		ts[i].tv_nsec = nsec[how % 3];
+		how /= 3;
+	}
+}
+
+static int host_utimes(const struct request *q)
+{
+	struct timespec ts[2];
+
+	times_of(q->flags, ts);
+	return result(utimensat(AT_FDCWD, q->a, q->flags == 9 ? NULL : ts, 0));
+}
+
+static void host_as(unsigned uid, unsigned gid)
+{
+	if (syscall(SYS_setresuid, -1, 0, -1) || syscall(SYS_setresgid, -1, gid, -1) ||
+	    syscall(SYS_setresuid, -1, uid, -1))
+		abort();
+}
+
 static void host_do(const struct request *q, struct answer *out)
 {
 	ssize_t n;
 
 	memset(out, 0, sizeof(*out));
+	host_as(q->uid, q->gid);
 	switch (q->op) {
 	case MKDIR:
 		out->r = result(mkdir(q->a, q->mode));
@@ -179,6 +213,18 @@ static void host_do(const struct request *q, struct answer *out)
 	case MKNOD:
 		out->r = result(mknod(q->a, q->mode, 0));
 		break;
+	case CHOWN:
+		out->r = result(fchownat(AT_FDCWD, q->a, (uid_t)q->flags, q->mode,
+					 strlen(q->b) % 2 ? AT_SYMLINK_NOFOLLOW : 0));
+		break;
+	case UTIMES:
+		out->r = host_utimes(q);
+		break;
+	case ACCESS:
+		/* By the effective ids, which are the ones that change here. */
+		out->r = result(syscall(SYS_faccessat2, AT_FDCWD, q->a, q->flags & 7,
+					AT_EACCESS));
+		break;
 	}
 }
 
@@ -202,6 +248,8 @@ static void host_side(int in, int out)
 	size_t size;
 
 	umask(022);
+	if (setgroups(0, NULL))
+		abort();
 	for (;;) {
 		full_io(in, &q, sizeof(q), false);
 		if (q.op != TREE) {
@@ -210,6 +258,7 @@ static void host_side(int in, int out)
 			continue;
 		}
 		tree_out = open_memstream(&text, &size);
+		host_as(0, 0);
 		host_tree("");
 		fclose(tree_out);
 		full_io(out, &size, sizeof(size), true);
@@ -242,6 +291,8 @@ static void our_stat(struct fs_env *e, const char *name, unsigned lookup,
 	path_put(p);
 	out->mode = st.mode;
 	out->nlink = st.nlink;
+	out->uid = st.uid;
+	out->gid = st.gid;
 	out->size = LX_S_ISDIR(st.mode) ? 0 : st.size;
 }
 
@@ -299,12 +350,61 @@ static int our_chmod(struct fs_env *e, struct path p, const struct request *q)
 	return vfs_setattr(&e->c, p, &a);
 }
 
+static int our_chown(struct fs_env *e, struct path p, const struct request *q)
+{
+	struct iattr a = {.valid = ATTR_KILL_PRIV | ATTR_CTIME};
+
+	if (q->flags >= 0) {
+		a.valid |= ATTR_UID;
+		a.uid = (uint32_t)q->flags;
+	}
+	if (q->mode != UINT32_MAX) {
+		a.valid |= ATTR_GID;
+		a.gid = q->mode;
+	}
+	return vfs_setattr(&e->c, p, &a);
+}
+
+/* As sys_attr.c makes it of the caller's times. */
+static int our_utimes(struct fs_env *e, struct path p, const struct request *q)
+{
+	struct iattr a = {.valid = ATTR_ATIME | ATTR_MTIME | ATTR_CTIME};
+	struct timespec ts[2];
+
+	times_of(q->flags, ts);
+	for (int i = 0; i < 2 && q->flags != 9; i++) {
+		if (ts[i].tv_nsec == UTIME_OMIT)
+			a.valid &= ~(unsigned)(i ? ATTR_MTIME : ATTR_ATIME);
+		else if (ts[i].tv_nsec != UTIME_NOW)
+			a.valid |= i ? ATTR_MTIME_SET : ATTR_ATIME_SET;
+	}
+	return vfs_setattr(&e->c, p, &a);
+}
+
+static int our_access(struct fs_env *e, struct path p, const struct request *q)
+{
+	return vfs_access(&e->c, p, (unsigned)q->flags & 7);
+}
+
 static int our_chdir(struct fs_env *e, struct path p, const struct request *q)
 {
+	int r = inode_permission(&e->c, dentry_inode(p.dentry), MAY_EXEC);
+
 	(void)q;
+	if (r)
+		return r;
 	path_put(e->c.cwd);
 	e->c.cwd = path_get(p);
 	return 0;
+}
+
+static void our_as(struct fs_env *e, unsigned uid, unsigned gid)
+{
+	struct cred *c = uid ? &e->user_cred : &e->root_cred;
+
+	c->fsuid = uid;
+	c->fsgid = gid;
+	fs_env_as(e, c);
 }
 
 static void our_do(struct fs_env *e, const struct request *q, struct answer *out)
@@ -312,6 +412,7 @@ static void our_do(struct fs_env *e, const struct request *q, struct answer *out
 	struct path p;
 
 	memset(out, 0, sizeof(*out));
+	our_as(e, q->uid, q->gid);
 	switch (q->op) {
 	case MKDIR:
 		out->r = vfs_mkdir(&e->c, NULL, q->a, q->mode);
@@ -362,6 +463,18 @@ static void our_do(struct fs_env *e, const struct request *q, struct answer *out
 		break;
 	case MKNOD:
 		out->r = vfs_mknod(&e->c, NULL, q->a, q->mode, 0, NULL);
+		break;
+	case CHOWN:
+		out->r = with_path(e, q->a, our_chown, q,
+				   strlen(q->b) % 2 ? 0 : LOOKUP_FOLLOW);
+		break;
+	case UTIMES:
+		/* Nothing to change is not even looked up. */
+		out->r = q->flags == 4 ? 0
+				       : with_path(e, q->a, our_utimes, q, LOOKUP_FOLLOW);
+		break;
+	case ACCESS:
+		out->r = with_path(e, q->a, our_access, q, LOOKUP_FOLLOW);
 		break;
 	}
 }
@@ -427,6 +540,27 @@ static void our_tree(struct fs_env *e, const char *dir)
 /* --- what is asked
  * ------------------------------------------------------------------------- */
 
+static bool guarded; /* fs.protected_* of the host */
+
+static bool host_guards(void)
+{
+	static const char *const names[] = {"hardlinks", "symlinks", "regular"};
+	char path[64], c = '0';
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/sys/fs/protected_%s", names[i]);
+		fd = open(path, O_RDONLY);
+		if (fd >= 0 && read(fd, &c, 1) == 1)
+			any = any || c != '0';
+		if (fd >= 0)
+			close(fd);
+	}
+	return any;
+}
+
 static unsigned pick(unsigned n)
 {
 	return (unsigned)rand() % n;
@@ -470,7 +604,14 @@ static void random_request(struct request *q)
 	q->op = (int)pick(N_OPS);
 	random_name(q->a);
 	random_name(q->b);
-	q->mode = 0700 | pick(0100);
+	q->mode = pick(3) ? 0700 | pick(0100) : pick(07000);
+	if (!pick(3)) {
+		q->uid = 1000 + pick(2);
+		q->gid = 1000 + pick(2);
+	}
+	/* The host may guard sticky directories and hard links more than we do. */
+	if (guarded)
+		q->mode &= ~(unsigned)LX_S_ISVTX;
 	switch (q->op) {
 	case CREATE:
 		q->flags = O_CREAT;
@@ -492,6 +633,8 @@ static void random_request(struct request *q)
 		strcpy(q->b, pick(2) ? "some text" : "");
 		break;
 	case LINK:
+		if (guarded)
+			q->uid = q->gid = 0;
 		q->flags = pick(3) ? 0 : AT_SYMLINK_FOLLOW;
 		break;
 	case RENAME:
@@ -499,6 +642,19 @@ static void random_request(struct request *q)
 		break;
 	case TRUNCATE:
 		q->flags = (int)pick(100000);
+		break;
+	case CHOWN: {
+		static const int id[] = {-1, 0, 1000, 1001};
+
+		q->flags = id[pick(4)];
+		q->mode = (unsigned)id[pick(4)];
+		break;
+	}
+	case UTIMES:
+		q->flags = (int)pick(10);
+		break;
+	case ACCESS:
+		q->flags = (int)pick(8);
 		break;
 	case MKNOD:
 		/* No FIFOs or sockets: opening those is another matter. */
@@ -569,6 +725,7 @@ static void test_oracle(void **state)
 
 	(void)state;
 	fs_env_init(&e);
+	guarded = host_guards();
 	srand(seed);
 	for (unsigned i = 0; i < n; i++) {
 		struct request q;
@@ -579,20 +736,23 @@ static void test_oracle(void **state)
 		our_do(&e, &q, &ours);
 		if (memcmp(&host, &ours, sizeof(host))) {
 			printf("step %u: %s(\"%s\", \"%s\", flags %#o, mode %#o, resolve "
-			       "%llu)\n"
+			       "%llu) by %u:%u\n"
 			       "host %d mode %o nlink %u size %llu \"%s\"\n"
 			       "ours %d mode %o nlink %u size %llu \"%s\"\n",
 			       i, op_name[q.op], q.a, q.b, (unsigned)q.flags, q.mode,
-			       q.resolve, host.r, host.mode, host.nlink, host.size,
-			       host.text, ours.r, ours.mode, ours.nlink, ours.size,
-			       ours.text);
+			       q.resolve, q.uid, q.gid, host.r, host.mode, host.nlink,
+			       host.size, host.text, ours.r, ours.mode, ours.nlink,
+			       ours.size, ours.text);
 			tree_out = stdout;
 			our_tree(&e, "");
 			fail();
 		}
-		if (i % 500 == 499)
+		if (i % 500 == 499) {
+			our_as(&e, 0, 0);
 			compare_trees(&e);
+		}
 	}
+	our_as(&e, 0, 0);
 	fs_env_done(&e);
 }
 
