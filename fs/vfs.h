@@ -598,6 +598,8 @@ struct file_ops {
 	int (*iterate)(struct file *f, struct dir_sink *sink);
 	/* Current LX_POLL* mask; registers with poll_wait(pt, q). NULL: always IN and OUT. */
 	uint32_t (*poll)(struct file *f, struct poll_table *pt);
+	/* How long a blocking read or write may sleep, ns (SO_RCVTIMEO). NULL: for ever. */
+	int64_t (*timeout)(struct file *f, bool write);
 	/* New position or error. NULL: generic for seekable files (size from getattr). pos_lock held */
 	int64_t (*lseek)(struct file *f, int64_t off, int whence);
 	/* @t: the caller (opaque here), @u: its memory. NULL or -ENOIOCTLCMD: -ENOTTY. */

@@ -94,6 +94,17 @@ static int64_t socket_ioctl(struct file *f, struct task *t, const struct umem *u
 	return sk->ops->ioctl ? sk->ops->ioctl(sk, u, cmd, arg) : -ENOTTY;
 }
 
+static int64_t socket_timeout(struct file *f, bool write)
+{
+	struct socket *sk = f->priv;
+	int64_t ns;
+
+	mutex_lock(&sk->lock);
+	ns = write ? sk->sndtimeo_ns : sk->rcvtimeo_ns;
+	mutex_unlock(&sk->lock);
+	return ns;
+}
+
 static void socket_release(struct file *f)
 {
 	struct socket *sk = f->priv;
@@ -107,6 +118,7 @@ static const struct file_ops socket_file_ops = {
 	.write = socket_write,
 	.poll = socket_poll,
 	.ioctl = socket_ioctl,
+	.timeout = socket_timeout,
 	.release = socket_release,
 };
 

@@ -533,16 +533,11 @@ static int unix_shutdown(struct socket *sk, int how)
 {
 	struct unix_sock *us = to_unix(sk), *peer;
 	bool rd = how != LX_SHUT_WR, wr = how != LX_SHUT_RD;
-	int r = 0;
 
 	mutex_lock(&sk->lock);
-	if (sk->type != LX_SOCK_DGRAM && !us->connected && !us->listening)
-		r = -ENOTCONN;
-	if (!r) {
-		us->rcv_shut |= rd;
-		us->snd_shut |= wr;
-	}
-	peer = !r && us->peer ? unix_get(us->peer) : NULL;
+	us->rcv_shut |= rd;
+	us->snd_shut |= wr;
+	peer = us->peer ? unix_get(us->peer) : NULL;
 	mutex_unlock(&sk->lock);
 	if (peer && sk->type != LX_SOCK_DGRAM) {
 		mutex_lock(&peer->sk.lock);
@@ -554,10 +549,8 @@ static int unix_shutdown(struct socket *sk, int how)
 	}
 	if (peer)
 		unix_put(peer);
-	if (!r)
-		waitq_wake(&sk->queue, LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLRDHUP |
-					       LX_POLLHUP);
-	return r;
+	waitq_wake(&sk->queue, LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLRDHUP | LX_POLLHUP);
+	return 0;
 }
 
 /* The peer learns of the end; unread data makes it a reset. */
@@ -574,17 +567,18 @@ static void tell_peer(struct unix_sock *us, struct unix_sock *peer, bool unread)
 					    LX_POLLHUP | LX_POLLERR);
 }
 
-static void unix_close(struct socket *sk)
+/* @reset: the peer shall see one, as when data was left unread. */
+static void close_sock(struct unix_sock *us, bool reset)
 {
-	struct unix_sock *us = to_unix(sk), *peer, *end;
-	bool unread;
+	struct socket *sk = &us->sk;
+	struct unix_sock *peer, *end;
 
 	drop_name(us);
 	mutex_lock(&sk->lock);
 	us->closed = true;
 	us->rcv_shut = us->snd_shut = true;
 	us->listening = false;
-	unread = us->n_queued != 0;
+	reset = reset || us->n_queued;
 	peer = TAKE_PTR(us->peer);
 	mutex_unlock(&sk->lock);
 	unix_flush(us);
@@ -597,15 +591,19 @@ static void unix_close(struct socket *sk)
 		mutex_unlock(&sk->lock);
 		if (!end)
 			break;
-		unread = true;
-		unix_close(&end->sk);
+		close_sock(end, true);
 		unix_put(end);
 	}
 	if (peer) {
-		tell_peer(us, peer, unread);
+		tell_peer(us, peer, reset);
 		unix_put(peer);
 	}
 	unix_wake_senders(us);
+}
+
+static void unix_close(struct socket *sk)
+{
+	close_sock(to_unix(sk), false);
 }
 
 static void unix_free(struct socket *sk)

@@ -146,6 +146,7 @@ static int find_target(struct unix_sock *us, struct task *t, struct sock_msg *m,
 		       struct unix_sock **to)
 {
 	bool stream = us->sk.type == LX_SOCK_STREAM, dgram = us->sk.type == LX_SOCK_DGRAM;
+	struct unix_sock *peer;
 	int r = 0;
 
 	*to = NULL;
@@ -166,7 +167,18 @@ static int find_target(struct unix_sock *us, struct task *t, struct sock_msg *m,
 	mutex_unlock(&us->sk.lock);
 	if (r || *to)
 		return r;
-	return unix_find(us, t, &m->addr, to);
+	r = unix_find(us, t, &m->addr, to);
+	if (r)
+		return r;
+	/* One that is connected to somebody else does not listen to us. */
+	peer = unix_peer_get(*to);
+	if (peer && peer != us) {
+		unix_put(TAKE_PTR(*to));
+		r = -EPERM;
+	}
+	if (peer)
+		unix_put(peer);
+	return r;
 }
 
 /* A connected datagram socket whose target is gone has none any more. */
@@ -242,6 +254,9 @@ ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 	mutex_unlock(&sk->lock);
 	if (!stream && m->data->left > sndbuf - 32)
 		return -EMSGSIZE;
+	/* What cannot be read is told before what cannot be reached. */
+	if (!stream && m->data->left && uio_fault_in(m->data, 1, false))
+		return -EFAULT;
 	r = find_target(us, t, m, &to);
 	if (r)
 		return r;
@@ -304,7 +319,7 @@ static int take_first(struct unix_sock *us, struct skb **out)
 	*out = NULL;
 	mutex_lock(&us->sk.lock);
 	if (us->sk.type != LX_SOCK_DGRAM && !us->connected)
-		r = us->listening ? -EINVAL : -ENOTCONN;
+		r = us->sk.type == LX_SOCK_STREAM ? -EINVAL : -ENOTCONN;
 	else if ((*out = list_first(&us->queue, struct skb, node)) != NULL)
 		list_del(&(*out)->node);
 	else if (us->sk.error) {
@@ -374,8 +389,6 @@ static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m)
 	take_scm(b, m);
 	if ((size_t)n < len)
 		m->out_flags |= LX_MSG_TRUNC;
-	if (us->sk.type == LX_SOCK_SEQPACKET)
-		m->out_flags |= LX_MSG_EOR;
 	if (peek)
 		put_back(us, b);
 	else

@@ -42,6 +42,9 @@ static bool may_wait(const struct io_call *io)
 static ssize_t wait_and_try(struct task *t, struct io_call *io, uint32_t events,
 			    ssize_t (*try)(struct io_call *io), const char *what)
 {
+	bool write = events & LX_POLLOUT;
+	int64_t limit = io->f->ops->timeout ? io->f->ops->timeout(io->f, write) : NO_DEADLINE;
+	int64_t deadline = limit == NO_DEADLINE ? limit : deadline_after(limit);
 	struct poll_waiter pw;
 	ssize_t r;
 	int err;
@@ -52,11 +55,14 @@ static ssize_t wait_and_try(struct task *t, struct io_call *io, uint32_t events,
 		r = try(io);
 		if (r != -EAGAIN)
 			break;
-		err = pw.failed ? -ENOMEM : task_block(t, NO_DEADLINE, what, io->f->id);
-		if (err) {
-			r = err == -EINTR ? -ERESTARTSYS : err;
-			break;
-		}
+		err = pw.failed ? -ENOMEM : task_block(t, deadline, what, io->f->id);
+		if (!err)
+			continue;
+		/* With a timeout an interrupted call is not started anew: signal(7). */
+		r = err == -EINTR && limit == NO_DEADLINE ? -ERESTARTSYS : err;
+		if (err == -ETIMEDOUT)
+			r = -EAGAIN;
+		break;
 	}
 	poll_waiter_done(&pw);
 	return r;
