@@ -13,6 +13,11 @@ int may_create_in(const struct vfs_ctx *c, struct dentry *dir)
 
 	if (inode->dead)
 		return -ENOENT;
+	/* What it makes would belong to nobody that the file system's namespace knows. */
+	if (c->cred && dir->sb->user_ns &&
+	    (!user_ns_has_uid(dir->sb->user_ns, c->cred->fsuid) ||
+	     !user_ns_has_gid(dir->sb->user_ns, c->cred->fsgid)))
+		return -EOVERFLOW;
 	return inode_permission(c, inode, MAY_WRITE | MAY_EXEC);
 }
 

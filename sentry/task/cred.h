@@ -75,6 +75,9 @@ bool cred_capable_inode(const struct cred *c, uint32_t uid, uint32_t gid, enum l
 /* Translate: into a namespace (for output; overflow id 65534 when unmapped) ... */
 uint32_t user_ns_unmap_uid(const struct user_ns *ns, uint32_t kuid);
 uint32_t user_ns_unmap_gid(const struct user_ns *ns, uint32_t kgid);
+/* Does a sandbox-wide id have a name inside? */
+bool user_ns_has_uid(const struct user_ns *ns, uint32_t kuid);
+bool user_ns_has_gid(const struct user_ns *ns, uint32_t kgid);
 /* ... and out of it (for input): false when unmapped. */
 bool user_ns_map_uid(const struct user_ns *ns, uint32_t uid, uint32_t *kuid);
 bool user_ns_map_gid(const struct user_ns *ns, uint32_t gid, uint32_t *kgid);

@@ -55,9 +55,6 @@ ssize_t user_ns_write_setgroups(struct user_ns *ns, const char *text, size_t len
 void user_ns_show_map(const struct user_ns *ns, bool gid, const struct user_ns *viewer,
 		      struct strbuf *out);
 void user_ns_show_setgroups(const struct user_ns *ns, struct strbuf *out);
-/* Does a sandbox-wide id have a name inside? */
-bool user_ns_has_uid(const struct user_ns *ns, uint32_t kuid);
-bool user_ns_has_gid(const struct user_ns *ns, uint32_t kgid);
 /* setgroups(2) is possible: the gid map is written and not denied. */
 bool user_ns_may_setgroups(const struct user_ns *ns);
 /* @ns is @child or one of its ancestors. */
