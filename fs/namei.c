@@ -119,8 +119,11 @@ int dentry_lookup_locked(struct dentry *dir, const char *name, size_t len,
 	return lookup_slow(dir, name, len, out);
 }
 
-/* A cached answer that is still true: 1 and a reference in *out, 0 none, or an error. */
-static int lookup_cached(struct dentry *dir, const char *name, size_t len,
+/*
+ * A cached answer that is still true: 1 and a reference in *out, 0 none, or an error.
+ * @drop: one that is not goes; else it stays, for walk to confirm or replace.
+ */
+static int lookup_cached(struct dentry *dir, const char *name, size_t len, bool drop,
 			 struct dentry **out)
 {
 	struct dentry *d = dcache_lookup(dir, name, len);
@@ -129,38 +132,58 @@ static int lookup_cached(struct dentry *dir, const char *name, size_t len,
 	if (!d)
 		return 0;
 	r = d->dops && d->dops->revalidate ? d->dops->revalidate(d) : 1;
-	if (r > 0) {
+	/* What is mounted on stays reachable, whatever became of the name below. */
+	if (r > 0 || (r == 0 && drop && dentry_is_mounted(d))) {
 		*out = d;
 		return 1;
 	}
-	if (r == 0 && !dentry_is_mounted(d)) {
+	if (r == 0 && drop) {
 		dcache_drop_children(d);
 		dentry_drop(d);
-	} else if (r == 0) {
-		/* What is mounted on stays reachable, whatever became of the name below.
-		 */
-		*out = d;
-		return 1;
 	}
 	dentry_put(d);
 	return r;
 }
 
-int dentry_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **out)
+static bool can_walk(const struct inode *dir)
+{
+	return dir->ops->walk && !dir->dead;
+}
+
+/* The name itself: cached by now, or asked for. */
+static int lookup_one(struct dentry *dir, const char *name, size_t len,
+		      struct dentry **out)
 {
 	struct inode *inode = dentry_inode(dir);
 	int r;
 
-	*out = NULL;
-	if (len > LX_NAME_MAX)
-		return -ENAMETOOLONG;
-	r = lookup_cached(dir, name, len, out);
+	r = lookup_cached(dir, name, len, true, out);
 	if (r)
 		return r < 0 ? r : 0;
 	mutex_lock(&inode->lock);
 	r = lookup_slow(dir, name, len, out);
 	mutex_unlock(&inode->lock);
 	return r;
+}
+
+int dentry_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **out)
+{
+	struct inode *inode = dentry_inode(dir);
+	struct walk_req req = {
+		.start = dir, .name = {name}, .len = {len}, .n = 1, .open_flags = -1};
+	int r;
+
+	*out = NULL;
+	if (len > LX_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (can_walk(inode)) {
+		r = lookup_cached(dir, name, len, false, out);
+		if (!r)
+			r = inode->ops->walk(NULL, &req);
+		if (r)
+			return r < 0 ? r : 0;
+	}
+	return lookup_one(dir, name, len, out);
 }
 
 /* Let the file system resolve @name and what follows it in one go. */
@@ -194,17 +217,17 @@ static int lookup_name(struct walk *w, const char *name, size_t len, struct dent
 	*out = NULL;
 	if (len > LX_NAME_MAX)
 		return -ENAMETOOLONG;
-	r = lookup_cached(dir, name, len, out);
+	r = lookup_cached(dir, name, len, !can_walk(inode), out);
 	if (r)
 		return r < 0 ? r : 0;
 	if (w->flags & LOOKUP_CACHED)
 		return -EAGAIN;
-	if (inode->ops->walk && !inode->dead) {
+	if (can_walk(inode)) {
 		r = walk_ahead(w, name);
 		if (r)
 			return r;
 	}
-	return dentry_lookup(dir, name, len, out);
+	return lookup_one(dir, name, len, out);
 }
 
 int walk_lookup_last(struct walk *w, struct dentry **out)

@@ -207,7 +207,9 @@ struct inode_ops {
 	/*
 	 * walk - optional: resolve several names at once, instantiating dentries with
 	 * dcache_fill(). Called without locks; stops at symlinks, missing names or whatever
-	 * it likes: the walker then goes on name by name through the cache. NULL: none.
+	 * it likes: the walker then goes on name by name through the cache. Answers that are
+	 * cached but not valid any more are confirmed or replaced by its dcache_fill(). NULL:
+	 * none. @c is NULL when only one name is asked for on behalf of a stacked file system.
 	 */
 	int (*walk)(const struct vfs_ctx *c, struct walk_req *req);
 	/* The directory operations; @d is a negative dentry of @dir (locked). NULL: -EPERM. */
@@ -317,7 +319,8 @@ void inode_allow_write(struct inode *inode);
 struct dentry_ops {
 	/*
 	 * revalidate - is this cached answer (positive or negative) still true? 1 yes, 0 no
-	 * (it is dropped and looked up again), negative errno. Called without locks. NULL: yes.
+	 * (asked again through walk where there is one; else it is dropped and looked up
+	 * again), negative errno. Called without locks. NULL: yes.
 	 */
 	int (*revalidate)(struct dentry *d);
 	/* The dentry goes: free d->fsdata. NULL: nothing. */
