@@ -186,24 +186,38 @@ int dentry_lookup(struct dentry *dir, const char *name, size_t len, struct dentr
 	return lookup_one(dir, name, len, out);
 }
 
-/* Let the file system resolve @name and what follows it in one go. */
+static bool is_dots(const char *s, size_t len)
+{
+	return s[0] == '.' && (len == 1 || (len == 2 && s[1] == '.'));
+}
+
+/*
+ * Let the file system resolve @name and what follows it in one go: the rest of this text,
+ * then of those that a symlink in it interrupted.
+ */
 static int walk_ahead(struct walk *w, const char *name)
 {
 	struct inode *inode = dentry_inode(w->at.dentry);
 	struct walk_req req = {.start = w->at.dentry, .open_flags = -1};
+	unsigned depth = w->depth;
 	const char *s = name;
 
-	while (*s && req.n < WALK_MAX) {
+	while (req.n < WALK_MAX) {
 		size_t len = strcspn(s, "/");
 
-		if (len > LX_NAME_MAX ||
-		    (s[0] == '.' && (len == 1 || (len == 2 && s[1] == '.'))))
+		if (!len) {
+			if (!depth)
+				break;
+			s = skip_slashes(w->frame[--depth].rest);
+			continue;
+		}
+		if (len > LX_NAME_MAX || is_dots(s, len))
 			break;
 		req.name[req.n] = s;
 		req.len[req.n++] = len;
 		s = skip_slashes(s + len);
 	}
-	if (!*s && w->depth == 0)
+	if (!*s && !depth)
 		req.open_flags = w->open_flags;
 	return inode->ops->walk(w->c, &req);
 }

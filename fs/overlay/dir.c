@@ -61,6 +61,17 @@ static int ovl_lookup(struct inode *dir, struct dentry *d, struct inode **out)
 	return r;
 }
 
+/* Is there a cached answer of the lower's that still holds? Then nobody need be asked. */
+static bool lower_knows(struct dentry *dir, const char *name, size_t len)
+{
+	struct dentry *d = dcache_lookup(dir, name, len);
+	bool r = d && (!d->dops || !d->dops->revalidate || d->dops->revalidate(d) > 0);
+
+	if (d)
+		dentry_put(d);
+	return r;
+}
+
 /* Let the lower resolve the whole path in one step, unless it knows the name already. */
 static int ovl_walk(const struct vfs_ctx *c, struct walk_req *req)
 {
@@ -73,7 +84,7 @@ static int ovl_walk(const struct vfs_ctx *c, struct walk_req *req)
 	mutex_lock(&inode->lock);
 	ours = !lower_dir(od) || ovl_names_find(&od->names, req->name[0], req->len[0]);
 	mutex_unlock(&inode->lock);
-	if (ours)
+	if (ours || lower_knows(od->lower, req->name[0], req->len[0]))
 		return 0;
 	li = ovl_lower(od);
 	below.start = od->lower;
