@@ -116,14 +116,20 @@ static int find_program(const struct vfs_ctx *c, struct exec_call *call, struct 
 	return r;
 }
 
+static bool ignores_set_id(struct task *t, const struct file *f)
+{
+	const struct mount *mnt = f->path.mnt; /* NULL: a memfd */
+
+	return (mnt && (atomic_load(&mnt->flags) & MNT_NOSUID)) ||
+	       (atomic_load(&f->inode->sb->flags) & SB_NOSUID) ||
+	       /* someone outside the process can change root and directory under it */
+	       refcount_read(&t->fs->ref) > t->tg->n_threads;
+}
+
 /* Ids and capabilities come from the program itself, not from a script that names it. */
 static int make_cred(struct task *t, struct exec_state *s, const struct kstat *st)
 {
-	const struct path *p = &s->file->path;
-	bool nosuid = (atomic_load(&p->mnt->flags) & MNT_NOSUID) ||
-		      (atomic_load(&p->mnt->sb->flags) & SB_NOSUID) ||
-		      /* someone outside the process can change root and directory under it */
-		      refcount_read(&t->fs->ref) > t->tg->n_threads;
+	bool nosuid = ignores_set_id(t, s->file);
 	struct exec_image *img = &s->img;
 	const struct cred *c;
 	int r;
