@@ -32,6 +32,7 @@ void boot_missing_wall(struct boot *b, const char *what)
 static void raise_nofile(struct boot *b)
 {
 	struct rlimit rl;
+	int hfd;
 
 	b->max_hfds = 1024;
 	if (!getrlimit(RLIMIT_NOFILE, &rl)) {
@@ -39,6 +40,13 @@ static void raise_nofile(struct boot *b)
 		setrlimit(RLIMIT_NOFILE, &rl);
 		b->max_hfds = (unsigned)min_t(rlim_t, rl.rlim_cur, 1u << 20);
 	}
+	/*
+	 * The host's kernel doubles a descriptor table as it fills, and once there are
+	 * threads waits for an RCU period each time, some 10 ms: make room now.
+	 */
+	hfd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)min_t(unsigned, b->max_hfds, 8192) - 1);
+	if (hfd >= 0)
+		close(hfd);
 }
 
 /* How the host uses huge pages is how guests get them; later no path can be opened. */
