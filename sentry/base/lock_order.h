@@ -9,9 +9,9 @@
 
 enum lock_rank {
 	LOCK_CONTROL = 1,  /* control server: one command at a time */
+	LOCK_FILE_POS,	   /* file position and readdir state */
 	LOCK_EPOLL_NEST,   /* one change of nested sets at a time */
 	LOCK_EPOLL,	   /* an epoll's interest set */
-	LOCK_FILE_POS,	   /* file position and readdir state */
 	LOCK_MOUNT,	   /* the mount tree of a namespace */
 	LOCK_RENAME,	   /* cross-directory renames of a super */
 	LOCK_INODE,	   /* an inode's namespace operations (overlay) */
