@@ -77,6 +77,13 @@ struct ctx_syscall {
 
 /* --- address spaces ------------------------------------------------------ */
 
+/* What is resident of [start, end), in bytes; the words are those of proc_pid_smaps(5). */
+struct as_area {
+	uaddr_t start, end;
+	uint64_t rss, pss, shared_clean, shared_dirty, private_clean, private_dirty;
+	uint64_t referenced, anonymous, lazy_free, anon_huge, swap, swap_pss;
+};
+
 #define AS_PROT_READ  1
 #define AS_PROT_WRITE 2
 #define AS_PROT_EXEC  4
@@ -146,6 +153,13 @@ struct as_ops {
 	int (*usage)(struct addr_space *as, struct as_usage *out);
 	/* The most bytes ever resident at a time. Dearer than usage(). NULL: not known. */
 	uint64_t (*rss_peak)(struct addr_space *as);
+	/*
+	 * areas - tell @fn what is resident, in ascending ranges that need not be those the
+	 * kernel mapped; until it returns other than 0, which is passed on. Dear: for
+	 * /proc/PID/smaps. NULL: not known.
+	 */
+	int (*areas)(struct addr_space *as, int (*fn)(const struct as_area *, void *arg),
+		     void *arg);
 	/* The last reference is gone and no ctx is left: ends the host process. */
 	void (*release)(struct addr_space *as);
 };

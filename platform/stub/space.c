@@ -374,5 +374,6 @@ const struct as_ops stub_as_ops = {
 	.mincore = space_mincore,
 	.usage = stub_space_usage,
 	.rss_peak = stub_space_rss_peak,
+	.areas = stub_space_areas,
 	.release = space_release,
 };

@@ -188,6 +188,9 @@ void stub_fd_forget(struct stub_space *s, uint64_t key) MUST_HOLD(s->lock);
 /* --- usage.c ------------------------------------------------------------- */
 
 int stub_space_usage(struct addr_space *as, struct as_usage *out);
+/* areas.c */
+int stub_space_areas(struct addr_space *as, int (*fn)(const struct as_area *, void *arg),
+		     void *arg);
 uint64_t stub_space_rss_peak(struct addr_space *as);
 /* CPU time of all threads, of the helper too; 0 when the process is gone. */
 int64_t stub_process_cpu_ns(const struct stub_space *s);

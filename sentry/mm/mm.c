@@ -32,6 +32,7 @@ static struct mm *mm_alloc(void)
 	mm->limits = no_limits;
 	mm->hole_top = UINT64_MAX;
 	mm->dumpable = true;
+	atomic_init(&mm->dump_filter, MM_DUMP_FILTER_DEFAULT);
 	return mm;
 }
 
@@ -168,6 +169,7 @@ static void copy_fields(struct mm *mm, const struct mm *old)
 	mm->auxv_len = old->auxv_len;
 	mm->dumpable = old->dumpable;
 	atomic_store(&mm->thp_disabled, atomic_load(&old->thp_disabled));
+	atomic_store(&mm->dump_filter, atomic_load(&old->dump_filter));
 	mm->limits = old->limits;
 	mm->pool = old->pool;
 	if (old->exe)

@@ -52,6 +52,9 @@ struct mm_limits {	       /* the caller's rlimits, read once per call */
 	bool can_lock;	       /* CAP_IPC_LOCK */
 };
 
+/* Private and shared anonymous memory, ELF headers, private huge pages. core(5). */
+#define MM_DUMP_FILTER_DEFAULT 0x33
+
 struct mm {
 	refcount_t users;      /* tasks; the areas go when it falls to 0 */
 	refcount_t ref;	       /* users count as one; holds the struct and addr_space */
@@ -71,6 +74,7 @@ struct mm {
 	struct file *exe;      /* /proc/PID/exe, a reference or NULL. Writers of it are held
 				  off for as long as this open file lives, not by mm */
 	bool dumpable;	       /* PR_SET_DUMPABLE */
+	atomic_uint dump_filter; /* /proc/PID/coredump_filter: kept by fork and exec */
 	atomic_bool thp_disabled; /* PR_SET_THP_DISABLE: shown back; a fork copies it */
 	bool membarrier;       /* registered for MEMBARRIER_CMD_PRIVATE_EXPEDITED */
 	bool lock_future;      /* mlockall(MCL_FUTURE) */
@@ -153,6 +157,12 @@ struct futex_key {
 /* @shared_wanted: no FUTEX_PRIVATE_FLAG. -EFAULT: not mapped. */
 int mm_futex_key(struct mm *mm, uaddr_t addr, bool shared_wanted, struct futex_key *key);
 void mm_futex_key_put(struct futex_key *key);
+
+/*
+ * mm_access - a debugger's read or write (/proc/PID/mem, ptrace): rights do not matter where
+ * the area could have them. Returns bytes moved, or -EIO when none was.
+ */
+ssize_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write);
 
 /*
  * mm_exec_reset - empty the mm for exec in place (the caller is its only user and ctx).

@@ -210,6 +210,7 @@ static int new_group(struct task *t, struct task *child, const struct clone_args
 	memcpy(tg->rlim, own->rlim, sizeof(tg->rlim));
 	tg->tty = own->tty ? tty_get(own->tty) : NULL;
 	tg->oom_score_adj = own->oom_score_adj;
+	tg->oom_score_adj_min = own->oom_score_adj_min;
 	mutex_unlock(&own->lock);
 	return cpu_limit_watch(tg);
 }

@@ -282,6 +282,7 @@ static int fill_new_mm(struct task *t, struct exec_state *s, struct lx_regs *reg
 	if (r)
 		return r;
 	(*out)->pool = t->k->pool;
+	atomic_store(&(*out)->dump_filter, atomic_load(&t->mm->dump_filter));
 	r = loader_map(t->k, *out, &s->img, regs);
 	if (r)
 		mm_put(TAKE_PTR(*out));

@@ -68,6 +68,18 @@ static ssize_t wait_and_try(struct task *t, struct io_call *io, uint32_t events,
 	return r;
 }
 
+/* For /proc/PID/io; only the task's own thread writes these. */
+static void count_io(_Atomic uint64_t *calls, _Atomic uint64_t *bytes, ssize_t n)
+{
+	atomic_store_explicit(calls, atomic_load_explicit(calls, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+	if (n > 0)
+		atomic_store_explicit(
+			bytes,
+			atomic_load_explicit(bytes, memory_order_relaxed) + (uint64_t)n,
+			memory_order_relaxed);
+}
+
 ssize_t file_preadv_wait(struct task *t, struct file *f, struct uio *dst, int64_t pos,
 			 unsigned rwf)
 {
@@ -76,9 +88,10 @@ ssize_t file_preadv_wait(struct task *t, struct file *f, struct uio *dst, int64_
 
 	dst->task = t;
 	r = try_read(&io);
-	if (likely(r != -EAGAIN) || !may_wait(&io))
-		return r;
-	return wait_and_try(t, &io, LX_POLL_IN_MASK, try_read, "read");
+	if (unlikely(r == -EAGAIN) && may_wait(&io))
+		r = wait_and_try(t, &io, LX_POLL_IN_MASK, try_read, "read");
+	count_io(&t->syscr, &t->rchar, r);
+	return r;
 }
 
 ssize_t file_read_wait(struct task *t, struct file *f, struct uio *dst)
@@ -123,6 +136,7 @@ ssize_t file_pwritev_wait(struct task *t, struct file *f, struct uio *src, int64
 	task_vfs_ctx(t, &c);
 	src->task = t;
 	r = write_all(t, &io);
+	count_io(&t->syscw, &t->wchar, r);
 	if (unlikely(r == -EFBIG) && c.fsize_limit < INT64_MAX)
 		sigsend_self(t, LX_SIGXFSZ);
 	return r;

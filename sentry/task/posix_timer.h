@@ -37,6 +37,10 @@ void posix_timer_set(struct task *t, struct posix_timer *pt, bool absolute,
 int posix_timer_overrun(struct posix_timer *pt);
 int posix_timer_delete(struct task *t, int id); /* -EINVAL */
 
+/* /proc/PID/timers; numbers as seen from @ns. */
+struct strbuf;
+void posix_timers_show(struct thread_group *tg, const struct pid_ns *ns, struct strbuf *out);
+
 /*
  * posix_timer_rearm - the signal of timer info->timer.tid was taken: counts the periods
  * that ended meanwhile into info->timer.overrun and starts the next one. No lock held.

@@ -25,6 +25,10 @@ void rusage_add(struct rusage_sum *to, const struct rusage_sum *from)
 	to->nivcsw += from->nivcsw;
 	to->inblock += from->inblock;
 	to->oublock += from->oublock;
+	to->rchar += from->rchar;
+	to->wchar += from->wchar;
+	to->syscr += from->syscr;
+	to->syscw += from->syscw;
 	to->maxrss = max_t(uint64_t, to->maxrss, from->maxrss);
 }
 
@@ -43,6 +47,10 @@ static void from_samples(struct task *t, struct rusage_sum *out)
 		.utime_ns = atomic_load_explicit(&t->utime_ns, memory_order_relaxed),
 		.stime_ns = atomic_load_explicit(&t->stime_ns, memory_order_relaxed),
 		.nvcsw = atomic_load_explicit(&t->n_switches, memory_order_relaxed),
+		.rchar = atomic_load_explicit(&t->rchar, memory_order_relaxed),
+		.wchar = atomic_load_explicit(&t->wchar, memory_order_relaxed),
+		.syscr = atomic_load_explicit(&t->syscr, memory_order_relaxed),
+		.syscw = atomic_load_explicit(&t->syscw, memory_order_relaxed),
 	};
 }
 

@@ -154,6 +154,7 @@ struct rusage_sum {
 	int64_t utime_ns, stime_ns;
 	uint64_t minflt, majflt, nvcsw, nivcsw, inblock, oublock;
 	uint64_t maxrss; /* bytes */
+	uint64_t rchar, wchar, syscr, syscw; /* bytes and calls of read and write */
 };
 
 enum group_stop { GROUP_RUNNING, GROUP_STOPPING, GROUP_STOPPED };
@@ -205,7 +206,7 @@ struct thread_group {
 	struct rlimit64 rlim[LX_RLIMIT_N];
 	struct tty *tty;	 /* controlling terminal of the session; fs/devpts owns the type */
 	bool tty_old_pgrp;
-	int oom_score_adj;
+	int oom_score_adj, oom_score_adj_min; /* the latter: as low as the unprivileged may go */
 	struct itimers *itimers;
 	struct cpu_limit *cpu_limit; /* once RLIMIT_CPU was finite; freed at exit */
 	struct list posix_timers;
@@ -311,6 +312,7 @@ struct task {
 	atomic_int born;		/* 0: being born, 1: runs, -1: never will */
 	_Atomic int64_t utime_ns, stime_ns; /* as of its last look at the clocks */
 	_Atomic uint64_t n_syscalls, n_switches;
+	_Atomic uint64_t rchar, wchar, syscr, syscw; /* /proc/PID/io */
 	struct task_hooks *hooks;	/* seccomp filters, ptrace: later issues */
 };
 
