@@ -33,6 +33,7 @@ struct proc_call {
 	struct path root;	   /* names are shown as seen from here; may be empty */
 	struct pid_ns *ns;	   /* numbers are shown as of here: the instance's */
 	struct user_ns *user_ns;   /* ids likewise */
+	int64_t pos;		   /* of a write */
 };
 
 /* Who may open a text, or read and follow a link, of a process; else -EACCES. */
@@ -176,6 +177,28 @@ int show_maps(const struct proc_call *c, struct strbuf *out);
 int show_cmdline(const struct proc_call *c, struct strbuf *out);
 int show_environ(const struct proc_call *c, struct strbuf *out);
 int show_auxv(const struct proc_call *c, struct strbuf *out);
+int show_smaps(const struct proc_call *c, struct strbuf *out);
+int show_smaps_rollup(const struct proc_call *c, struct strbuf *out);
+int show_oom_score_adj(const struct proc_call *c, struct strbuf *out);
+ssize_t write_oom_score_adj(const struct proc_call *c, char *text, size_t len);
+int show_oom_adj(const struct proc_call *c, struct strbuf *out);
+ssize_t write_oom_adj(const struct proc_call *c, char *text, size_t len);
+int show_oom_score(const struct proc_call *c, struct strbuf *out);
+int show_coredump_filter(const struct proc_call *c, struct strbuf *out);
+ssize_t write_coredump_filter(const struct proc_call *c, char *text, size_t len);
+ssize_t write_clear_refs(const struct proc_call *c, char *text, size_t len);
+int show_sched(const struct proc_call *c, struct strbuf *out);
+int show_schedstat(const struct proc_call *c, struct strbuf *out);
+int show_timerslack(const struct proc_call *c, struct strbuf *out);
+int show_timers(const struct proc_call *c, struct strbuf *out);
+int show_wchan(const struct proc_call *c, struct strbuf *out);
+int show_syscall(const struct proc_call *c, struct strbuf *out);
+int show_personality(const struct proc_call *c, struct strbuf *out);
+int show_io(const struct proc_call *c, struct strbuf *out);
+int show_thread_io(const struct proc_call *c, struct strbuf *out);
+int show_children(const struct proc_call *c, struct strbuf *out);
+extern const struct file_ops proc_mem_ops;
+int proc_mem_open(const struct proc_call *c, struct file *f);
 int show_limits(const struct proc_call *c, struct strbuf *out);
 int show_cgroup(const struct proc_call *c, struct strbuf *out);
 extern const struct file_ops proc_mounts_ops; /* node->arg: enum mounts_format */

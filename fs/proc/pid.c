@@ -55,6 +55,10 @@ static int root_jump(const struct proc_call *c, struct path *out)
 
 #define READ_NODE(n, m, s)                                                               \
 	{.name = (n), .mode = LX_S_IFREG | (m), .access = PROC_READ, .show = (s)}
+#define ATTACH_NODE(n, m, s)                                                             \
+	{.name = (n), .mode = LX_S_IFREG | (m), .access = PROC_ATTACH, .show = (s)}
+#define RW_NODE(n, m, s, w)                                                              \
+	{.name = (n), .mode = LX_S_IFREG | (m), .show = (s), .write = (w)}
 #define MOUNTS_NODE(n, how)                                                              \
 	{.name = (n), .mode = LX_S_IFREG | 0444, .arg = (how), .fops = &proc_mounts_ops, \
 	 .open = proc_mounts_open}
@@ -86,11 +90,26 @@ static int root_jump(const struct proc_call *c, struct path *out)
 	TEXT_NODE("cgroup", 0444, show_cgroup),                                          \
 	ID_MAP_NODE("uid_map", ID_MAP_UID),                                              \
 	ID_MAP_NODE("gid_map", ID_MAP_GID),                                              \
+	READ_NODE("smaps", 0444, show_smaps),                                            \
+	READ_NODE("smaps_rollup", 0444, show_smaps_rollup),                              \
+	{.name = "mem", .mode = LX_S_IFREG | 0600, .access = PROC_ATTACH,                \
+	 .fops = &proc_mem_ops, .open = proc_mem_open},                                  \
+	RW_NODE("oom_score_adj", 0644, show_oom_score_adj, write_oom_score_adj),         \
+	RW_NODE("oom_adj", 0644, show_oom_adj, write_oom_adj),                           \
+	TEXT_NODE("oom_score", 0444, show_oom_score),                                    \
+	{.name = "clear_refs", .mode = LX_S_IFREG | 0200, .write = write_clear_refs},    \
+	TEXT_NODE("sched", 0444, show_sched),                                            \
+	TEXT_NODE("schedstat", 0444, show_schedstat),                                    \
+	TEXT_NODE("wchan", 0444, show_wchan),                                            \
+	ATTACH_NODE("syscall", 0400, show_syscall),                                      \
+	ATTACH_NODE("personality", 0400, show_personality),                              \
 	{.name = "setgroups", .mode = LX_S_IFREG | 0644, .show = show_setgroups,         \
 	 .write = write_setgroups}
 
 static const struct proc_node thread_nodes[] = {
 	COMMON_NODES,
+	READ_NODE("io", 0400, show_thread_io),
+	TEXT_NODE("children", 0444, show_children),
 	TEXT_NODE("stat", 0444, show_thread_stat),
 };
 
@@ -141,6 +160,10 @@ static const struct proc_dir task_dir = {
 static const struct proc_node pid_nodes[] = {
 	DIR_NODE("task", 0555, &task_dir),
 	COMMON_NODES,
+	READ_NODE("io", 0400, show_io),
+	RW_NODE("coredump_filter", 0644, show_coredump_filter, write_coredump_filter),
+	TEXT_NODE("timerslack_ns", 0444, show_timerslack),
+	TEXT_NODE("timers", 0444, show_timers),
 	TEXT_NODE("stat", 0444, show_stat),
 };
 

@@ -34,13 +34,15 @@ static void put_area_name(struct strbuf *out, size_t line, const struct vma_info
 void put_area(struct strbuf *out, const struct vma_info *v, struct path root)
 {
 	size_t line = out->len;
+	/* The vdso is shared memory of ours, but no file to the guest. */
+	bool file = !(v->flags & VM_VDSO);
 
 	sb_printf(out, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ",
 		  (unsigned long long)v->start, (unsigned long long)v->end,
 		  v->flags & VM_READ ? 'r' : '-', v->flags & VM_WRITE ? 'w' : '-',
 		  v->flags & VM_EXEC ? 'x' : '-', v->flags & VM_SHARED ? 's' : 'p',
-		  (unsigned long long)v->off, lx_major(v->dev), lx_minor(v->dev),
-		  (unsigned long long)v->ino);
+		  (unsigned long long)v->off, file ? lx_major(v->dev) : 0,
+		  file ? lx_minor(v->dev) : 0, (unsigned long long)(file ? v->ino : 0));
 	put_area_name(out, line, v, root);
 	sb_puts(out, "\n");
 }

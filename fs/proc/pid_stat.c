@@ -213,6 +213,19 @@ int show_statm(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
+/* task/TID/children: of this thread, for who walks down the tree. */
+int show_children(const struct proc_call *c, struct strbuf *out)
+{
+	struct thread_group *child;
+
+	mutex_lock(&c->k->tasklist);
+	list_for_each(child, &c->t->tg->children, sibling)
+		if (child->parent_task == c->t && pid_nr_in(child->pid_self, c->ns))
+			sb_printf(out, "%d ", pid_nr_in(child->pid_self, c->ns));
+	mutex_unlock(&c->k->tasklist);
+	return 0;
+}
+
 /* --- comm --------------------------------------------------------------------------------- */
 
 int show_comm(const struct proc_call *c, struct strbuf *out)

@@ -129,9 +129,7 @@ static void put_memory(const struct proc_call *c, struct strbuf *out)
 	text = page_up(m.end_code) - page_down(m.start_code);
 	text = min_t(uint64_t, text, m.exec);
 	lib = m.exec - text;
-	mutex_lock(&c->k->tasklist);
-	peak_rss = c->t->tg->dead_threads.maxrss;
-	mutex_unlock(&c->k->tasklist);
+	peak_rss = m.mm->as->ops->rss_peak ? m.mm->as->ops->rss_peak(m.mm->as) : 0;
 	put_kb(out, "VmPeak", max_t(uint64_t, m.peak, m.total));
 	put_kb(out, "VmSize", m.total);
 	put_kb(out, "VmLck", m.locked);

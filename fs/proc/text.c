@@ -132,8 +132,6 @@ static ssize_t text_write(struct file *f, struct uio *u, int64_t *pos, unsigned 
 	/* Each write is a whole value; /proc takes none of a page or more. */
 	if (n >= PAGE_SIZE)
 		return -EINVAL;
-	if (proc_i(f->inode)->node->access == PROC_ATTACH && *pos != 0)
-		return -EINVAL;
 	buf = mem_alloc(n + 1);
 	if (!buf)
 		return -ENOMEM;
@@ -143,6 +141,7 @@ static ssize_t text_write(struct file *f, struct uio *u, int64_t *pos, unsigned 
 	buf[r] = '\0';
 	n = (size_t)r;
 	r = proc_call_init(&c, f->inode, u->task, f->cred);
+	c.pos = *pos;
 	return r ? r : c.pi->node->write(&c, buf, n);
 }
 
