@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/*
+ * Interval timers. The real one is armed for the moment it ends; those of CPU time look
+ * from time to time how much was used (cpu_watch.h).
+ */
 #include "sentry/task/itimer.h"
 
 #include "sentry/abi/errno.h"

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/*
+ * POSIX timers: armed -> fire() queues the timer's own entry -> its signal is taken ->
+ * posix_timer_rearm() counts the periods that passed and arms the next. One that is
+ * ignored or whose signal is pending is looked at again now and then, not at its pace.
+ */
 #include "sentry/task/posix_timer.h"
 
 #include <limits.h>
