@@ -60,8 +60,9 @@ static void fire(struct ktimer *timer)
 	used = u.utime_ns + u.stime_ns;
 	next = enforce(cl->tg, used);
 	if (next != INT64_MAX)
-		ktimer_arm(timer, deadline_after(cpu_watch_delay(&cl->watch, used, next - used,
-								 cl->tg->n_threads)));
+		ktimer_arm(timer, deadline_after(cpu_watch_delay(
+					  &cl->watch, used, next - used,
+					  thread_group_size(cl->tg))));
 }
 
 int cpu_limit_watch(struct thread_group *tg)

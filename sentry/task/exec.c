@@ -123,7 +123,7 @@ static bool ignores_set_id(struct task *t, const struct file *f)
 	return (mnt && (atomic_load(&mnt->flags) & MNT_NOSUID)) ||
 	       (atomic_load(&f->inode->sb->flags) & SB_NOSUID) ||
 	       /* someone outside the process can change root and directory under it */
-	       refcount_read(&t->fs->ref) > t->tg->n_threads;
+	       refcount_read(&t->fs->ref) > thread_group_size(t->tg);
 }
 
 /* Ids and capabilities come from the program itself, not from a script that names it. */
@@ -418,7 +418,7 @@ int task_execve(struct task *t, struct exec_call *call)
 	r = exec_prepare(t, call, &s);
 	/* With its own threads gone this process may be the only user left: then in place. */
 	if (!r && refcount_read(&t->mm->users) > 1 &&
-	    refcount_read(&t->mm->users) > t->tg->n_threads)
+	    refcount_read(&t->mm->users) > thread_group_size(t->tg))
 		r = fill_new_mm(t, &s, &regs, &mm);
 	if (!r)
 		r = end_other_threads(t);

@@ -18,6 +18,8 @@ int task_alloc(struct kernel *k, struct task **out);
 int thread_group_alloc(struct kernel *k, struct sighand *sh, struct thread_group **out);
 struct thread_group *thread_group_get(struct thread_group *tg);
 void thread_group_put(struct thread_group *tg);
+/* Threads that have not exited. Takes tasklist. */
+unsigned thread_group_size(struct thread_group *tg);
 
 /*
  * task_start_thread - the Sentry thread of @t (mm, files... are attached; not yet in the

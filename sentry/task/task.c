@@ -192,6 +192,16 @@ void task_unlink_locked(struct task *t)
 	atomic_store(&t->state, TASK_DEAD);
 }
 
+unsigned thread_group_size(struct thread_group *tg)
+{
+	unsigned n;
+
+	mutex_lock(&tg->k->tasklist);
+	n = tg->n_threads;
+	mutex_unlock(&tg->k->tasklist);
+	return n;
+}
+
 int task_tid_for(const struct task *t, const struct task *viewer)
 {
 	return pid_nr_in(t->pid, task_pid_ns(viewer));

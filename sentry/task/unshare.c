@@ -81,21 +81,11 @@ static uint64_t implied(uint64_t f)
 	return f;
 }
 
-static bool single_threaded(struct task *t)
-{
-	bool single;
-
-	mutex_lock(&t->k->tasklist);
-	single = t->tg->n_threads == 1;
-	mutex_unlock(&t->k->tasklist);
-	return single;
-}
-
 static int check_unshare(struct task *t, uint64_t f)
 {
 	if (f & ~UNSHARE_FLAGS)
 		return -EINVAL;
-	if ((f & (LX_CLONE_THREAD | LX_CLONE_SIGHAND | LX_CLONE_VM)) && !single_threaded(t))
+	if ((f & (LX_CLONE_THREAD | LX_CLONE_SIGHAND | LX_CLONE_VM)) && thread_group_size(t->tg) > 1)
 		return -EINVAL;
 	if ((f & (LX_CLONE_SIGHAND | LX_CLONE_VM)) && refcount_read(&t->tg->sighand->ref) > 1)
 		return -EINVAL;
@@ -150,7 +140,7 @@ static int may_join(const struct cred *c, const struct ns_ref *ref)
 
 static int join_user(struct task *t, struct next_state *n, const struct ns_ref *ref)
 {
-	if (!single_threaded(t) || refcount_read(&t->fs->ref) > 1)
+	if (thread_group_size(t->tg) > 1 || refcount_read(&t->fs->ref) > 1)
 		return -EINVAL;
 	n->cred = cred_dup(t->cred);
 	return n->cred ? user_ns_join(n->cred, ref->user) : -ENOMEM;
