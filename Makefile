@@ -134,6 +134,7 @@ clean:
 .PHONY: help
 help:
 	@echo 'all            the three programs, static, in build/bin (V=dev: debug checks, V=asan: sanitizers)'
+	@echo 'demo           set up, build, and run real work in the sandbox'
 	@echo 'deps           install what building and testing needs (Debian 12, root)'
 	@echo 'check          every test below, then one line: N passed, N failed, N skipped'
 	@echo 'check-unit     unit tests (cmocka), with lock-order checks and sanitizers'
