@@ -166,6 +166,9 @@ int proc_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want)
 	int r;
 
 	refresh_owner(inode);
+	/* No capability makes a fixed setting writable. */
+	if (want & MAY_WRITE && LX_S_ISREG(inode->mode) && !(inode->mode & 0222) && !pi->pid)
+		return -EACCES;
 	r = inode_generic_permission(c, inode, want);
 	if (!r || !c->task || !pi->pid || !LX_S_ISDIR(inode->mode))
 		return r;

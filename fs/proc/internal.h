@@ -83,6 +83,8 @@ struct proc_dir {
 	int (*list)(const struct proc_call *c, struct proc_list *out);
 };
 
+#define STATIC_DIR(table) {.nodes = (table), .n_nodes = ARRAY_SIZE(table)}
+
 struct proc_inode {
 	struct inode base;
 	const struct proc_node *node; /* immutable, as all here */
@@ -148,7 +150,8 @@ extern const struct proc_dir proc_root_dir;	/* root.c */
 extern const struct proc_node proc_pid_node;	/* pid.c: each /proc/PID */
 extern const struct proc_dir proc_sys_dir;	/* sysctl.c */
 extern const struct proc_dir proc_fd_dir, proc_fdinfo_dir; /* pid_fd.c */
-extern const struct proc_dir proc_ns_dir;	/* pid_ns.c */
+extern const struct proc_dir proc_ns_dir;	/* pid_fd.c */
+extern const struct proc_dir proc_net_dir;	/* pid_net.c */
 
 /* --- machine.c, cpuinfo.c, stat.c: the machine's texts --- */
 int show_meminfo(const struct proc_call *c, struct strbuf *out);
@@ -156,6 +159,7 @@ int show_cpuinfo(const struct proc_call *c, struct strbuf *out);
 int show_machine_stat(const struct proc_call *c, struct strbuf *out);
 int show_uptime(const struct proc_call *c, struct strbuf *out);
 int show_loadavg(const struct proc_call *c, struct strbuf *out);
+int show_vmstat(const struct proc_call *c, struct strbuf *out);
 int show_version(const struct proc_call *c, struct strbuf *out);
 int show_filesystems(const struct proc_call *c, struct strbuf *out);
 

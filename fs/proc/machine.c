@@ -3,12 +3,12 @@
  * The machine as the sandbox has it: its share of memory and CPUs, the CPU time of its own
  * processes, the host's clock.
  */
-#include "fs/proc/machine.h"
+#include "fs/proc/internal.h"
 
 #include "sentry/abi/utsname.h"
 #include "sentry/arch/x86_64/cpuinfo.h"
+#include "sentry/task/load.h"
 #include "sentry/task/meminfo.h"
-#include "sentry/task/rusage.h"
 
 /* --- memory ------------------------------------------------------------------------------ */
 
@@ -61,60 +61,24 @@ int show_meminfo(const struct proc_call *c, struct strbuf *out)
 
 /* --- time -------------------------------------------------------------------------------- */
 
-/* The next process behind number @after in the initial namespace: a reference. */
-static struct task *next_process(struct kernel *k, int *after)
+struct busy {
+	int64_t boot_ns; /* since the host started, as the guest's CLOCK_BOOTTIME */
+	struct cpu_times cpu;
+	int64_t idle_ns;
+};
+
+static void get_busy(struct kernel *k, struct busy *out)
 {
-	struct htab *h = &k->init_pid_ns->by_nr;
-	struct task *best = NULL;
-	int best_nr = 0;
-
-	mutex_lock(&k->tasklist);
-	for (size_t i = 0; i < h->n_slots; i++) {
-		for (struct hnode *n = h->slot[i]; n; n = n->next) {
-			struct upid *u = container_of(n, struct upid, node);
-			struct task *t = u->pid->task;
-
-			if (u->nr > *after && (!best || u->nr < best_nr) && t &&
-			    t->tg->leader == t) {
-				best = t;
-				best_nr = u->nr;
-			}
-		}
-	}
-	if (best)
-		task_get(best);
-	mutex_unlock(&k->tasklist);
-	*after = best_nr;
-	return best;
-}
-
-void machine_times(struct kernel *k, struct machine_times *out)
-{
-	struct task *t;
-	int nr = 0;
-
-	*out = (struct machine_times){.boot_ns = clock_ns(CLOCK_BOOTTIME)};
-	while ((t = next_process(k, &nr))) {
-		struct rusage_sum use;
-
-		usage_process(t->tg, NULL, &use);
-		mutex_lock(&k->tasklist);
-		use.utime_ns += t->tg->dead_children.utime_ns;
-		use.stime_ns += t->tg->dead_children.stime_ns;
-		use.nvcsw += t->tg->dead_children.nvcsw;
-		mutex_unlock(&k->tasklist);
-		out->user_ns += use.utime_ns;
-		out->system_ns += use.stime_ns;
-		out->n_switches += use.nvcsw + use.nivcsw;
-		task_put(t);
-	}
-	out->idle_ns = out->boot_ns * (int64_t)k->config.n_cpus - out->user_ns - out->system_ns;
+	kernel_cpu_times(k, &out->cpu);
+	out->boot_ns = clock_ns(CLOCK_BOOTTIME);
+	out->idle_ns = out->boot_ns * (int64_t)k->config.n_cpus - out->cpu.user_ns -
+		       out->cpu.system_ns;
 	if (out->idle_ns < 0)
 		out->idle_ns = 0;
 }
 
 /* Threads that compute or are about to, and all. */
-void machine_tasks(struct kernel *k, unsigned *n_running, unsigned *n_all, unsigned *n_forks)
+static void count_tasks(struct kernel *k, unsigned *n_running, unsigned *n_all, unsigned *n_forks)
 {
 	struct htab *h = &k->init_pid_ns->by_nr;
 
@@ -133,21 +97,21 @@ void machine_tasks(struct kernel *k, unsigned *n_running, unsigned *n_all, unsig
 }
 
 /* CPUs are alike: each did its part of the work. */
-static void put_cpu(struct strbuf *out, const struct machine_times *m, unsigned share)
+static void put_cpu(struct strbuf *out, const struct busy *m, unsigned share)
 {
 	sb_printf(out, " %llu 0 %llu %llu 0 0 0 0 0 0\n",
-		  (unsigned long long)proc_ticks(m->user_ns / share),
-		  (unsigned long long)proc_ticks(m->system_ns / share),
+		  (unsigned long long)proc_ticks(m->cpu.user_ns / share),
+		  (unsigned long long)proc_ticks(m->cpu.system_ns / share),
 		  (unsigned long long)proc_ticks(m->idle_ns / share));
 }
 
 int show_machine_stat(const struct proc_call *c, struct strbuf *out)
 {
 	unsigned n_cpus = c->k->config.n_cpus, n_running, n_all, n_forks;
-	struct machine_times m;
+	struct busy m;
 
-	machine_times(c->k, &m);
-	machine_tasks(c->k, &n_running, &n_all, &n_forks);
+	get_busy(c->k, &m);
+	count_tasks(c->k, &n_running, &n_all, &n_forks);
 	sb_puts(out, "cpu ");
 	put_cpu(out, &m, 1);
 	for (unsigned i = 0; i < n_cpus; i++) {
@@ -155,7 +119,7 @@ int show_machine_stat(const struct proc_call *c, struct strbuf *out)
 		put_cpu(out, &m, n_cpus);
 	}
 	sb_printf(out, "intr 0\nctxt %llu\nbtime %lld\nprocesses %u\nprocs_running %u\n",
-		  (unsigned long long)m.n_switches,
+		  (unsigned long long)m.cpu.n_switches,
 		  (long long)((clock_real_ns() - m.boot_ns) / NSEC_PER_SEC), n_forks,
 		  n_running ? n_running : 1);
 	sb_puts(out, "procs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n");
@@ -164,9 +128,9 @@ int show_machine_stat(const struct proc_call *c, struct strbuf *out)
 
 int show_uptime(const struct proc_call *c, struct strbuf *out)
 {
-	struct machine_times m;
+	struct busy m;
 
-	machine_times(c->k, &m);
+	get_busy(c->k, &m);
 	sb_printf(out, "%lld.%02lld %lld.%02lld\n", (long long)(m.boot_ns / NSEC_PER_SEC),
 		  (long long)(m.boot_ns / 10000000 % 100), (long long)(m.idle_ns / NSEC_PER_SEC),
 		  (long long)(m.idle_ns / 10000000 % 100));
@@ -176,14 +140,47 @@ int show_uptime(const struct proc_call *c, struct strbuf *out)
 int show_loadavg(const struct proc_call *c, struct strbuf *out)
 {
 	unsigned n_running, n_all, n_forks;
+	uint64_t avg[3];
 	int last;
 
-	machine_tasks(c->k, &n_running, &n_all, &n_forks);
+	count_tasks(c->k, &n_running, &n_all, &n_forks);
 	mutex_lock(&c->k->tasklist);
 	last = c->ns->last_nr;
 	mutex_unlock(&c->k->tasklist);
-	/* No averages are kept: that would need a clock that ticks while all sleep. */
-	sb_printf(out, "0.00 0.00 0.00 %u/%u %d\n", n_running ? n_running : 1, n_all, last);
+	kernel_loadavg(c->k, avg);
+	for (int i = 0; i < 3; i++) {
+		uint64_t hundredths = (avg[i] * 100 + LOAD_ONE / 2) >> LOAD_SHIFT;
+
+		sb_printf(out, "%llu.%02llu ", (unsigned long long)(hundredths / 100),
+			  (unsigned long long)(hundredths % 100));
+	}
+	sb_printf(out, "%u/%u %d\n", n_running ? n_running : 1, n_all, last);
+	return 0;
+}
+
+int show_vmstat(const struct proc_call *c, struct strbuf *out)
+{
+	struct cpu_times cpu;
+	struct meminfo m;
+
+	kernel_meminfo(c->k, &m);
+	kernel_cpu_times(c->k, &cpu);
+	sb_printf(out,
+		  "nr_free_pages %llu\nnr_inactive_anon %llu\nnr_active_anon %llu\n"
+		  "nr_inactive_file 0\nnr_active_file 0\nnr_unevictable 0\nnr_mlock 0\n"
+		  "nr_anon_pages %llu\nnr_mapped %llu\nnr_file_pages %llu\nnr_dirty 0\n"
+		  "nr_writeback 0\nnr_shmem %llu\n",
+		  (unsigned long long)(m.free / PAGE_SIZE),
+		  (unsigned long long)(m.shmem / PAGE_SIZE),
+		  (unsigned long long)(m.anon / PAGE_SIZE),
+		  (unsigned long long)(m.anon / PAGE_SIZE),
+		  (unsigned long long)(m.mapped / PAGE_SIZE),
+		  (unsigned long long)(m.shmem / PAGE_SIZE),
+		  (unsigned long long)(m.shmem / PAGE_SIZE));
+	sb_printf(out,
+		  "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault %llu\n"
+		  "pgmajfault %llu\noom_kill 0\n",
+		  (unsigned long long)cpu.minflt, (unsigned long long)cpu.majflt);
 	return 0;
 }
 

@@ -72,6 +72,7 @@ static int root_jump(const struct proc_call *c, struct path *out)
 	DIR_NODE("fd", 0500, &proc_fd_dir),                                              \
 	DIR_NODE("fdinfo", 0555, &proc_fdinfo_dir),                                      \
 	DIR_NODE("ns", 0511, &proc_ns_dir),                                              \
+	DIR_NODE("net", 0555, &proc_net_dir),                                            \
 	READ_NODE("environ", 0400, show_environ),                                        \
 	READ_NODE("auxv", 0400, show_auxv),                                              \
 	TEXT_NODE("status", 0444, show_status),                                          \

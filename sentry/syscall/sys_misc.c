@@ -5,6 +5,7 @@
 #include "sentry/abi/utsname.h"
 #include "sentry/base/host.h"
 #include "sentry/syscall/syscall.h"
+#include "sentry/task/load.h"
 #include "sentry/task/meminfo.h"
 #include "sentry/task/membarrier.h"
 #include "sentry/task/ns.h"
@@ -77,6 +78,9 @@ SYSCALL1(sysinfo, uaddr_t to)
 	struct meminfo m;
 
 	kernel_meminfo(t->k, &m);
+	kernel_loadavg(t->k, si.loads);
+	for (int i = 0; i < 3; i++)
+		si.loads[i] <<= 16 - LOAD_SHIFT; /* SI_LOAD_SHIFT */
 	/* Rounded up, as /proc/uptime and sysinfo(2) count a second that has begun. */
 	si.uptime = (clock_ns(CLOCK_BOOTTIME) + NSEC_PER_SEC - 1) / NSEC_PER_SEC;
 	si.totalram = m.total;

@@ -36,6 +36,12 @@ struct kernel_config {
 	int strace_hfd;	       /* where strace lines go */
 };
 
+/* Load averages as of the last look: task/load.c. */
+struct load_state {
+	int64_t at_ns, cpu_ns;
+	uint64_t avg[3];
+};
+
 struct kernel {
 	struct kernel_config config;
 	struct platform *platform;
@@ -60,6 +66,7 @@ struct kernel {
 
 	struct mutex users_lock;   /* LOCK_LEAF */
 	struct user_account *users;
+	struct load_state load;	   /* protected by users_lock */
 
 	struct futex_table *futexes;
 	struct vdso *vdso;	   /* arch/x86_64/vdso.c: made at the first exec; or NULL */
@@ -70,7 +77,6 @@ struct kernel {
 	atomic_uint n_files;
 	atomic_ulong next_file_id;
 	atomic_uint next_ns_ino;   /* kernel_new_ns_ino() */
-	atomic_ulong tick;	   /* reserved for load averages */
 };
 
 /* kernel_create - takes platform, timers and pool over. */
