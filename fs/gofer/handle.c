@@ -147,7 +147,8 @@ static struct handle *handle_new(struct ginode *g, int flags)
 	return h;
 }
 
-void handle_add(struct ginode *g, int flags, int hfd)
+/* Takes @hfd; with @use the handle gets a user before it could be closed again. */
+static struct handle *add(struct ginode *g, int flags, int hfd, bool use)
 {
 	struct gofer_session *s = gsession(&g->base);
 	struct handle *h, *made = handle_new(g, flags);
@@ -160,11 +161,19 @@ void handle_add(struct ginode *g, int flags, int hfd)
 	}
 	if (h && h->hfd < 0)
 		give_hfd(s, h, TAKE_FD(hfd));
+	if (h && use)
+		h->users++;
 	mutex_unlock(&s->handle_lock);
 	mem_free(made);
 	if (hfd >= 0)
 		host_close(hfd);
 	evict(s);
+	return use ? h : NULL;
+}
+
+void handle_add(struct ginode *g, int flags, int hfd)
+{
+	add(g, flags, hfd, false);
 }
 
 static int ask_open(struct ginode *g, int flags, int *hfd)
@@ -194,26 +203,20 @@ static int ask_open(struct ginode *g, int flags, int *hfd)
 int handle_get(struct ginode *g, int flags, struct handle **out)
 {
 	struct gofer_session *s = gsession(&g->base);
-	struct handle *h;
 	int hfd, r;
 
-	*out = NULL;
-	for (int tries = 0; tries < 4; tries++) {
-		mutex_lock(&s->handle_lock);
-		h = find(g, flags);
-		if (h)
-			h->users++;
-		mutex_unlock(&s->handle_lock);
-		if (h) {
-			*out = h;
-			return 0;
-		}
-		r = ask_open(g, flags, &hfd);
-		if (r < 0)
-			return r;
-		handle_add(g, flags, hfd);
-	}
-	return -ENOMEM;
+	mutex_lock(&s->handle_lock);
+	*out = find(g, flags);
+	if (*out)
+		(*out)->users++;
+	mutex_unlock(&s->handle_lock);
+	if (*out)
+		return 0;
+	r = ask_open(g, flags, &hfd);
+	if (r < 0)
+		return r;
+	*out = add(g, flags, hfd, true);
+	return *out ? 0 : -ENOMEM;
 }
 
 void handle_put(struct handle *h)

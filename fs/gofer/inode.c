@@ -253,16 +253,47 @@ int ginode_failed(struct ginode *g, int r)
 
 /* --- the table --------------------------------------------------------------------- */
 
-static struct ginode *find_locked(struct gofer_super *gs, uint64_t qid_path)
+/* The same file, not another one that got its number after it was gone. */
+static bool is_same(struct ginode *g, const struct p9_attr *a)
 {
-	struct hnode *h = htab_first(&gs->inodes, hash_u64(qid_path));
+	struct inode *i = &g->base;
+	bool same;
 
+	if ((a->mode ^ i->mode) & LX_S_IFMT)
+		return false;
+	if (!(a->mask & LX_STATX_BTIME) || !(g->stat.mask & LX_STATX_BTIME))
+		return true;
+	mutex_lock(&i->attr_lock);
+	same = i->btime.sec == a->btime.sec && i->btime.nsec == a->btime.nsec;
+	mutex_unlock(&i->attr_lock);
+	return same;
+}
+
+static void unhash_locked(struct gofer_super *gs, struct ginode *g)
+{
+	if (g->hashed)
+		htab_remove(&gs->inodes, &g->by_qid);
+	g->hashed = false;
+}
+
+/* *stale is another file that had the number: to be put without the lock; or NULL. */
+static struct ginode *find_locked(struct gofer_super *gs, const struct p9_attr *a,
+				  struct ginode **stale)
+{
+	struct hnode *h = htab_first(&gs->inodes, hash_u64(a->qid.path));
+
+	*stale = NULL;
 	for (; h; h = htab_next(h)) {
 		struct ginode *g = container_of(h, struct ginode, by_qid);
 
 		/* One whose last reference is gone is about to leave the table. */
-		if (g->qid_path == qid_path && refcount_inc_not_zero(&g->base.ref))
+		if (g->qid_path != a->qid.path || !refcount_inc_not_zero(&g->base.ref))
+			continue;
+		if (is_same(g, a))
 			return g;
+		unhash_locked(gs, g);
+		*stale = g;
+		return NULL;
 	}
 	return NULL;
 }
@@ -322,49 +353,62 @@ static int ginode_new(struct gofer_super *gs, const struct p9_attr *a, uint32_t 
 	return 0;
 }
 
+static struct ginode *find(struct gofer_super *gs, const struct p9_attr *a)
+{
+	struct ginode *g, *stale;
+
+	mutex_lock(&gs->lock);
+	g = find_locked(gs, a, &stale);
+	mutex_unlock(&gs->lock);
+	if (stale)
+		inode_put(&stale->base);
+	return g;
+}
+
+/* @made goes into the table, unless another thread has put its like there: then that. */
+static int insert(struct gofer_super *gs, const struct p9_attr *a, struct ginode *made,
+		  struct ginode **out)
+{
+	struct ginode *stale;
+	int r = 0;
+
+	mutex_lock(&gs->lock);
+	*out = find_locked(gs, a, &stale);
+	if (!*out) {
+		r = htab_insert(&gs->inodes, &made->by_qid, hash_u64(a->qid.path));
+		made->hashed = r == 0;
+		*out = r ? NULL : made;
+	}
+	mutex_unlock(&gs->lock);
+	if (stale)
+		inode_put(&stale->base);
+	return r;
+}
+
 int ginode_get(struct gofer_super *gs, const struct p9_attr *a, uint32_t fid,
 	       const struct p9_str *target, struct ginode **out)
 {
-	struct ginode *g, *made = NULL;
+	struct ginode *made;
 	int r = 0;
 
-	*out = NULL;
-	mutex_lock(&gs->lock);
-	g = find_locked(gs, a->qid.path);
-	mutex_unlock(&gs->lock);
-	if (g && fid != P9_NOFID && atomic_exchange(&g->fid_stale, false))
-		fid = atomic_exchange(&g->fid, fid);
-	if (!g) {
+	*out = find(gs, a);
+	if (*out && fid != P9_NOFID && atomic_exchange(&(*out)->fid_stale, false))
+		fid = atomic_exchange(&(*out)->fid, fid);
+	if (!*out) {
 		r = ginode_new(gs, a, fid, target, &made);
-		if (r < 0)
-			goto out;
-		mutex_lock(&gs->lock);
-		g = find_locked(gs, a->qid.path);
-		if (!g)
-			r = htab_insert(&gs->inodes, &made->by_qid,
-					hash_u64(a->qid.path));
-		if (!g && r == 0) {
-			g = made;
-			made = NULL;
-			fid = P9_NOFID;
-		}
-		mutex_unlock(&gs->lock);
-		if (made) {
-			/* Not in the table: its free must leave the fid to us. */
-			atomic_store(&made->fid, P9_NOFID);
-			inode_put(&made->base);
+		if (r == 0) {
+			r = insert(gs, a, made, out);
+			/* What is not used leaves its fid to us. */
+			if (*out != made) {
+				atomic_store(&made->fid, P9_NOFID);
+				inode_put(&made->base);
+			} else {
+				fid = P9_NOFID;
+			}
 		}
 	}
-	/* The kind and a reused inode number: not the file we knew. */
-	if (g && (a->mode ^ g->base.mode) & LX_S_IFMT) {
-		inode_put(&g->base);
-		g = NULL;
-		r = -EIO;
-	}
-out:
 	if (fid != P9_NOFID)
 		session_clunk(gs->s, fid);
-	*out = g;
 	return r;
 }
 
@@ -374,11 +418,9 @@ void ginode_free(struct inode *inode)
 	struct gofer_super *gs = gsuper(inode->sb);
 	uint32_t fid = atomic_load(&g->fid);
 
-	if (fid != P9_NOFID) {
-		mutex_lock(&gs->lock);
-		htab_remove(&gs->inodes, &g->by_qid);
-		mutex_unlock(&gs->lock);
-	}
+	mutex_lock(&gs->lock);
+	unhash_locked(gs, g);
+	mutex_unlock(&gs->lock);
 	watch_forget(g);
 	handles_free(g);
 	if (fid != P9_NOFID)

@@ -21,13 +21,18 @@ struct stat;
 /* --- the session and its channels (session.c) ------------------------------ */
 
 #define MAX_CHANNELS 32
-#define CLUNK_BATCH  64
+#define CLUNK_BATCH  64 /* so many are given back at a time, or more */
 
 struct channel {
 	struct list free; /* in session.free while nobody uses it */
 	int hfd, cpu;	  /* cpu -1: the first one */
 	uint16_t tag;
 	uint8_t *buf; /* the request, then its reply; msize bytes */
+};
+
+struct id_batch {
+	uint32_t *v; /* owned */
+	unsigned n, room;
 };
 
 struct gofer_session {
@@ -43,13 +48,13 @@ struct gofer_session {
 	bool no_more; /* the Gofer gave no further channel */
 	bool dead;    /* the connection broke */
 
+	atomic_ulong n_calls; /* messages sent so far */
 	atomic_uint next_fid;
 	atomic_ulong next_key; /* mappable runs */
 	atomic_uint next_dev;  /* numbers for host file systems below a root */
 
-	struct mutex clunk_lock; /* the batch of fids to give back */
-	unsigned n_clunk, n_unwatch;
-	uint32_t clunk[CLUNK_BATCH], unwatch[CLUNK_BATCH];
+	struct mutex clunk_lock;
+	struct id_batch clunk, unwatch; /* to give back; protected by clunk_lock */
 
 	/* watch.c */
 	int inotify_hfd; /* -1: no notices can be had */
@@ -106,7 +111,8 @@ struct gofer_super {
 struct ginode {
 	struct inode base;
 	struct mappable map; /* regular files */
-	struct hnode by_qid;
+	struct hnode by_qid; /* in gofer_super.inodes while hashed; its lock */
+	bool hashed;
 	uint64_t qid_path;
 	atomic_uint fid;
 	atomic_bool fid_stale; /* its name was lost: the next walk here gives a new one */

@@ -46,6 +46,7 @@ static int exchange_msg(struct gofer_session *s, struct channel *ch, struct p9_m
 	ssize_t n;
 
 	*hfd = -1;
+	atomic_fetch_add(&s->n_calls, 1);
 	t->tag = t->type == P9_TVERSION ? P9_NOTAG : ch->tag;
 	n = p9_encode(t, ch->buf, s->msize);
 	if (n < 0)
@@ -169,22 +170,6 @@ void call_begin(struct gofer_session *s, struct gofer_call *c)
 	c->ch = ch;
 }
 
-void call_end(struct gofer_call *c)
-{
-	struct gofer_session *s = c->s;
-
-	if (c->hfd >= 0)
-		host_close(TAKE_FD(c->hfd));
-	mutex_lock(&s->lock);
-	/* The first one last: it is kept for asking. */
-	if (c->ch->cpu < 0)
-		list_add_tail(&s->free, &c->ch->free);
-	else
-		list_add(&s->free, &c->ch->free);
-	pthread_cond_signal(&s->freed);
-	mutex_unlock(&s->lock);
-}
-
 /* --- fids, batches ---------------------------------------------------------------- */
 
 uint32_t session_new_fids(struct gofer_session *s, unsigned n)
@@ -198,52 +183,78 @@ uint32_t session_new_fids(struct gofer_session *s, unsigned n)
 	}
 }
 
-static void send_batch(struct gofer_session *s, uint8_t type, const uint32_t *v,
-		       unsigned n)
+static void batch_add(struct gofer_session *s, struct id_batch *b, uint32_t v)
 {
-	struct gofer_call c;
-
-	call_begin(s, &c);
-	c.t.type = type;
-	c.t.tbatch.ids.n = (uint16_t)n;
-	memcpy(c.t.tbatch.ids.v, v, n * sizeof(*v));
-	call_send(&c); /* nothing could be done about an error */
-	call_end(&c);
-}
-
-/* Adds one; a full batch is copied out for sending. Returns its size, or 0. */
-static unsigned batch_add(struct gofer_session *s, uint32_t *batch, unsigned *n,
-			  uint32_t v, uint32_t *out)
-{
-	unsigned full = 0;
-
 	mutex_lock(&s->clunk_lock);
-	batch[(*n)++] = v;
-	if (*n == CLUNK_BATCH) {
-		full = *n;
-		memcpy(out, batch, full * sizeof(*out));
-		*n = 0;
+	if (b->n == b->room) {
+		unsigned room = b->room ? b->room * 2 : CLUNK_BATCH;
+		uint32_t *more = mem_realloc(b->v, room * sizeof(*more));
+
+		if (more) {
+			b->v = more;
+			b->room = room;
+		}
 	}
+	/* Without memory the Gofer keeps it until the session ends. */
+	if (b->n < b->room)
+		b->v[b->n++] = v;
 	mutex_unlock(&s->clunk_lock);
-	return full;
 }
 
 void session_clunk(struct gofer_session *s, uint32_t fid)
 {
-	uint32_t batch[CLUNK_BATCH];
-	unsigned n = batch_add(s, s->clunk, &s->n_clunk, fid, batch);
-
-	if (n)
-		send_batch(s, P9_TXCLUNK, batch, n);
+	batch_add(s, &s->clunk, fid);
 }
 
 void session_unwatch(struct gofer_session *s, int wd)
 {
-	uint32_t batch[CLUNK_BATCH];
-	unsigned n = batch_add(s, s->unwatch, &s->n_unwatch, (uint32_t)wd, batch);
+	batch_add(s, &s->unwatch, (uint32_t)wd);
+}
 
-	if (n)
-		send_batch(s, P9_TXUNWATCH, batch, n);
+/*
+ * Sends what has gathered, over the channel of a call that is done with. Whoever gives
+ * back may be in the middle of another call, and would wait for a channel with one in
+ * its hands.
+ */
+static void batch_send(struct gofer_call *c, uint8_t type, struct id_batch *b)
+{
+	struct gofer_session *s = c->s;
+	struct p9_batch *ids = &c->t.tbatch.ids;
+	int hfd;
+
+	mutex_lock(&s->clunk_lock);
+	ids->n = 0;
+	if (b->n >= CLUNK_BATCH) {
+		ids->n = (uint16_t)min_t(unsigned, b->n, P9_BATCH_MAX);
+		b->n -= ids->n;
+		memcpy(ids->v, b->v + b->n, ids->n * sizeof(*ids->v));
+	}
+	mutex_unlock(&s->clunk_lock);
+	if (!ids->n)
+		return;
+	c->t.type = type;
+	/* Nothing could be done about an error. */
+	exchange_msg(s, c->ch, &c->t, &c->r, &hfd);
+	if (hfd >= 0)
+		host_close(hfd);
+}
+
+void call_end(struct gofer_call *c)
+{
+	struct gofer_session *s = c->s;
+
+	if (c->hfd >= 0)
+		host_close(TAKE_FD(c->hfd));
+	batch_send(c, P9_TXCLUNK, &s->clunk);
+	batch_send(c, P9_TXUNWATCH, &s->unwatch);
+	mutex_lock(&s->lock);
+	/* The first one last: it is kept for asking. */
+	if (c->ch->cpu < 0)
+		list_add_tail(&s->free, &c->ch->free);
+	else
+		list_add(&s->free, &c->ch->free);
+	pthread_cond_signal(&s->freed);
+	mutex_unlock(&s->lock);
 }
 
 /* --- the whole ---------------------------------------------------------------------- */
@@ -260,6 +271,8 @@ static void session_free(struct gofer_session *s)
 	if (s->inotify_hfd >= 0)
 		host_close(s->inotify_hfd);
 	htab_free(&s->wds);
+	mem_free(s->clunk.v);
+	mem_free(s->unwatch.v);
 	mem_free(s->gen);
 	pthread_cond_destroy(&s->freed);
 	mutex_destroy(&s->lock);

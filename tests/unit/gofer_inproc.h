@@ -34,14 +34,14 @@ static void client_connect(struct client *c, int type)
 	assert_int_equal(pthread_create(&c->thread, NULL, client_server_main, arg), 0);
 }
 
-static void client_disconnect(struct client *c)
+static UNUSED void client_disconnect(struct client *c)
 {
 	close(c->sock);
 	pthread_join(c->thread, NULL);
 }
 
 /* @e: the export's options; its root is a new scratch directory. */
-static struct client *client_start(int type, struct gofer_export e, unsigned max_hfds)
+static UNUSED struct client *client_start(int type, struct gofer_export e, unsigned max_hfds)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	struct gofer_config config = {
@@ -59,7 +59,7 @@ static struct client *client_start(int type, struct gofer_export e, unsigned max
 	return c;
 }
 
-static void client_stop(struct client *c)
+static UNUSED void client_stop(struct client *c)
 {
 	char cmd[128];
 
@@ -71,7 +71,7 @@ static void client_stop(struct client *c)
 }
 
 /* A path below the scratch directory. */
-static const char *host_path(const struct client *c, const char *rel)
+static UNUSED const char *host_path(const struct client *c, const char *rel)
 {
 	static char buf[4][512];
 	static unsigned i;
@@ -81,7 +81,7 @@ static const char *host_path(const struct client *c, const char *rel)
 	return p;
 }
 
-static void host_file(const struct client *c, const char *rel, const char *text)
+static UNUSED void host_file(const struct client *c, const char *rel, const char *text)
 {
 	int fd = open(host_path(c, rel), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
