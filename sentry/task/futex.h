@@ -3,7 +3,8 @@
  * Futexes. A waiter stands on its own task's stack and in the bucket of its key; a waker
  * takes it off, wakes its thread and, as the last touch, sets w->bucket to NULL.
  *
- *	futex.c		wait, wake, requeue, wake_op
+ *	futex.c		wait, wake
+ *	futex_two.c	requeue, wake_op
  *	futex_pi.c	locks with an owner (PI), and requeueing onto them
  *	futex_waitv.c	waiting for any of several
  *	futex_exit.c	what a dying thread leaves behind
@@ -105,6 +106,9 @@ void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b);
 
 void futex_waiter_init(struct futex_waiter *w, struct task *t, uint32_t bitset);
 void futex_enqueue_locked(struct futex_bucket *b, struct futex_waiter *w);
+/* Wakes up to @n of @key; -EINVAL: somebody waits there for a PI lock. */
+int futex_wake_key_locked(struct futex_bucket *b, const struct futex_key *key, int n,
+			  uint32_t bitset);
 /* The waker's last touch. */
 void futex_wake_locked(struct futex_waiter *w);
 /*

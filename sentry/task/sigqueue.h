@@ -52,6 +52,13 @@ int signal_queue(struct thread_group *tg, struct task *t, const struct lx_siginf
 int signal_queue_entry(struct thread_group *tg, struct task *t, struct sigqueue *q);
 /* Takes such an entry back if it still is queued. */
 void signal_unqueue_entry(struct thread_group *tg, struct sigqueue *q);
+/*
+ * sigqueue_alloc - an entry charged to the user that @t runs as. NULL above
+ * RLIMIT_SIGPENDING, unless @must (signals of the kernel), or without memory.
+ */
+struct sigqueue *sigqueue_alloc(struct task *t, bool must);
+/* Drops what is pending of @mask in one queue. sighand->lock held. */
+void sigpending_flush_mask(struct sigpending *p, lx_sigset_t mask);
 /* Everything pending in @mask is dropped: a handler became SIG_IGN. sighand->lock held.
  */
 void signal_discard_locked(struct thread_group *tg, lx_sigset_t mask);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: sentry/base sentry/task/futex.c sentry/task/futex_pi.c
+// LINK: sentry/base sentry/task/futex.c sentry/task/futex_two.c sentry/task/futex_pi.c
 // LINK: sentry/task/futex_requeue_pi.c sentry/task/futex_exit.c sentry/task/futex_waitv.c
 /*
  * Futexes on threads of our own: an array for guest memory, words faulted in on demand,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: sentry/base sentry/wait/waitq.c sentry/task/signal.c
+// LINK: sentry/base sentry/wait/waitq.c
+// LINK: sentry/task/signal.c sentry/task/sigpending.c sentry/task/sighand.c
 /* Queues of signals: order, coalescing, limits, who is chosen, what ignoring does. */
 #include <setjmp.h>
 #include <stdarg.h>
