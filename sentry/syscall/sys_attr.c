@@ -32,8 +32,7 @@ static int64_t set_fd(struct task *t, int fd, struct iattr *a)
 	return vfs_setattr(&c, f->path, a);
 }
 
-/* --- mode -----------------------------------------------------------------------------
- */
+/* --- mode -------------------------------------------------------------------- */
 
 static struct iattr mode_attr(uint32_t mode)
 {
@@ -82,8 +81,7 @@ SYSCALL1(umask, uint32_t mask)
 	return old;
 }
 
-/* --- owner -----------------------------------------------------------------------------
- */
+/* --- owner ------------------------------------------------------------------- */
 
 static int owner_attr(struct task *t, uint32_t uid, uint32_t gid, struct iattr *a)
 {

@@ -130,8 +130,7 @@ SYSCALL3(getdents64, int fd, uaddr_t out, unsigned size)
 	return read_dents(t, fd, out, size, true);
 }
 
-/* --- working directory and root ------------------------------------------------------
- */
+/* --- working directory and root ---------------------------------------------- */
 
 /* May @p be worked in? */
 static int check_enter(const struct vfs_ctx *c, struct path p)

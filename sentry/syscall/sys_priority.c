@@ -134,8 +134,7 @@ SYSCALL3(setpriority, int which, int who, int nice)
 	return r ? r : v.result;
 }
 
-/* --- I/O -----------------------------------------------------------------------------
- */
+/* --- I/O --------------------------------------------------------------------- */
 
 static void get_ioprio(struct visit *v, struct task *target)
 {

@@ -242,8 +242,7 @@ SYSCALL4(sched_getattr, int pid, uaddr_t uattr, unsigned usize, unsigned flags)
 	return copy_to_user(&t->mem, uattr, &a, a.size);
 }
 
-/* --- CPUs ------------------------------------------------------------------------------
- */
+/* --- CPUs -------------------------------------------------------------------- */
 
 static size_t cpumask_size(struct task *t)
 {

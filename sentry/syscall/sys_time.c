@@ -63,8 +63,7 @@ SYSCALL1(time, uaddr_t utime)
 	return sec;
 }
 
-/* --- not setting ----------------------------------------------------------------------
- */
+/* --- not setting ------------------------------------------------------------- */
 
 SYSCALL2(clock_settime, int id, uaddr_t uts)
 {

@@ -108,8 +108,7 @@ static bool stop_allowed(struct task *t, struct sighand *sh, int signo)
 	return !orphaned && n == tg->n_continues;
 }
 
-/* --- choosing ------------------------------------------------------------------------
- */
+/* --- choosing ---------------------------------------------------------------- */
 
 /*
  * The next signal with a handler, which is copied to *sa. 0: none, or the thread is to

@@ -236,8 +236,7 @@ int futex_wait(struct task *t, uaddr_t addr, bool shared, uint32_t value, uint32
 	return r;
 }
 
-/* --- wake ----------------------------------------------------------------------------
- */
+/* --- wake -------------------------------------------------------------------- */
 
 int futex_wake_key_locked(struct futex_bucket *b, const struct futex_key *key, int n,
 			  uint32_t bitset)

@@ -40,8 +40,7 @@ struct futex_waiter *futex_first_waiter(struct futex_bucket *b,
 	return NULL;
 }
 
-/* --- owner and waiters of a lock ------------------------------------------------------
- */
+/* --- owner and waiters of a lock --------------------------------------------- */
 
 /*
  * Would @t, waiting for a lock of @owner, wait for itself? A chain too long to follow

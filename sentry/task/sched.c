@@ -101,8 +101,7 @@ int sched_set_nice(struct task *t, struct task *target, int nice)
 	return r;
 }
 
-/* --- CPUs -----------------------------------------------------------------------------
- */
+/* --- CPUs -------------------------------------------------------------------- */
 
 /* The CPUs of the sandbox are numbered from 0. */
 static void possible_cpus(struct kernel *k, uint64_t mask[MAX_CPUS / 64])

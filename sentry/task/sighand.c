@@ -58,8 +58,7 @@ void signal_end_temp_mask(struct task *t, bool interrupted)
 	signal_set_blocked(t, t->saved_mask);
 }
 
-/* --- life of a group -----------------------------------------------------------------
- */
+/* --- life of a group --------------------------------------------------------- */
 
 void signal_join_group(struct task *t)
 {
@@ -117,8 +116,7 @@ void signal_thread_exit(struct task *t)
 		signal_notify_stop(t->tg, LX_CLD_STOPPED);
 }
 
-/* --- handlers ------------------------------------------------------------------------
- */
+/* --- handlers ---------------------------------------------------------------- */
 
 int sighand_create(struct sighand **out)
 {

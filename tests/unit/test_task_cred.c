@@ -142,8 +142,7 @@ static void test_capset(void **state)
 	cred_put(c);
 }
 
-/* --- exec ------------------------------------------------------------------------------
- */
+/* --- exec -------------------------------------------------------------------- */
 
 static struct cred *exec_as(struct task *t, uint32_t owner, uint32_t mode, bool nosuid,
 			    bool *secure)

@@ -30,8 +30,7 @@ static struct mm mm;
 static struct task task[N_TASKS];
 static struct exec_ctx ctx[N_TASKS];
 
-/* --- guest memory ----------------------------------------------------------------------
- */
+/* --- guest memory ------------------------------------------------------------ */
 
 static int index_of(uaddr_t addr)
 {

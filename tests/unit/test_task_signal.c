@@ -24,8 +24,7 @@ static struct task thread[3];
 static int notified;
 static unsigned kicks[3];
 
-/* --- what signal.c calls -------------------------------------------------------------
- */
+/* --- what signal.c calls ----------------------------------------------------- */
 
 struct sighand *tg_sighand_lock(struct thread_group *tg)
 {
@@ -90,8 +89,7 @@ void posix_timer_rearm(struct thread_group *tg, struct lx_siginfo *info)
 	info->pad = 0;
 }
 
-/* --- a process of three threads -------------------------------------------------------
- */
+/* --- a process of three threads ---------------------------------------------- */
 
 static int set_up(void **state)
 {

@@ -128,8 +128,7 @@ void altstack_get(const struct task *t, uaddr_t sp, struct lx_stack *out)
 		.sp = t->altstack.sp, .flags = (int32_t)flags, .size = t->altstack.size};
 }
 
-/* --- push ----------------------------------------------------------------------------
- */
+/* --- push -------------------------------------------------------------------- */
 
 struct frame_place {
 	uaddr_t frame, fpstate;
@@ -254,8 +253,7 @@ int sigframe_push(struct task *t, struct lx_regs *regs, const struct lx_sigactio
 	return 0;
 }
 
-/* --- pop -----------------------------------------------------------------------------
- */
+/* --- pop --------------------------------------------------------------------- */
 
 /*
  * Only a frame whose software bytes and MAGIC2 agree is taken as an XSAVE image; else the
