@@ -10,11 +10,12 @@
 
 #include "sentry/abi/fcntl.h"
 #include "sentry/base/alloc.h"
+#include "sentry/base/clock.h"
 #include "sentry/mm/internal.h"
 
 static void init(struct uio *u, const struct umem *mem, bool kernel)
 {
-	*u = (struct uio){.kernel = kernel};
+	*u = (struct uio){.kernel = kernel, .deadline_ns = NO_DEADLINE};
 	if (mem)
 		u->mem = *mem;
 	u->iov = u->fast;

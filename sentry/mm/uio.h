@@ -25,6 +25,11 @@ struct uio {
 	unsigned n_iov;
 	uint64_t iov_off;	      /* consumed of iov[0] */
 	size_t left;		      /* bytes still to move */
+	/*
+	 * How long the wait after -EAGAIN may last: set by the file's operation, which is then
+	 * asked once more (a terminal's VTIME). NO_DEADLINE until it says so.
+	 */
+	int64_t deadline_ns;
 	struct user_iovec fast[UIO_FAST], *heap; /* heap: owned, freed by uio_done() */
 };
 

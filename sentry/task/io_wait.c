@@ -44,7 +44,7 @@ static ssize_t wait_and_try(struct task *t, struct io_call *io, uint32_t events,
 {
 	bool write = events & LX_POLLOUT;
 	int64_t limit = io->f->ops->timeout ? io->f->ops->timeout(io->f, write) : NO_DEADLINE;
-	int64_t deadline = limit == NO_DEADLINE ? limit : deadline_after(limit);
+	int64_t own, deadline = limit == NO_DEADLINE ? limit : deadline_after(limit);
 	struct poll_waiter pw;
 	ssize_t r;
 	int err;
@@ -55,8 +55,11 @@ static ssize_t wait_and_try(struct task *t, struct io_call *io, uint32_t events,
 		r = try(io);
 		if (r != -EAGAIN)
 			break;
-		err = pw.failed ? -ENOMEM : task_block(t, deadline, what, io->f->id);
-		if (!err)
+		own = io->u->deadline_ns;
+		err = pw.failed ? -ENOMEM
+				: task_block(t, min_t(int64_t, own, deadline), what, io->f->id);
+		/* At its own deadline the operation is asked once more. */
+		if (!err || (err == -ETIMEDOUT && own < deadline))
 			continue;
 		/* With a timeout an interrupted call is not started anew: signal(7). */
 		r = err == -EINTR && limit == NO_DEADLINE ? -ERESTARTSYS : err;
