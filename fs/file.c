@@ -17,6 +17,8 @@ static unsigned mode_for(int flags)
 {
 	unsigned mode = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
 
+	if (flags & LX_O_NOCTTY)
+		mode |= FMODE_NOCTTY;
 	if (flags & LX_O_PATH)
 		return FMODE_PATH;
 	switch (flags & LX_O_ACCMODE) {

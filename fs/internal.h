@@ -85,7 +85,6 @@ void dentry_move(struct dentry *old, struct dentry *new, bool exchange, char *sp
 /* Is @d @top or below it? */
 bool dentry_below(struct vfs *v, struct dentry *d, struct dentry *top);
 bool dentry_below_locked(struct dentry *d, struct dentry *top);
-struct dentry *dentry_parent(struct dentry *d); /* a reference */
 /* The directory (a reference) and name (room for LX_NAME_MAX + 1) now; NULL for a root.
  */
 struct dentry *dentry_place(struct dentry *d, char *name, size_t *len);

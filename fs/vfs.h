@@ -522,6 +522,7 @@ int vfs_open_path(const struct vfs_ctx *c, struct path p, int flags, struct file
  * mounts, permission checks and notices. *out holds a reference.
  */
 int vfs_open_dentry(const struct vfs_ctx *c, struct dentry *d, int flags, struct file **out);
+struct dentry *dentry_parent(struct dentry *d); /* a reference */
 /* The inode number that ".." of @d has. */
 uint64_t dentry_parent_ino(struct dentry *d);
 
@@ -576,6 +577,7 @@ enum {
 	FMODE_READ = 1, FMODE_WRITE = 2, FMODE_EXEC = 4, FMODE_LSEEK = 8, FMODE_PREAD = 0x10,
 	FMODE_PWRITE = 0x20, FMODE_PATH = 0x40, FMODE_STREAM = 0x80, /* no position at all */
 	FMODE_NONOTIFY = 0x100, FMODE_WRITE_COUNTED = 0x200,
+	FMODE_NOCTTY = 0x800, /* opened with O_NOCTTY, which F_GETFL does not show */
 	FMODE_DENY_WRITE = 0x400, /* a program: inode_allow_write() with the last reference */
 };
 

@@ -38,6 +38,11 @@ struct pool *kernel_pool(struct kernel *k)
 	return k->pool;
 }
 
+struct tty **kernel_console(struct kernel *k)
+{
+	return &k->console;
+}
+
 struct timers *kernel_timers(struct kernel *k)
 {
 	return k->timers;

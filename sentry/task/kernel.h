@@ -14,6 +14,7 @@
 #include "sentry/wait/waitq.h"
 
 struct super;
+struct tty;
 struct pid_ns;
 struct user_ns;
 struct nsproxy;
@@ -48,6 +49,7 @@ struct kernel {
 	struct timers *timers;
 	struct pool *pool;
 	struct vfs *vfs;
+	struct tty *console;	  /* a reference, or NULL; set before the first task runs */
 	struct super *nsfs;	  /* where namespaces are files: task/nsfs.c */
 	int64_t boot_mono_ns, boot_real_ns;
 	uint64_t boot_tsc;	  /* the CPU's counter at boot_mono_ns */

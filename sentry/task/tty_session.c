@@ -7,7 +7,10 @@
  */
 #include "sentry/task/tty_session.h"
 
+#include "fs/vfs.h"
 #include "sentry/abi/errno.h"
+#include "sentry/task/fdtable.h"
+#include "sentry/task/fs_struct.h"
 #include "sentry/task/internal.h"
 #include "sentry/task/signal.h"
 #include "sentry/task/sigqueue.h"
@@ -169,6 +172,23 @@ int task_check_tty_access(struct task *t, struct pid *session, struct pid *foreg
 	}
 	mutex_unlock(&k->tasklist);
 	return r;
+}
+
+int task_open_fd(struct task *t, const struct path *base, const char *name, int flags,
+		 const struct super *sb)
+{
+	AUTO_VFS_CTX struct vfs_ctx c;
+	struct open_how how = {.flags = flags & ~(LX_O_CREAT | LX_O_TRUNC | LX_O_CLOEXEC)};
+	AUTO_PUT(file) struct file *f = NULL;
+	int r;
+
+	task_vfs_ctx(t, &c);
+	r = vfs_open(&c, base, name, &how, &f);
+	if (r)
+		return r;
+	if (f->inode->sb != sb)
+		return -ENODEV;
+	return fd_install(t, TAKE_PTR(f), 0, flags & LX_O_CLOEXEC ? LX_FD_CLOEXEC : 0);
 }
 
 bool task_tty_admin(struct task *t)

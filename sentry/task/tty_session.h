@@ -7,6 +7,8 @@
 
 #include "sentry/base/types.h"
 
+struct path;
+struct super;
 struct task;
 struct tty;
 struct pid;
@@ -40,4 +42,10 @@ int task_pid_nr(struct task *t, struct pid *pid);	      /* as the caller sees it
  */
 int task_check_tty_access(struct task *t, struct pid *session, struct pid *foreground,
 			  int signo);
+/*
+ * TIOCGPTPEER: open @name below @base for the caller, on a descriptor of its own, which is
+ * returned. -ENODEV unless it lies on @sb.
+ */
+int task_open_fd(struct task *t, const struct path *base, const char *name, int flags,
+		 const struct super *sb);
 bool task_tty_admin(struct task *t); /* CAP_SYS_ADMIN */
