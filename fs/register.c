@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fs/dev/devtmpfs.h"
+#include "fs/devpts/devpts.h"
 #include "fs/internal.h"
 #include "fs/proc/proc.h"
 #include "fs/sys/sys.h"
@@ -12,6 +13,7 @@ static const struct fs_type *const types[] = {
 	&tmpfs_type,
 	&ramfs_type,
 	&devtmpfs_type,
+	&devpts_type,
 	&proc_type,
 	&sysfs_type,
 	NULL,

@@ -6,6 +6,9 @@
 #pragma once
 
 #include "fs/vfs.h"
+#include "sentry/abi/termios.h"
+
+extern const struct fs_type devpts_type;
 
 /* Openers of /dev/tty (-ENXIO without a controlling terminal), console, ptmx. */
 int devpts_open_tty(const struct vfs_ctx *c, struct inode *inode, struct file *f);
@@ -19,5 +22,10 @@ int devpts_open_ptmx(const struct vfs_ctx *c, struct inode *inode, struct file *
 int devpts_new_pair(const struct vfs_ctx *c, struct super *sb, struct file **master);
 int devpts_open_slave(const struct vfs_ctx *c, struct file *master, int flags,
 		      struct file **slave);
+/* Attributes and size as the terminal outside has them; a new size is told to the guest. */
+void devpts_set_attrs(struct file *master, const struct lx_termios *t);
+void devpts_set_window(struct file *master, const struct lx_winsize *w);
+/* The slave's owner. */
+void devpts_set_owner(struct file *master, uint32_t uid);
 /* The pair that /dev/console leads to (borrowed by the kernel until the end). */
 void devpts_set_console(struct super *sb, struct file *master);

@@ -47,7 +47,7 @@ struct boot {
 
 	uv_loop_t loop;
 	uv_poll_t on_control, on_timers, on_hostpoll, on_signal;
-	uv_async_t on_idle;
+	uv_async_t on_idle, on_console;
 	struct wait_entry idle_entry;
 	int signal_hfd;
 	bool exit_sent;
@@ -88,12 +88,16 @@ bool control_receive(struct boot *b);
  * console.c: a pty of ours between the guest and runsc-c's terminal (design D18). The
  * slave is the guest's standard stream and controlling terminal.
  */
-int console_create(struct boot *b, struct console **out);
+int console_create(struct boot *b, const struct vfs_ctx *ctx, struct console **out);
 /* The slave, opened anew: a reference in *out. */
-int console_open(struct console *c, struct file **out);
+int console_open(struct console *c, const struct vfs_ctx *ctx, struct file **out);
 void console_resize(struct console *c, const Runsc__Winsize *w);
-/* The guest has ended: pass on what it wrote last, then close the socket. */
-void console_finish(struct console *c);
+/*
+ * The guest has ended: pass on what it wrote last, then close the socket. False: runsc-c has
+ * not taken all yet; on_idle is sent when it has.
+ */
+bool console_finish(struct console *c);
+void console_ready(uv_async_t *h);
 
 /* print.c: the tables for `runsc-c syscalls` and `host-syscalls`. */
 int print_tables(const char *mode);

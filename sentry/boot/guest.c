@@ -50,6 +50,10 @@ static int typed_super(struct boot *b, const struct vfs_ctx *c, const Runsc__Mou
 	*out = NULL;
 	if (!type)
 		return -ENODEV;
+	/* As distributions mount it: group tty may write to terminals. */
+	if (m->kind == RUNSC__MOUNT__KIND__DEVPTS)
+		return type->get_super(c, type, names[m->kind], 0, "gid=5,mode=620,ptmxmode=666",
+				       out);
 	if (m->kind != RUNSC__MOUNT__KIND__TMPFS)
 		return type->get_super(c, type, names[m->kind], 0, NULL, out);
 	if (m->size)
@@ -172,18 +176,18 @@ static int make_mounts(struct boot *b, struct vfs_ctx *c, struct mnt_ns **out)
 	return 0;
 }
 
-static int make_streams(struct boot *b, const struct cred *cred, struct file *std[3])
+static int make_streams(struct boot *b, const struct vfs_ctx *c, struct file *std[3])
 {
 	int r = host_super_create(b->kernel, b->hostpoll, &b->host_super);
 
 	for (int i = 0; !r && i < 3; i++) {
-		if (b->console && b->config->std_tty & 1u << i)
-			r = console_open(b->console, &std[i]);
-		else if (i < (int)b->config->n_std_alias && b->config->std_alias[i] < (uint32_t)i &&
+		if (i < (int)b->config->n_std_alias && b->config->std_alias[i] < (uint32_t)i &&
 			 std[b->config->std_alias[i]])
 			std[i] = file_get(std[b->config->std_alias[i]]);
+		else if (b->console && b->config->std_tty & 1u << i)
+			r = console_open(b->console, c, &std[i]);
 		else if (b->std_hfd[i] >= 0)
-			r = host_file_create(b->host_super, b->std_hfd[i], cred, &std[i]);
+			r = host_file_create(b->host_super, b->std_hfd[i], c->cred, &std[i]);
 	}
 	if (r)
 		control_send_failure(r, "cannot set up the standard streams",
@@ -256,9 +260,9 @@ int boot_guest(struct boot *b)
 		r = make_mounts(b, &c, &ns);
 	boot_phase_done(b, PHASE_MOUNTS);
 	if (!r && b->console_hfd >= 0)
-		r = console_create(b, &b->console);
+		r = console_create(b, &c, &b->console);
 	if (!r)
-		r = make_streams(b, c.cred, std);
+		r = make_streams(b, &c, std);
 	if (!r)
 		r = start_init(b, ns, std);
 	boot_phase_done(b, PHASE_GUEST);

@@ -18,9 +18,9 @@ static void finish(struct boot *b, uint32_t status)
 {
 	if (b->exit_sent)
 		return;
+	if (b->console && !console_finish(b->console))
+		return;
 	b->exit_sent = true;
-	if (b->console)
-		console_finish(b->console);
 	report_stats(b);
 	control_send_exit(status);
 	uv_stop(&b->loop);
@@ -125,6 +125,9 @@ int loop_init(struct boot *b, struct timers *timers)
 		return b->signal_hfd;
 	r = uv_async_init(&b->loop, &b->on_idle, idle_ready);
 	b->on_idle.data = b;
+	if (!r)
+		r = uv_async_init(&b->loop, &b->on_console, console_ready);
+	b->on_console.data = b;
 	if (!r)
 		r = watch(b, &b->on_control, CONTROL_HFD, control_ready);
 	if (!r)
