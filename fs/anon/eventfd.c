@@ -42,7 +42,7 @@ static ssize_t eventfd_write(struct file *f, struct uio *u, int64_t *pos, unsign
 
 	(void)pos;
 	(void)flags;
-	if (u->left < sizeof(value))
+	if (u->left != sizeof(value)) /* unlike read: no longer buffers either */
 		return -EINVAL;
 	if (uio_copy_from(u, &value, sizeof(value)) != sizeof(value))
 		return -EFAULT;

@@ -26,7 +26,8 @@ struct side {
 	int64_t pos;   /* -1: a stream */
 };
 
-static int side_init(struct task *t, struct side *s, struct file *f, uaddr_t uoff)
+/* A caller's position may be negative still. */
+static int side_fill(struct task *t, struct side *s, struct file *f, uaddr_t uoff)
 {
 	*s = (struct side){.f = f, .uoff = uoff, .pos = -1};
 	if (uoff) {
@@ -34,11 +35,18 @@ static int side_init(struct task *t, struct side *s, struct file *f, uaddr_t uof
 			return -ESPIPE;
 		if (get_user(&t->mem, s->pos, uoff))
 			return -EFAULT;
-		return s->pos < 0 ? -EINVAL : 0;
+		return 0;
 	}
 	if (!(f->mode & FMODE_STREAM) && f->mode & FMODE_LSEEK)
 		s->pos = file_lseek(f, 0, LX_SEEK_CUR);
 	return 0;
+}
+
+static int side_init(struct task *t, struct side *s, struct file *f, uaddr_t uoff)
+{
+	int r = side_fill(t, s, f, uoff);
+
+	return !r && uoff && s->pos < 0 ? -EINVAL : r;
 }
 
 /* Tell whoever keeps the position how far it went. */
@@ -130,6 +138,7 @@ SYSCALL4(sendfile, int out_fd, int in_fd, uaddr_t uoff, size_t count)
 static int check_copy_range(const struct side *in, const struct side *out, size_t len)
 {
 	const struct inode *a = in->f->inode, *b = out->f->inode;
+	uint64_t end;
 
 	if (LX_S_ISDIR(a->mode) || LX_S_ISDIR(b->mode))
 		return -EISDIR;
@@ -140,6 +149,10 @@ static int check_copy_range(const struct side *in, const struct side *out, size_
 		return -EBADF;
 	if (a->sb != b->sb)
 		return -EXDEV;
+	if (!add_ok((uint64_t)in->pos, len, &end) || !add_ok((uint64_t)out->pos, len, &end))
+		return -EOVERFLOW;
+	if (in->pos < 0 || out->pos < 0)
+		return -EINVAL;
 	if (a == b && in->pos < out->pos + (int64_t)len && out->pos < in->pos + (int64_t)len)
 		return -EINVAL;
 	return 0;
@@ -161,9 +174,9 @@ SYSCALL6(copy_file_range, int in_fd, uaddr_t uin, int out_fd, uaddr_t uout, size
 	if (!r)
 		r = fd_lookup(t->files, out_fd, &out);
 	if (!r)
-		r = side_init(t, &from, in, uin);
+		r = side_fill(t, &from, in, uin);
 	if (!r)
-		r = side_init(t, &to, out, uout);
+		r = side_fill(t, &to, out, uout);
 	if (!r)
 		r = check_copy_range(&from, &to, len);
 	if (r)
