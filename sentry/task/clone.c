@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "sentry/abi/errno.h"
+#include "sentry/ipc/ipc.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/block.h"
 #include "sentry/task/cpu_limit.h"
@@ -288,6 +289,8 @@ static int build_child(struct task *t, const struct clone_args *a, struct task *
 		r = new_group(t, child, a);
 	if (!r)
 		r = copy_namespaces(t, child, a->flags);
+	if (!r && (a->flags & LX_CLONE_SYSVSEM))
+		r = sem_undo_share(t, child);
 	if (!r)
 		r = check_set_tid(a, child->ns->pid_for_children);
 	if (!r)

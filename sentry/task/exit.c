@@ -11,6 +11,7 @@
  * exited and its parent has waited.
  */
 #include "sentry/abi/errno.h"
+#include "sentry/ipc/ipc.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/cpu_limit.h"
 #include "sentry/task/fdtable.h"
@@ -150,6 +151,7 @@ static void give_up_children_locked(struct task *t, bool last, struct list *dead
 void task_leave_mm(struct task *t)
 {
 	futex_task_exit(t);
+	shm_leave_mm(t);
 	t->robust_list = t->clear_child_tid = 0;
 	vfork_release(t);
 }
@@ -301,6 +303,7 @@ void task_do_exit(struct task *t, int code)
 	task_final_usage(t, &usage);
 	drop_mm(t);
 	drop_files(t);
+	ipc_task_exit(t);
 	if (last)
 		drop_terminal(tg);
 	drop_namespaces(t);

@@ -12,6 +12,7 @@
 #include "sentry/arch/x86_64/vdso.h"
 #include "sentry/base/host.h"
 #include "sentry/base/strbuf.h"
+#include "sentry/ipc/ipc.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscall/dispatch.h"
 #include "sentry/syscall/stats.h"
@@ -71,6 +72,8 @@ static int create_parts(struct kernel *k)
 		r = vfs_create(k, k->config.files_limit, &k->vfs);
 	if (!r)
 		r = nsfs_create(k, &k->nsfs);
+	if (!r)
+		r = ipc_create(k, &k->ipc);
 	if (!r && k->config.stats)
 		r = stats_create(&k->stats);
 	if (!r && k->config.strace)
@@ -119,6 +122,7 @@ void kernel_free(struct kernel *k)
 		nsproxy_put(k->init_ns);
 	if (k->init_pid_ns)
 		pid_ns_put(k->init_pid_ns);
+	ipc_free(k->ipc);
 	if (k->nsfs)
 		super_put(k->nsfs);
 	if (k->vfs)

@@ -45,12 +45,12 @@ int cred_set_uid(struct cred *c, struct kernel *k, uint32_t uid);
 /* arch/x86_64/vdso.c: map it near the other areas. *base: AT_SYSINFO_EHDR, 0: there is none. */
 int vdso_map(struct kernel *k, struct mm *mm, uaddr_t *base);
 
-/* sentry/ipc: *out may stay NULL where there is none yet. */
+/* sentry/ipc */
 struct ipc_ns;
 struct ipc_ns *ipc_ns_get(struct ipc_ns *ns);
-void ipc_ns_put(struct ipc_ns *ns);
-int ipc_ns_create(struct kernel *k, struct user_ns *owner, struct ipc_ns **out);
+void ipc_ns_put(struct ipc_ns *ns); /* no lock held */
+int ipc_ns_create(struct kernel *k, struct user_ns *owner, uint64_t ino, struct ipc_ns **out);
 uint64_t ipc_ns_ino(const struct ipc_ns *ns);
 struct user_ns *ipc_ns_owner(const struct ipc_ns *ns); /* borrowed */
 void ipc_task_exit(struct task *t);		       /* semaphore adjustments */
-/* shm attachments are the mm's areas: nothing to do at exit. */
+/* shm attachments are the mm's areas; see shm_leave_mm() for what is left to do. */

@@ -17,7 +17,7 @@ struct path;
 	 LX_CLONE_NEWNET | LX_CLONE_NEWCGROUP)
 #define NS_ALL_FLAGS (NS_PROXY_FLAGS | LX_CLONE_NEWUSER)
 
-/* An identity with an owner: net (an empty one), cgroup, ipc until they have contents. */
+/* An identity with an owner: net (an empty one), cgroup. */
 struct plain_ns {
 	refcount_t ref;
 	struct user_ns *owner; /* a reference */

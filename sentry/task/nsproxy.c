@@ -19,9 +19,6 @@
 #define INO_CGROUP 0xeffffffbu
 #define INO_NET	   0xeffffff8u
 
-struct ipc_ns {
-	struct plain_ns base;
-};
 struct net_ns {
 	struct plain_ns base;
 };
@@ -56,28 +53,6 @@ static void plain_ns_put(struct plain_ns *ns)
 		return;
 	user_ns_put(ns->owner);
 	mem_free(ns);
-}
-
-struct ipc_ns *ipc_ns_get(struct ipc_ns *ns)
-{
-	plain_ns_get(&ns->base);
-	return ns;
-}
-
-void ipc_ns_put(struct ipc_ns *ns)
-{
-	if (ns)
-		plain_ns_put(&ns->base);
-}
-
-uint64_t ipc_ns_ino(const struct ipc_ns *ns)
-{
-	return ns->base.ino;
-}
-
-struct user_ns *ipc_ns_owner(const struct ipc_ns *ns)
-{
-	return ns->base.owner;
 }
 
 struct net_ns *net_ns_get(struct net_ns *ns)
@@ -122,16 +97,6 @@ uint64_t cgroup_ns_ino(const struct cgroup_ns *ns)
 struct user_ns *cgroup_ns_owner(const struct cgroup_ns *ns)
 {
 	return ns->base.owner;
-}
-
-static int make_ipc(struct nsproxy *set, struct user_ns *owner, uint64_t ino)
-{
-	struct plain_ns *ns;
-	int r = plain_ns_create(owner, ino, &ns);
-
-	if (!r)
-		set->ipc = container_of(ns, struct ipc_ns, base);
-	return r;
 }
 
 static int make_net(struct nsproxy *set, struct user_ns *owner, uint64_t ino)
@@ -242,7 +207,7 @@ int nsproxy_create_init(struct kernel *k, struct mnt_ns *mnt, const char *hostna
 	ns->pid_for_children = pid_ns_get(k->init_pid_ns);
 	r = uts_ns_create(owner, INO_UTS, hostname ? hostname : "localhost", "(none)", &ns->uts);
 	if (!r)
-		r = make_ipc(ns, owner, INO_IPC);
+		r = ipc_ns_create(k, owner, INO_IPC, &ns->ipc);
 	if (!r)
 		r = make_net(ns, owner, INO_NET);
 	if (!r)
@@ -314,7 +279,7 @@ static int make_new(struct task *t, struct nsproxy *ns, uint64_t flags, struct u
 	if (flags & LX_CLONE_NEWUTS)
 		r = copy_uts(ns, old, owner, kernel_new_ns_ino(k));
 	if (!r && (flags & LX_CLONE_NEWIPC))
-		r = make_ipc(ns, owner, kernel_new_ns_ino(k));
+		r = ipc_ns_create(k, owner, kernel_new_ns_ino(k), &ns->ipc);
 	if (!r && (flags & LX_CLONE_NEWNET))
 		r = make_net(ns, owner, kernel_new_ns_ino(k));
 	if (!r && (flags & LX_CLONE_NEWCGROUP))

@@ -13,6 +13,7 @@
 
 #include "sentry/abi/errno.h"
 #include "sentry/base/host.h"
+#include "sentry/ipc/ipc.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/cpu_limit.h"
 #include "sentry/task/fdtable.h"
@@ -63,6 +64,7 @@ void task_put(struct task *t)
 		return;
 	BUG_ON(t->ctx || !list_empty(&t->group_node));
 	vfork_release(t); /* never born */
+	sem_undo_leave(t);
 	sigpending_flush(&t->pending);
 	if (t->mm)
 		mm_put(t->mm);

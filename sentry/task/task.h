@@ -37,6 +37,7 @@ struct file;
 struct ktimer;
 struct mm;
 struct posix_timer;
+struct sem_undo_list;
 struct tty;
 struct futex_waiter;
 
@@ -261,6 +262,7 @@ struct task {
 	lx_sigset_t saved_mask;		/* to restore when no handler ran */
 	bool restore_mask;
 	uint64_t personality;
+	struct sem_undo_list *sem_undo;	/* sentry/ipc: a reference, or NULL */
 	unsigned mempolicy;		/* MPOL_* as set, and whether node 0 was named */
 	bool mempolicy_nodes;
 

@@ -7,6 +7,7 @@
 
 #include "fs/vfs.h"
 #include "sentry/abi/errno.h"
+#include "sentry/ipc/ipc.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
@@ -116,6 +117,8 @@ int task_unshare(struct task *t, uint64_t flags)
 	/* Last, as it moves root and working directory into the new mount namespace. */
 	if (!r && (f & NS_PROXY_FLAGS))
 		r = nsproxy_unshare(t, f, n.cred ? n.cred : t->cred, n.fs ? n.fs : t->fs, &n.ns);
+	if (!r && (f & LX_CLONE_SYSVSEM))
+		sem_undo_leave(t);
 	if (!r)
 		commit(t, &n);
 	drop(&n);
@@ -253,6 +256,9 @@ int task_setns(struct task *t, int fd, int nstype)
 		r = join(t, &n, ref);
 	else if (!r)
 		r = join_process(t, &n, pidfd_pid(f), (unsigned)nstype);
+	/* What is to be undone is in the old one. */
+	if (!r && n.ns->ipc != t->ns->ipc)
+		sem_undo_leave(t);
 	if (!r)
 		commit(t, &n);
 	drop(&n);

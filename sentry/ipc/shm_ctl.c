@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+/* shmctl(2): what is known about segments, their owners, and their end. */
+#include "sentry/ipc/shm.h"
+#include "sentry/task/kernel.h"
+
+/* By id, with the right to change it. */
+static int own_locked(struct task *t, int id, struct shm_segment **out)
+{
+	struct ipc_perm *p = ipc_find_locked(ids_of(t, IPC_SHM), id);
+
+	*out = NULL;
+	if (!p)
+		return -EINVAL;
+	*out = container_of(p, struct shm_segment, perm);
+	return ipc_owns_locked(t, p);
+}
+
+static void fill_stat_locked(struct task *t, struct shm_segment *s, struct lx_shmid_ds *out)
+{
+	struct pid_ns *ns = task_pid_ns(t);
+
+	*out = (struct lx_shmid_ds){
+		.segsz = s->size,
+		.atime = s->atime,
+		.dtime = s->dtime,
+		.ctime = s->ctime,
+		.cpid = pid_nr_in(s->creator, ns),
+		.lpid = pid_nr_in(s->last, ns),
+		.nattch = s->n_attached,
+	};
+	ipc_perm_stat_locked(t, &s->perm, &out->perm);
+}
+
+int shm_stat(struct task *t, int id, enum ipc_stat_how how, struct lx_shmid_ds *out)
+{
+	struct ipc_state *ipc = ipc_of(t);
+	struct ipc_ids *ids = ids_of(t, IPC_SHM);
+	struct ipc_perm *p;
+	int r = -EINVAL;
+
+	mutex_lock(&ipc->lock);
+	p = how == IPC_BY_ID ? ipc_find_locked(ids, id) : ipc_at_locked(ids, id);
+	if (p)
+		r = how == IPC_BY_INDEX_ANY ? 0 : ipc_may_locked(t, p, 0444);
+	if (!r) {
+		fill_stat_locked(t, container_of(p, struct shm_segment, perm), out);
+		r = how == IPC_BY_ID ? 0 : p->id;
+	}
+	mutex_unlock(&ipc->lock);
+	return r;
+}
+
+int shm_set(struct task *t, int id, const struct lx_ipc_perm *in)
+{
+	struct ipc_state *ipc = ipc_of(t);
+	struct shm_segment *s;
+	int r;
+
+	mutex_lock(&ipc->lock);
+	r = own_locked(t, id, &s);
+	if (!r)
+		r = ipc_perm_set_locked(t, &s->perm, in);
+	if (!r)
+		s->ctime = ipc_now();
+	mutex_unlock(&ipc->lock);
+	return r;
+}
+
+/* True: out of the table; its reference is the caller's. */
+static bool doom_locked(struct shm_segment *s)
+{
+	ipc_forget_key_locked(&s->perm.ns->ids[IPC_SHM], &s->perm);
+	s->perm.mode |= LX_SHM_DEST;
+	if (s->n_attached)
+		return false;
+	shm_unlink_locked(s);
+	return true;
+}
+
+int shm_remove(struct task *t, int id)
+{
+	struct ipc_state *ipc = ipc_of(t);
+	struct shm_segment *s;
+	bool drop = false;
+	int r;
+
+	mutex_lock(&ipc->lock);
+	r = own_locked(t, id, &s);
+	if (!r)
+		drop = doom_locked(s);
+	mutex_unlock(&ipc->lock);
+	if (drop)
+		inode_put(&s->base);
+	return r;
+}
+
+static int lock_locked(struct task *t, struct ipc_perm *p, bool lock)
+{
+	const struct cred *c = t->cred;
+
+	if (!cred_capable(c, p->ns->owner, LX_CAP_IPC_LOCK)) {
+		if (c->euid != p->uid && c->euid != p->cuid)
+			return -EPERM;
+		if (lock && !task_rlimit(t, LX_RLIMIT_MEMLOCK))
+			return -EPERM;
+	}
+	p->mode = (p->mode & ~(uint32_t)LX_SHM_LOCKED) | (lock ? LX_SHM_LOCKED : 0);
+	return 0;
+}
+
+int shm_lock(struct task *t, int id, bool lock)
+{
+	struct ipc_state *ipc = ipc_of(t);
+	struct ipc_perm *p;
+	int r;
+
+	mutex_lock(&ipc->lock);
+	p = ipc_find_locked(ids_of(t, IPC_SHM), id);
+	r = p ? lock_locked(t, p, lock) : -EINVAL;
+	mutex_unlock(&ipc->lock);
+	return r;
+}
+
+int shm_limits(struct task *t, struct lx_shminfo *out)
+{
+	struct ipc_state *ipc = ipc_of(t);
+	int r;
+
+	*out = (struct lx_shminfo){
+		.shmmax = SHM_SIZE_MAX,
+		.shmmin = SHM_SIZE_MIN,
+		.shmmni = SHM_COUNT_MAX,
+		.shmseg = SHM_COUNT_MAX,
+		.shmall = SHM_PAGES_MAX,
+	};
+	mutex_lock(&ipc->lock);
+	r = ipc_highest_locked(ids_of(t, IPC_SHM));
+	mutex_unlock(&ipc->lock);
+	return r;
+}
+
+int shm_info(struct task *t, struct lx_shm_info *out)
+{
+	struct ipc_state *ipc = ipc_of(t);
+	struct ipc_ids *ids = ids_of(t, IPC_SHM);
+	int r;
+
+	mutex_lock(&ipc->lock);
+	*out = (struct lx_shm_info){.used_ids = (int32_t)ids->n,
+				    .shm_tot = t->ns->ipc->shm_pages};
+	for (unsigned i = 0; i < ids->n_slots; i++)
+		if (ids->slot[i])
+			out->shm_rss += shmem_bytes(&container_of(ids->slot[i], struct shm_segment,
+								  perm)->data) / PAGE_SIZE;
+	r = ipc_highest_locked(ids);
+	mutex_unlock(&ipc->lock);
+	return r;
+}
+
+void shm_ns_exit(struct ipc_ns *ns)
+{
+	struct ipc_state *ipc = ns->k->ipc;
+	struct ipc_ids *ids = &ns->ids[IPC_SHM];
+
+	for (unsigned i = 0; i < ids->n_slots; i++) {
+		struct shm_segment *s;
+
+		mutex_lock(&ipc->lock);
+		s = ids->slot[i] ? container_of(ids->slot[i], struct shm_segment, perm) : NULL;
+		if (s)
+			shm_unlink_locked(s);
+		mutex_unlock(&ipc->lock);
+		if (s)
+			inode_put(&s->base);
+	}
+}
