@@ -36,12 +36,13 @@ static int64_t call_observed(struct task *t, const struct ctx_syscall *sc)
 {
 	struct kernel *k = t->k;
 	int64_t start = clock_mono_ns(), ret;
+	struct strace_line line;
 
 	if (k->strace)
-		strace_enter(t);
+		strace_enter(t, &line);
 	ret = call(t, sc);
 	if (k->strace)
-		strace_exit(t, ret);
+		strace_exit(t, &line, ret);
 	if (k->stats)
 		stats_count(k->stats, (uint32_t)sc->nr, ret, clock_mono_ns() - start);
 	return ret;
