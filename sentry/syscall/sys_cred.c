@@ -83,6 +83,9 @@ static int commit_uids(struct task *t, struct cred *c)
 		cred_put(c);
 		return r;
 	}
+	/* Becoming another user never fails for its many tasks; the next exec does. */
+	if (c->user != t->cred->user)
+		t->nproc_exceeded = task_over_nproc(t, c);
 	cap_fix_setuid(c, t->cred);
 	task_commit_cred(t, c);
 	return 0;

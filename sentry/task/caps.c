@@ -65,6 +65,13 @@ int cap_apply_set(struct cred *c, uint64_t effective, uint64_t permitted,
 	return 0;
 }
 
+bool task_over_nproc(struct task *t, const struct cred *c)
+{
+	int n = atomic_load(&c->user->n_tasks);
+
+	return c->user->uid != 0 && (uint64_t)n > task_rlimit(t, LX_RLIMIT_NPROC);
+}
+
 void task_commit_cred(struct task *t, struct cred *c)
 {
 	const struct cred *old = t->cred;

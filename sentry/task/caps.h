@@ -42,6 +42,8 @@ void cap_fix_setfsuid(struct cred *c, const struct cred *old);
  */
 int cap_apply_set(struct cred *c, uint64_t effective, uint64_t permitted,
 		  uint64_t inheritable);
+/* Has the user of @c more tasks than @t's RLIMIT_NPROC allows? Root may. */
+bool task_over_nproc(struct task *t, const struct cred *c);
 /*
  * task_commit_cred - task_set_cred() with what a change of ids or a gain of capabilities
  * does beside: the process is no longer dumpable, PDEATHSIG is off. Takes @c. Own thread.

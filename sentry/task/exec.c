@@ -158,6 +158,15 @@ static void exec_done(struct exec_state *s)
 	mem_free(s->interp_name);
 }
 
+/* A change of user that went beyond RLIMIT_NPROC fails here: execve(2), EAGAIN. */
+static int check_nproc(struct task *t)
+{
+	if (t->nproc_exceeded && task_over_nproc(t, t->cred))
+		return -EAGAIN;
+	t->nproc_exceeded = false;
+	return 0;
+}
+
 static int exec_prepare(struct task *t, struct exec_call *call, struct exec_state *s)
 {
 	AUTO_VFS_CTX struct vfs_ctx c;
@@ -415,7 +424,9 @@ int task_execve(struct task *t, struct exec_call *call)
 	struct mm *mm = NULL;
 	int r;
 
-	r = exec_prepare(t, call, &s);
+	r = check_nproc(t);
+	if (!r)
+		r = exec_prepare(t, call, &s);
 	/* With its own threads gone this process may be the only user left: then in place. */
 	if (!r && refcount_read(&t->mm->users) > 1 &&
 	    refcount_read(&t->mm->users) > thread_group_size(t->tg))

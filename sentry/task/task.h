@@ -306,6 +306,7 @@ struct task {
 	atomic_bool affinity_changed;	/* by another task: sched_task_work() tells the ctx */
 	uint64_t timer_slack_ns;
 	bool no_new_privs, keep_caps;
+	bool nproc_exceeded;		/* own: its new user has too many tasks for an exec */
 	unsigned securebits_unused;
 
 	/* accounting, own (read by others: atomically enough) */
