@@ -121,7 +121,8 @@ static bool keep_locked(struct vfs *v, struct dentry *d)
 {
 	unsigned flags = atomic_load(&d->flags);
 
-	if (flags & DENTRY_UNHASHED || atomic_load(&d->sb->flags) & SB_DYING)
+	if (flags & (DENTRY_UNHASHED | DENTRY_NOCACHE) ||
+	    atomic_load(&d->sb->flags) & SB_DYING)
 		return false;
 	if (!(flags & DENTRY_KEEP && d->inode)) {
 		list_add_tail(&v->lru, &d->lru);

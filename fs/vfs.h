@@ -329,7 +329,10 @@ struct dentry_ops {
 	void (*dname)(struct dentry *d, struct strbuf *out);
 };
 
-enum { DENTRY_MOUNTED = 1, DENTRY_UNHASHED = 2, DENTRY_KEEP = 4 /* not evicted: tmpfs */ };
+enum {
+	DENTRY_MOUNTED = 1, DENTRY_UNHASHED = 2, DENTRY_KEEP = 4 /* not evicted: tmpfs */,
+	DENTRY_NOCACHE = 8, /* goes with its last reference; set by lookup */
+};
 
 struct dentry {
 	refcount_t ref;		   /* cached dentries live at ref 0 on the LRU, unless KEEP */

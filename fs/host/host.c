@@ -16,6 +16,7 @@
 
 #include "sentry/base/alloc.h"
 #include "sentry/base/host.h"
+#include "sentry/base/strbuf.h"
 #include "sentry/base/host_rules.h"
 
 #define HOST_MAGIC 0x72736873 /* nothing that any program looks for */
@@ -224,14 +225,20 @@ int host_super_create(struct kernel *k, struct hostpoll *hp, struct super **out)
 	return 0;
 }
 
-/* What /proc/PID/fd shows. */
-static const char *stream_name(uint32_t mode)
+/* What /proc/PID/fd shows: streams by their number, as the guest's own. */
+static void host_dname(struct dentry *d, struct strbuf *out)
 {
-	return LX_S_ISFIFO(mode)   ? "pipe:[host]"
-	       : LX_S_ISSOCK(mode) ? "socket:[host]"
-	       : LX_S_ISCHR(mode)  ? "/dev/console"
-				   : "/host-file";
+	struct inode *inode = dentry_inode(d);
+	uint32_t mode = inode->mode;
+
+	if (LX_S_ISFIFO(mode) || LX_S_ISSOCK(mode))
+		sb_printf(out, "%s:[%llu]", LX_S_ISFIFO(mode) ? "pipe" : "socket",
+			  (unsigned long long)inode->ino);
+	else
+		sb_puts(out, LX_S_ISCHR(mode) ? "/dev/console" : "/host-file");
 }
+
+static const struct dentry_ops host_dops = {.dname = host_dname};
 
 int host_file_create(struct super *sb, int hfd, const struct cred *cred, struct file **out)
 {
@@ -256,7 +263,7 @@ int host_file_create(struct super *sb, int hfd, const struct cred *cred, struct 
 	h->hfd = hfd;
 	h->seekable = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
 	h->host_flags = (int)host_ret(fcntl(hfd, F_GETFL));
-	p.dentry = dentry_new_anon(sb, &h->base, stream_name(st.st_mode), NULL);
+	p.dentry = dentry_new_anon(sb, &h->base, "host", &host_dops);
 	if (!p.dentry)
 		return -ENOMEM;
 	r = file_alloc(sb->k, p, h->host_flags & (O_ACCMODE | O_APPEND), &host_file_ops, cred,

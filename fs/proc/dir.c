@@ -115,8 +115,11 @@ static int proc_lookup(struct inode *inode, struct dentry *d, struct inode **out
 		return -ENOENT;
 	if (!key.pid && pi->pid)
 		key.pid = pid_get(pi->pid);
-	if (key.pid)
+	if (key.pid) {
+		/* Not kept when nobody uses it: processes are many and soon gone. */
 		d->dops = &proc_pid_dops;
+		atomic_fetch_or(&d->flags, DENTRY_NOCACHE);
+	}
 	return proc_inode_create(inode->sb, node, &key,
 				 proc_child_ino(inode->ino, d->name, d->name_len), out);
 }

@@ -170,13 +170,15 @@ int proc_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want)
 	if (want & MAY_WRITE && LX_S_ISREG(inode->mode) && !(inode->mode & 0222) && !pi->pid)
 		return -EACCES;
 	r = inode_generic_permission(c, inode, want);
-	if (!r || !c->task || !pi->pid || !LX_S_ISDIR(inode->mode))
+	if (!c->task || !pi->pid ||
+	    (pi->node->dir != &proc_fd_dir && pi->node->dir != &proc_fdinfo_dir))
 		return r;
-	/* One's own descriptors, also when one is not dumpable. */
-	if ((pi->node->dir == &proc_fd_dir || pi->node->dir == &proc_fdinfo_dir) &&
-	    !proc_call_init(&call, inode, c->task, c->cred) && call.t->tg == c->task->tg)
-		return 0;
-	return r;
+	if (proc_call_init(&call, inode, c->task, c->cred))
+		return r;
+	/* One's own descriptors, also when one is not dumpable; others' as for a debugger. */
+	if (r)
+		return call.t->tg == c->task->tg ? 0 : r;
+	return proc_check_access(&call, PROC_READ);
 }
 
 int proc_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a)

@@ -194,6 +194,7 @@ ssize_t write_clear_refs(const struct proc_call *c, char *text, size_t len);
 int show_sched(const struct proc_call *c, struct strbuf *out);
 int show_schedstat(const struct proc_call *c, struct strbuf *out);
 int show_timerslack(const struct proc_call *c, struct strbuf *out);
+ssize_t write_timerslack(const struct proc_call *c, char *text, size_t len);
 int show_timers(const struct proc_call *c, struct strbuf *out);
 int show_wchan(const struct proc_call *c, struct strbuf *out);
 int show_syscall(const struct proc_call *c, struct strbuf *out);

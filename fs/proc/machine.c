@@ -203,6 +203,26 @@ int show_filesystems(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
+static int get_cpu_text(struct kernel *k, struct cpu_text **out)
+{
+	struct cpu_text *made, *t = NULL;
+	int r;
+
+	*out = atomic_load(&k->cpu_text);
+	if (*out)
+		return 0;
+	r = cpu_text_create(&made);
+	if (r)
+		return r;
+	/* Two may have made it: the first one's stays. */
+	if (!atomic_compare_exchange_strong(&k->cpu_text, &t, made)) {
+		cpu_text_free(made);
+		made = t;
+	}
+	*out = made;
+	return 0;
+}
+
 int show_cpuinfo(const struct proc_call *c, struct strbuf *out)
 {
 	struct kernel *k = c->k;
@@ -210,7 +230,10 @@ int show_cpuinfo(const struct proc_call *c, struct strbuf *out)
 	/* Since boot is long enough to tell the counter's frequency. */
 	uint64_t khz = us > 0 ? (cpu_tsc() - k->boot_tsc) * 1000 / (uint64_t)us : 0;
 
-	for (unsigned i = 0; i < k->config.n_cpus; i++)
-		cpu_show_info(i, k->config.n_cpus, khz, out);
-	return 0;
+	struct cpu_text *text;
+	int r = get_cpu_text(k, &text);
+
+	for (unsigned i = 0; !r && i < k->config.n_cpus; i++)
+		cpu_text_show(text, i, k->config.n_cpus, khz, out);
+	return r;
 }

@@ -163,7 +163,7 @@ static const struct proc_node pid_nodes[] = {
 	COMMON_NODES,
 	READ_NODE("io", 0400, show_io),
 	RW_NODE("coredump_filter", 0644, show_coredump_filter, write_coredump_filter),
-	TEXT_NODE("timerslack_ns", 0444, show_timerslack),
+	RW_NODE("timerslack_ns", 0666, show_timerslack, write_timerslack),
 	TEXT_NODE("timers", 0444, show_timers),
 	TEXT_NODE("stat", 0444, show_stat),
 };

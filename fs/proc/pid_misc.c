@@ -188,8 +188,40 @@ int show_schedstat(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
+/* Anybody's file by its mode: one's own, or with CAP_SYS_NICE over the other. */
+static bool may_see_slack(const struct proc_call *c)
+{
+	const struct cred *tc;
+	bool r;
+
+	if (!c->viewer || c->viewer == c->t)
+		return true;
+	tc = task_cred(c->t);
+	r = cred_capable(c->viewer->cred, tc->user_ns, LX_CAP_SYS_NICE);
+	cred_put(tc);
+	return r;
+}
+
+ssize_t write_timerslack(const struct proc_call *c, char *text, size_t len)
+{
+	long v;
+	int r = proc_parse_long(text, &v);
+
+	if (r)
+		return r;
+	if (v < 0)
+		return -EINVAL;
+	if (!may_see_slack(c))
+		return -EPERM;
+	/* 0: the default, as prctl(PR_SET_TIMERSLACK) has it. */
+	c->t->timer_slack_ns = v ? (uint64_t)v : 50000;
+	return (ssize_t)len;
+}
+
 int show_timerslack(const struct proc_call *c, struct strbuf *out)
 {
+	if (!may_see_slack(c))
+		return -EPERM;
 	sb_printf(out, "%llu\n", (unsigned long long)c->t->timer_slack_ns);
 	return 0;
 }

@@ -146,11 +146,12 @@ static int stat_line(const struct proc_call *c, bool whole, struct strbuf *out)
 	task_comm(t, comm);
 	task_signals(t, &sig);
 	sched_get(t, &sp);
-	task_mem_info(t, &m);
+	/* First: who else uses the address space tells whose its CPU time is. */
 	if (whole)
 		usage_process(t->tg, NULL, &use);
 	else
 		usage_thread(t, &use);
+	task_mem_info(t, &m);
 	sb_printf(out, "%d (%s) %c %d %d %d %d %d 0 %llu %llu %llu %llu",
 		  pid_nr_in(t->pid, c->ns), comm, task_state_letter(t), f.ppid, f.pgrp,
 		  f.session, f.tty_nr, f.tpgid, (unsigned long long)use.minflt,

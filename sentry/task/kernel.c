@@ -130,6 +130,7 @@ void kernel_free(struct kernel *k)
 	if (k->futexes)
 		futex_table_free(k->futexes);
 	vdso_free(k->vdso);
+	cpu_text_free(k->cpu_text);
 	if (k->init_user_ns)
 		user_ns_put(k->init_user_ns);
 	stats_free(k->stats);

@@ -23,6 +23,7 @@ struct stats;
 struct strace;
 struct ipc_state;
 struct unix_names;
+struct cpu_text;
 struct vdso;
 struct futex_table;
 
@@ -72,6 +73,7 @@ struct kernel {
 
 	struct futex_table *futexes;
 	struct vdso *vdso;	   /* arch/x86_64/vdso.c: made at the first exec; or NULL */
+	_Atomic(struct cpu_text *) cpu_text; /* made at the first look at /proc/cpuinfo */
 	struct stats *stats;	   /* sentry/syscall/stats.h; NULL: not counted */
 	struct strace *strace;	   /* NULL: off */
 	struct ipc_state *ipc;

@@ -4,34 +4,21 @@
 #include "sentry/task/internal.h"
 #include "sentry/task/rusage.h"
 
-/* The next process behind number @after in the initial namespace: a reference. */
-static struct task *next_process(struct kernel *k, int *after)
-{
-	struct task *t = NULL;
-
-	mutex_lock(&k->tasklist);
-	while (!t && ++*after < PID_MAX) {
-		struct pid *pid = pid_find_locked(k->init_pid_ns, *after);
-
-		if (pid && pid->task && pid->task->tg->leader == pid->task)
-			t = task_get(pid->task);
-	}
-	mutex_unlock(&k->tasklist);
-	return t;
-}
-
 void kernel_cpu_times(struct kernel *k, struct cpu_times *out)
 {
-	struct task *t;
-	int nr = 0;
+	struct task **list;
+	unsigned n;
 
 	*out = (struct cpu_times){0};
-	while ((t = next_process(k, &nr))) {
+	if (pid_ns_processes(k->init_pid_ns, &list, &n))
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		struct thread_group *tg = list[i]->tg;
 		struct rusage_sum use, dead;
 
-		usage_process(t->tg, NULL, &use);
+		usage_process(tg, NULL, &use);
 		mutex_lock(&k->tasklist);
-		dead = t->tg->dead_children;
+		dead = tg->dead_children;
 		mutex_unlock(&k->tasklist);
 		rusage_add(&use, &dead);
 		out->user_ns += use.utime_ns;
@@ -39,8 +26,8 @@ void kernel_cpu_times(struct kernel *k, struct cpu_times *out)
 		out->n_switches += use.nvcsw + use.nivcsw;
 		out->minflt += use.minflt;
 		out->majflt += use.majflt;
-		task_put(t);
 	}
+	task_list_put(list, n);
 }
 
 /* --- averages ----------------------------------------------------------------------------- */

@@ -4,8 +4,6 @@
 #include "sentry/mm/mm.h"
 #include "sentry/task/internal.h"
 
-#define BATCH 64
-
 unsigned kernel_n_cpus(struct kernel *k)
 {
 	return k->config.n_cpus;
@@ -16,49 +14,31 @@ const char *kernel_thp_mode(struct kernel *k)
 	return k->config.thp_mode;
 }
 
-/* References to up to BATCH address spaces behind number @after; returns the last one's. */
-static int collect(struct kernel *k, int after, struct mm *mms[BATCH], unsigned *n)
-{
-	struct pid *pid;
-
-	*n = 0;
-	mutex_lock(&k->tasklist);
-	while (*n < BATCH && ++after < PID_MAX) {
-		pid = pid_find_locked(k->init_pid_ns, after);
-		if (!pid || !pid->task || pid->task != pid->task->tg->leader)
-			continue;
-		mms[*n] = task_mm_get(pid->task);
-		if (mms[*n])
-			(*n)++;
-	}
-	mutex_unlock(&k->tasklist);
-	return after;
-}
-
 void kernel_meminfo(struct kernel *k, struct meminfo *out)
 {
-	struct mm *mms[BATCH];
+	struct task **list = NULL;
 	uint64_t used;
-	unsigned n;
-	int last = 0;
+	unsigned n = 0;
 
 	*out = (struct meminfo){
 		.total = min_t(uint64_t, k->host_memory, k->config.memory_limit),
 		.shmem = pool_used(k->pool),
 	};
-	while (last < PID_MAX) {
-		last = collect(k, last, mms, &n);
-		for (unsigned i = 0; i < n; i++) {
-			struct addr_space *as = mms[i]->as;
-			struct as_usage u = {0};
+	/* Without memory for the list the processes' part is not known. */
+	pid_ns_processes(k->init_pid_ns, &list, &n);
+	for (unsigned i = 0; i < n; i++) {
+		struct mm *mm = task_mm_get(list[i]);
+		struct as_usage u = {0};
 
-			if (as->ops->usage && !as->ops->usage(as, &u)) {
-				out->anon += u.rss_anon;
-				out->mapped += u.rss_file;
-			}
-			mm_put(mms[i]);
+		if (!mm)
+			continue;
+		if (mm->as->ops->usage && !mm->as->ops->usage(mm->as, &u)) {
+			out->anon += u.rss_anon;
+			out->mapped += u.rss_file;
 		}
+		mm_put(mm);
 	}
+	task_list_put(list, n);
 	mutex_lock(&k->tasklist);
 	out->n_procs = k->n_tasks;
 	mutex_unlock(&k->tasklist);

@@ -145,3 +145,58 @@ void pid_ns_zap(struct pid_ns *ns, struct task *init)
 	}
 	waitq_remove(&w.entry);
 }
+
+/* --- all of it --------------------------------------------------------------------------- */
+
+/* Every process in the table, as far as @list has room; how many there are. */
+static unsigned take_leaders_locked(struct pid_ns *ns, struct task **list, unsigned room)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ns->by_nr.n_slots; i++) {
+		for (struct hnode *h = ns->by_nr.slot[i]; h; h = h->next) {
+			struct task *t = container_of(h, struct upid, node)->pid->task;
+
+			if (!t || t->tg->leader != t)
+				continue;
+			if (n < room)
+				list[n] = task_get(t);
+			n++;
+		}
+	}
+	return n;
+}
+
+int pid_ns_processes(struct pid_ns *ns, struct task ***out, unsigned *n)
+{
+	unsigned room = 0;
+
+	*out = NULL;
+	*n = 0;
+	do {
+		struct task **list;
+
+		/* More may have come since they were counted: some room to spare. */
+		task_list_put(*out, min_t(unsigned, *n, room));
+		*out = NULL;
+		*n = 0;
+		mutex_lock(&ns->k->tasklist);
+		room = ns->n_pids + 16;
+		mutex_unlock(&ns->k->tasklist);
+		list = mem_calloc(room, sizeof(*list));
+		if (!list)
+			return -ENOMEM;
+		mutex_lock(&ns->k->tasklist);
+		*n = take_leaders_locked(ns, list, room);
+		mutex_unlock(&ns->k->tasklist);
+		*out = list;
+	} while (*n > room);
+	return 0;
+}
+
+void task_list_put(struct task **list, unsigned n)
+{
+	for (unsigned i = 0; list && i < n; i++)
+		task_put(list[i]);
+	mem_free(list);
+}

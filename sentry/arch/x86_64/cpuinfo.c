@@ -6,9 +6,11 @@
 #include "sentry/arch/x86_64/cpuinfo.h"
 
 #include <cpuid.h>
+#include <errno.h>
 #include <string.h>
 #include <x86intrin.h>
 
+#include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"
 
 struct regs {
@@ -131,15 +133,19 @@ bool cpu_cache_info(unsigned index, struct cpu_cache *out)
 	return true;
 }
 
-static uint64_t last_level_cache(void)
+/* What Linux calls the cache size: AMD's L2, else of the last level. */
+static uint64_t main_cache_size(void)
 {
+	uint64_t l2 = (uint64_t)(cpuid(0x80000006, 0).ecx >> 16) << 10;
 	struct cpu_cache c;
 	uint64_t size = 0;
 
+	if (cpuid(0x80000006, 0).ebx)
+		return l2;
 	for (unsigned i = 0; i < 16 && cpu_cache_info(i, &c); i++)
 		if (strcmp(c.type, "Instruction") != 0)
 			size = c.size;
-	return size ? size : (uint64_t)(cpuid(0x80000006, 0).ecx >> 16) << 10;
+	return size ? size : l2;
 }
 
 /* --- the paragraph -------------------------------------------------------------------------- */
@@ -179,31 +185,77 @@ static void put_model(struct strbuf *out)
 	sb_printf(out, sig & 15 ? "stepping\t: %u\n" : "stepping\t: unknown\n", sig & 15);
 }
 
-void cpu_show_info(unsigned cpu, unsigned n_cpus, uint64_t khz, struct strbuf *out)
+/* Everything but the numbers of the CPU itself, which stand in between. */
+struct cpu_text {
+	struct strbuf head, flags, tail;
+	uint64_t cache_size;
+	unsigned tlb_size;
+};
+
+static void fill_text(struct cpu_text *t)
 {
 	struct regs one = cpuid(1, 0), sizes = cpuid(0x80000008, 0);
+	unsigned tlb = cpuid(0x80000006, 0).ebx;
 	unsigned clflush = one.edx >> 19 & 1 ? (one.ebx >> 8 & 0xff) * 8 : 64;
-	/* bogomips counts two loops a cycle. */
-	uint64_t bogo = khz * 2;
 
-	sb_printf(out, "processor\t: %u\n", cpu);
-	put_vendor(out);
-	put_model(out);
-	sb_printf(out, "cpu MHz\t\t: %llu.%03llu\n", (unsigned long long)(khz / 1000),
-		  (unsigned long long)(khz % 1000));
-	sb_printf(out, "cache size\t: %llu KB\n",
-		  (unsigned long long)(last_level_cache() >> 10));
-	sb_printf(out, "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n",
-		  n_cpus, cpu, n_cpus);
-	sb_printf(out, "apicid\t\t: %u\ninitial apicid\t: %u\n", cpu, cpu);
-	sb_printf(out, "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n",
+	t->cache_size = main_cache_size();
+	t->tlb_size = (tlb >> 16 & 0xfff) + (tlb & 0xfff);
+	put_vendor(&t->head);
+	put_model(&t->head);
+	sb_printf(&t->flags,
+		  "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n"
+		  "flags\t\t:",
 		  cpuid(0, 0).eax);
-	sb_puts(out, "flags\t\t:");
-	put_flags(out);
-	sb_printf(out, "\nbugs\t\t:\nbogomips\t: %llu.%02llu\n",
-		  (unsigned long long)(bogo / 1000), (unsigned long long)(bogo / 10 % 100));
-	sb_printf(out, "clflush size\t: %u\ncache_alignment\t: %u\n", clflush, clflush);
-	sb_printf(out, "address sizes\t: %u bits physical, %u bits virtual\n",
+	put_flags(&t->flags);
+	/* Bugs are for kernels to work around: this one's guests get the host's fixes. */
+	sb_puts(&t->flags, "\nbugs\t\t:\n");
+	sb_printf(&t->tail, "clflush size\t: %u\ncache_alignment\t: %u\n", clflush, clflush);
+	sb_printf(&t->tail, "address sizes\t: %u bits physical, %u bits virtual\n",
 		  sizes.eax ? sizes.eax & 0xff : 36, sizes.eax ? sizes.eax >> 8 & 0xff : 48);
-	sb_puts(out, "power management:\n\n");
+	sb_puts(&t->tail, "power management:\n\n");
+}
+
+int cpu_text_create(struct cpu_text **out)
+{
+	struct cpu_text *t = mem_zalloc(sizeof(*t));
+
+	*out = NULL;
+	if (!t)
+		return -ENOMEM;
+	fill_text(t);
+	if (sb_failed(&t->head) || sb_failed(&t->flags) || sb_failed(&t->tail)) {
+		cpu_text_free(t);
+		return -ENOMEM;
+	}
+	*out = t;
+	return 0;
+}
+
+void cpu_text_free(struct cpu_text *t)
+{
+	if (!t)
+		return;
+	sb_free(&t->head);
+	sb_free(&t->flags);
+	sb_free(&t->tail);
+	mem_free(t);
+}
+
+void cpu_text_show(const struct cpu_text *t, unsigned cpu, unsigned n_cpus, uint64_t khz,
+		   struct strbuf *out)
+{
+	uint64_t bogo = khz * 2; /* it counts two loops a cycle */
+
+	sb_printf(out, "processor\t: %u\n%scpu MHz\t\t: %llu.%03llu\n", cpu, t->head.data,
+		  (unsigned long long)(khz / 1000), (unsigned long long)(khz % 1000));
+	sb_printf(out, "cache size\t: %llu KB\n", (unsigned long long)(t->cache_size >> 10));
+	sb_printf(out,
+		  "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n"
+		  "apicid\t\t: %u\ninitial apicid\t: %u\n",
+		  n_cpus, cpu, n_cpus, cpu, cpu);
+	sb_printf(out, "%sbogomips\t: %llu.%02llu\n", t->flags.data,
+		  (unsigned long long)(bogo / 1000), (unsigned long long)(bogo / 10 % 100));
+	if (t->tlb_size)
+		sb_printf(out, "TLB size\t: %u 4K pages\n", t->tlb_size);
+	sb_puts(out, t->tail.data);
 }

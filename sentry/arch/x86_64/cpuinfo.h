@@ -9,8 +9,15 @@
 
 struct strbuf;
 
-/* One paragraph of /proc/cpuinfo. @khz: of the time stamp counter; 0: not known. */
-void cpu_show_info(unsigned cpu, unsigned n_cpus, uint64_t khz, struct strbuf *out);
+/*
+ * The text of /proc/cpuinfo, made once: CPUID is dear where it traps into a hypervisor.
+ * create: -ENOMEM. show: one CPU's paragraph; @khz: of the time stamp counter.
+ */
+struct cpu_text;
+int cpu_text_create(struct cpu_text **out);
+void cpu_text_free(struct cpu_text *t);
+void cpu_text_show(const struct cpu_text *t, unsigned cpu, unsigned n_cpus, uint64_t khz,
+		   struct strbuf *out);
 
 struct cpu_cache {
 	unsigned level, line_size, ways, sets, partitions;
