@@ -11,6 +11,9 @@
 /* Descriptors held by opened fids, beside those that are a cache. */
 #define MAX_OPEN(s) ((s)->g->max_hfds / 2 + 16)
 
+/* Values of the two-step attribute calls of all fids together. */
+#define MAX_XATTR_BYTES (4u << 20)
+
 static struct fid *find(struct session *s, uint32_t id)
 {
 	struct hnode *h = htab_first(&s->fids, hash_u64(id));
@@ -56,8 +59,10 @@ void fid_put(struct session *s, struct fid *f)
 		return;
 	mutex_lock(&s->lock);
 	last = --f->refs == 0;
-	if (last)
+	if (last) {
 		s->n_open -= (f->hfd >= 0) + (f->dir.hfd >= 0);
+		s->xattr_bytes -= f->xattr ? f->xattr->size : 0;
+	}
 	mutex_unlock(&s->lock);
 	if (last)
 		fid_free(s, f);
@@ -171,10 +176,14 @@ int fid_set_xattr(struct session *s, struct fid *f, struct xattr_io *x)
 	int r = 0;
 
 	mutex_lock(&s->lock);
-	if (f->hfd >= 0 || f->dir_open || f->xattr)
+	if (f->hfd >= 0 || f->dir_open || f->xattr) {
 		r = -EBUSY;
-	else
+	} else if (x->size > MAX_XATTR_BYTES - s->xattr_bytes) {
+		r = -ENOMEM;
+	} else {
+		s->xattr_bytes += x->size;
 		f->xattr = x;
+	}
 	mutex_unlock(&s->lock);
 	return r;
 }

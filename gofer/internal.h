@@ -289,8 +289,9 @@ struct session {
 	struct mutex lock;
 	struct htab fids, nodes, watches, prefixes;
 	struct list lru; /* nodes with an unpinned hfd, latest first */
-	unsigned n_fids, n_hfds, n_prefixes, n_watches, n_orphans;
-	unsigned n_open; /* descriptors of opened fids */
+	unsigned n_fids, n_nodes, n_hfds, n_prefixes, n_watches;
+	unsigned n_open;    /* descriptors of opened fids */
+	size_t xattr_bytes; /* values that fids hold between two messages */
 	int inotify_hfd;
 	struct list channels;
 	unsigned n_channels, n_workers;

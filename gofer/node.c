@@ -115,6 +115,7 @@ static void put(struct session *s, struct node *n)
 			watch_put(s, n->watch);
 		mem_free(n->name);
 		mem_free(n);
+		s->n_nodes--;
 		n = parent;
 	}
 }
@@ -177,6 +178,7 @@ int node_root(struct session *s, struct export_root *e, struct node **out)
 	n->hide = e->hide;
 	n->watchable = export_fs_watchable(hfd);
 	mutex_lock(&s->lock);
+	s->n_nodes++; /* roots are as many as fids, no more */
 	keep_hfd(s, n, hfd);
 	mutex_unlock(&s->lock);
 	*out = n;
@@ -311,6 +313,8 @@ static struct node *reuse(struct session *s, struct node *dir, const char *name,
 	return n;
 }
 
+#define MAX_NODES(s) (4 * (s)->g->max_fids + 64)
+
 /* A new node for @name. @hfd is its descriptor where it is on another mount. Takes it. */
 static int adopt(struct session *s, struct node *dir, const char *name, int *hfd,
 		 const struct statx *st, struct node **out)
@@ -335,6 +339,16 @@ static int adopt(struct session *s, struct node *dir, const char *name, int *hfd
 		n = other;
 		goto out;
 	}
+	/* A fid holds its node's ancestors too, however deep: they are bounded as well.
+	 */
+	r = s->n_nodes < MAX_NODES(s) ? 0 : -EMFILE;
+	if (r < 0) {
+		mem_free(n->name);
+		mem_free(n);
+		n = NULL;
+		goto out;
+	}
+	s->n_nodes++;
 	n->hide = hide_find(dir->hide, name);
 	dir->refs++;
 	n->parent = dir;

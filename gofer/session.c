@@ -62,7 +62,7 @@ static void free_watches(struct session *s)
 void session_free(struct session *s)
 {
 	fid_clunk_all(s);
-	BUG_ON(s->nodes.n || s->n_hfds || s->n_open);
+	BUG_ON(s->n_nodes || s->n_hfds || s->n_open || s->xattr_bytes);
 	htab_free(&s->fids);
 	htab_free(&s->nodes);
 	free_watches(s);

@@ -529,6 +529,33 @@ static void test_random_messages(void **state)
 	assert_int_equal(t_getattr(c, 50000), 0);
 }
 
+/* What one fid can hold is bounded too: ancestors, and values of attributes. */
+static void test_hoarding(void **state)
+{
+	struct gofer_export e = {.watch = true};
+	struct client *c = client_start(SOCK_SEQPACKET, e, 32);
+	struct p9_msg m = {.type = P9_TXATTRCREATE};
+	unsigned n;
+
+	(void)state;
+	assert_int_equal(client_version(c, P9_VERSION_RUNSC, 65536), 0);
+	assert_int_equal(client_attach(c, 1, "root"), 0);
+	host_file(c, "f", "");
+	for (n = 0; n < 1000; n++) {
+		assert_int_equal(t_walk(c, 1, 100 + n, "f"), 0);
+		m.txattrcreate.fid = 100 + n;
+		m.txattrcreate.name = p9_str("user.x");
+		m.txattrcreate.size = 65536;
+		if (rpc(c, &m) < 0)
+			break;
+	}
+	assert_int_equal(c->r.rlerror.ecode, ENOMEM);
+	assert_int_equal(n, 64);
+	t_fid(c, P9_TCLUNK, 100);
+	assert_int_equal(rpc(c, &m), 0);
+	client_stop(c);
+}
+
 /* The same over a stream, where a wrong length is the end. */
 static void test_stream_framing(void **state)
 {
@@ -565,6 +592,7 @@ int main(void)
 		T(test_sent_descriptors),
 		T(test_flush),
 		T(test_random_messages),
+		cmocka_unit_test(test_hoarding),
 		cmocka_unit_test(test_stream_framing),
 	};
 
