@@ -373,7 +373,7 @@ static void set_program_name(struct task *t, const struct exec_call *call)
 static bool becomes_dumpable(struct task *t, const struct exec_state *s)
 {
 	const struct cred *old = t->cred, *new = s->cred;
-	AUTO_VFS_CTX struct vfs_ctx c;
+	AUTO_VFS_CTX struct vfs_ctx c = {0};
 
 	if (new->euid != old->euid || new->egid != old->egid || new->euid != new->uid ||
 	    new->egid != new->gid)
