@@ -8,6 +8,7 @@
  * Source: read(2), write(2), lseek(2), pread(2), fallocate(2), fsync(2).
  */
 #include "fs/epoll.h"
+#include "fs/fasync.h"
 #include "fs/internal.h"
 #include "fs/lock.h"
 #include "sentry/mm/mm.h"
@@ -105,6 +106,7 @@ void file_put(struct file *f)
 								      : 0),
 				  0);
 		epoll_file_closed(f);
+		fasync_file_closed(f);
 		file_release_locks(f);
 		if (f->ops->release)
 			f->ops->release(f);

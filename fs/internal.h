@@ -46,6 +46,10 @@ struct vfs {
 	struct super *memfs;	  /* where memfds live */
 	struct mutex epoll_nest;  /* LOCK_EPOLL_NEST: see epoll.c */
 	struct super *sockfs;	/* where sockets live */
+
+	struct mutex async_lock;  /* LOCK_EPOLL_READY; protects the next group */
+	struct list async;	  /* struct fasync.node: files to send SIGIO for */
+	atomic_bool async_noted;  /* there may be some */
 };
 
 static inline struct vfs *super_vfs(const struct super *sb)

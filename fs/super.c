@@ -36,6 +36,8 @@ int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out)
 	mutex_init(&v->supers_lock, LOCK_LEAF);
 	mutex_init(&v->locks_lock, LOCK_FILE_DATA);
 	mutex_init(&v->epoll_nest, LOCK_EPOLL_NEST);
+	mutex_init(&v->async_lock, LOCK_EPOLL_READY);
+	list_init(&v->async);
 	list_init(&v->lru);
 	list_init(&v->peers);
 	list_init(&v->supers);

@@ -659,6 +659,7 @@ struct file {
 	struct file_owner owner;  /* protected by lock */
 	/* epoll items that watch this file: protected by epoll's own global lock */
 	struct list epoll_items;
+	struct fasync *async;	  /* O_ASYNC is on: fs/fasync.c */
 	uint64_t id;		  /* unique: kcmp, savable identity */
 	void *priv;		  /* of the file system */
 };

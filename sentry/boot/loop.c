@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "fs/fasync.h"
 #include "sentry/base/host.h"
 #include "sentry/base/log.h"
 
@@ -45,6 +46,7 @@ static void timers_ready(uv_poll_t *h, int status, int events)
 	(void)status;
 	(void)events;
 	timers_run(b->kernel->timers);
+	fasync_run(b->kernel);
 }
 
 static void hostpoll_ready(uv_poll_t *h, int status, int events)
@@ -54,6 +56,7 @@ static void hostpoll_ready(uv_poll_t *h, int status, int events)
 	(void)status;
 	(void)events;
 	hostpoll_dispatch(b->hostpoll);
+	fasync_run(b->kernel);
 }
 
 static void signal_ready(uv_poll_t *h, int status, int events)

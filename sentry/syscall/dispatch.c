@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "fs/fasync.h"
 #include "sentry/syscall/stats.h"
 #include "sentry/syscall/strace.h"
 #include "sentry/syscall/table.h"
@@ -62,5 +63,6 @@ int64_t syscall_dispatch(struct task *t)
 	else
 		ret = call(t, sc);
 	t->sc = NULL;
+	fasync_run(t->k);
 	return ret;
 }

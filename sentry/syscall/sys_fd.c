@@ -2,6 +2,7 @@
 /* Descriptors: close(2), dup(2), close_range(2), fcntl(2). */
 #include "fs/anon/memfd.h"
 #include "fs/lock.h"
+#include "fs/fasync.h"
 #include "fs/pipe.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/block.h"
@@ -242,7 +243,7 @@ static int64_t set_signal(struct file *f, uint64_t arg)
 
 #define SETFL_MASK (LX_O_APPEND | LX_O_NONBLOCK | LX_O_DIRECT | LX_O_NOATIME | LX_FASYNC)
 
-static int64_t set_flags(struct task *t, struct file *f, unsigned arg)
+static int64_t set_flags(struct task *t, struct file *f, int fd, unsigned arg)
 {
 	unsigned old = atomic_load(&f->flags), new;
 	AUTO_VFS_CTX struct vfs_ctx c;
@@ -257,7 +258,7 @@ static int64_t set_flags(struct task *t, struct file *f, unsigned arg)
 	do
 		new = (old & ~(unsigned)SETFL_MASK) | (arg & SETFL_MASK);
 	while (!atomic_compare_exchange_weak(&f->flags, &old, new));
-	return 0;
+	return (old ^ new) & LX_FASYNC ? fasync_set(f, fd, new & LX_FASYNC) : 0;
 }
 
 static int64_t same_file(struct task *t, struct file *f, int other)
@@ -289,7 +290,7 @@ static int64_t fcntl_file(struct task *t, struct file *f, int fd, int cmd, uint6
 	case LX_F_GETFL:
 		return atomic_load(&f->flags);
 	case LX_F_SETFL:
-		return set_flags(t, f, (unsigned)arg);
+		return set_flags(t, f, fd, (unsigned)arg);
 	case LX_F_GETLK:
 	case LX_F_OFD_GETLK:
 		return get_lock(t, f, cmd, arg);

@@ -3,6 +3,7 @@
  * ioctl(2): what every descriptor answers alike; the rest is the file's. Programs live by
  * the errors here: nine of ten ioctls ask whether something is a terminal.
  */
+#include "fs/fasync.h"
 #include "fs/vfs.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/fdtable.h"
@@ -25,7 +26,7 @@ struct clone_range {
 };
 
 /* One status flag by a guest's int. FASYNC is for files that have events to tell. */
-static int64_t set_flag(struct task *t, struct file *f, unsigned flag, uaddr_t from)
+static int64_t set_flag(struct task *t, struct file *f, int fd, unsigned flag, uaddr_t from)
 {
 	unsigned old = atomic_load(&f->flags), new;
 	int32_t on;
@@ -44,7 +45,7 @@ static int64_t set_flag(struct task *t, struct file *f, unsigned flag, uaddr_t f
 		atomic_fetch_or(&f->flags, flag);
 	else
 		atomic_fetch_and(&f->flags, ~flag);
-	return 0;
+	return flag == LX_FASYNC && new != old ? fasync_set(f, fd, on) : 0;
 }
 
 static int64_t put_size(struct task *t, struct file *f, uaddr_t to)
@@ -122,9 +123,9 @@ SYSCALL3(ioctl, int fd, unsigned cmd, uint64_t arg)
 	case FIONCLEX:
 		return fd_set_flags(t->files, fd, 0);
 	case FIONBIO:
-		return set_flag(t, f, LX_O_NONBLOCK, arg);
+		return set_flag(t, f, fd, LX_O_NONBLOCK, arg);
 	case FIOASYNC:
-		return set_flag(t, f, LX_FASYNC, arg);
+		return set_flag(t, f, fd, LX_FASYNC, arg);
 	case FIOQSIZE:
 		return put_size(t, f, arg);
 	case FIGETBSZ:
