@@ -135,9 +135,9 @@ static bool next_noted(struct vfs *v, struct file **f, int *fd, uint32_t *events
 void fasync_run(struct kernel *k)
 {
 	struct vfs *v = kernel_vfs(k);
-	uint32_t events;
+	uint32_t events = 0;
 	struct file *f;
-	int fd;
+	int fd = -1;
 
 	if (likely(!atomic_load_explicit(&v->async_noted, memory_order_relaxed)))
 		return;
