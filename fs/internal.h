@@ -69,6 +69,11 @@ static inline bool dentry_unhashed(const struct dentry *d)
 {
 	return atomic_load_explicit(&d->flags, memory_order_relaxed) & DENTRY_UNHASHED;
 }
+/* Nothing can be made below it or mounted on it any more. */
+static inline bool dentry_removed(const struct dentry *d)
+{
+	return dentry_inode(d)->dead || (dentry_unhashed(d) && !dentry_is_root(d));
+}
 static inline bool dentry_is_mounted(const struct dentry *d)
 {
 	return atomic_load_explicit(&d->flags, memory_order_relaxed) & DENTRY_MOUNTED;
@@ -169,6 +174,10 @@ struct dentry *mount_tree_pivot(struct mount *root, struct mount *new,
 				struct path put_old);
 /* A copied tree becomes @ns's own (its root has no parent). */
 void mount_tree_own(struct vfs *v, struct mnt_ns *ns);
+/* What is mounted at @d of @m, or NULL; over its own root; and over that, to the last. */
+struct mount *mount_child_at(struct mount *m, const struct dentry *d);
+struct mount *mount_over(struct mount *m);
+struct mount *mount_topmost(struct mount *m);
 /*
  * Attach @top's tree at @where with propagation; on success its references belong to the
  * tree. Takes mount_lock; @dead: for mounts_put() afterwards. -EINVAL (not of @ns),
@@ -185,7 +194,9 @@ void mount_change_type(struct vfs *v, struct mount *m, unsigned long type);
 int propagate_mount(struct vfs *v, struct mount *top, struct mount *parent,
 		    struct dentry *mountpoint, struct list *dead);
 /* The same place in those mounts: taken away too, unless busy. */
-void propagate_umount(struct vfs *v, struct mount *m, struct list *dead);
+int propagate_umount(struct vfs *v, struct mount *m, struct list *dead);
+/* Does anybody use a copy that would go with @m? */
+bool propagate_busy(struct vfs *v, struct mount *m);
 
 /* path_print.c: 1 and the text, 0 when @p is not below @root, or an error. */
 int path_print_reachable(struct path p, struct path root, struct strbuf *out);

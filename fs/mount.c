@@ -207,6 +207,30 @@ struct mount *mount_next(struct mount *m, struct mount *top)
 	return NULL;
 }
 
+struct mount *mount_child_at(struct mount *m, const struct dentry *d)
+{
+	struct mount *child;
+
+	list_for_each (child, &m->children, sibling)
+		if (child->mountpoint == d)
+			return child;
+	return NULL;
+}
+
+struct mount *mount_over(struct mount *m)
+{
+	return mount_child_at(m, m->root);
+}
+
+struct mount *mount_topmost(struct mount *m)
+{
+	struct mount *over;
+
+	while ((over = mount_over(m)))
+		m = over;
+	return m;
+}
+
 int mount_tree_fits(struct mount *top, struct mnt_ns *ns)
 {
 	unsigned n = 0;
@@ -465,13 +489,14 @@ int mount_graft(struct mnt_ns *ns, struct mount *top, struct path where,
 	path_follow_mounts(&where);
 	inode = dentry_inode(where.dentry);
 	mutex_lock(&inode->lock);
-	if (where.mnt->ns != ns)
-		r = -EINVAL;
-	else if (inode->dead ||
-		 (dentry_unhashed(where.dentry) && !dentry_is_root(where.dentry)))
+	if (dentry_removed(where.dentry))
 		r = -ENOENT;
+	else if (where.mnt->ns != ns)
+		r = -EINVAL;
 	else if (LX_S_ISDIR(inode->mode) != LX_S_ISDIR(dentry_inode(top->root)->mode))
 		r = -ENOTDIR;
+	else if (dentry_removed(mount_topmost(top)->root))
+		r = -ENOENT;
 	else
 		r = mount_tree_fits(top, ns);
 	if (!r)

@@ -127,6 +127,7 @@ static int bind_mount(const struct vfs_ctx *c, struct path where, const char *so
 {
 	struct vfs *v = c->mnt_ns->v;
 	AUTO_PATH struct path old = {0};
+	AUTO_PATH struct path to = path_get(where);
 	struct mount *copy;
 	int r;
 
@@ -136,9 +137,12 @@ static int bind_mount(const struct vfs_ctx *c, struct path where, const char *so
 	if (r)
 		return r;
 	mutex_lock(&v->mount_lock);
-	if (!in_our_ns(c, old) || !in_our_ns(c, where) ||
-	    atomic_load(&old.mnt->flags) & MNT_UNBINDABLE ||
-	    (!recursive && has_locked_child(old.mnt, old.dentry, v)))
+	path_follow_mounts(&to);
+	if (dentry_removed(to.dentry))
+		r = -ENOENT;
+	else if (!in_our_ns(c, old) || !in_our_ns(c, to) ||
+		 atomic_load(&old.mnt->flags) & MNT_UNBINDABLE ||
+		 (!recursive && has_locked_child(old.mnt, old.dentry, v)))
 		r = -EINVAL;
 	if (!r)
 		r = mount_tree_copy(v, old.mnt, old.dentry,
@@ -171,6 +175,8 @@ static int move_checked(const struct vfs_ctx *c, struct path old, struct path wh
 	struct inode *inode = dentry_inode(where.dentry);
 	int r;
 
+	if (dentry_removed(where.dentry))
+		return -ENOENT;
 	if (!at_mount_root(old) || !in_our_ns(c, old) || !in_our_ns(c, where))
 		return -EINVAL;
 	if (!old.mnt->parent || atomic_load(&old.mnt->flags) & MNT_LOCKED ||
@@ -183,6 +189,9 @@ static int move_checked(const struct vfs_ctx *c, struct path old, struct path wh
 	for (struct mount *m = where.mnt; m; m = m->parent)
 		if (m == old.mnt)
 			return -ELOOP;
+	/* As Linux has it: what shows a removed directory can be put nowhere. */
+	if (dentry_removed(mount_topmost(old.mnt)->root))
+		return -ENOENT;
 	mutex_lock(&inode->lock);
 	r = inode->dead ? -ENOENT
 			: propagate_mount(v, old.mnt, where.mnt, where.dentry, dead);
@@ -356,6 +365,7 @@ static int umount_locked(const struct vfs_ctx *c, struct path where, int flags,
 {
 	struct vfs *v = c->mnt_ns->v;
 	struct mount *m = where.mnt;
+	int r;
 
 	if (!at_mount_root(where) || !in_our_ns(c, where) ||
 	    atomic_load(&m->flags) & MNT_LOCKED)
@@ -382,11 +392,13 @@ static int umount_locked(const struct vfs_ctx *c, struct path where, int flags,
 		}
 	}
 	if (!(flags & LX_MNT_DETACH) &&
-	    (refcount_read(&m->ref) > 2 || !list_empty(&m->children)))
+	    (refcount_read(&m->ref) > 2 || !list_empty(&m->children) ||
+	     propagate_busy(v, m)))
 		return -EBUSY;
-	propagate_umount(v, m, dead);
-	mount_tree_detach(v, m, dead);
-	return 0;
+	r = propagate_umount(v, m, dead);
+	if (!r)
+		mount_tree_detach(v, m, dead);
+	return r;
 }
 
 int vfs_umount(const struct vfs_ctx *c, const char *target, int flags)

@@ -39,7 +39,11 @@ static bool prepend_path_locked(struct backwards *b, struct path p, struct path 
 	return true;
 }
 
-static int print(struct path p, struct path root, bool strict, bool *reachable,
+/* What getcwd, links in /proc and the mount table make of removed and unreachable names.
+ */
+enum style { STYLE_CWD, STYLE_LINK, STYLE_MOUNT };
+
+static int print(struct path p, struct path root, enum style style, bool *reachable,
 		 struct strbuf *out)
 {
 	struct vfs *v = super_vfs(p.dentry->sb);
@@ -48,15 +52,15 @@ static int print(struct path p, struct path root, bool strict, bool *reachable,
 
 	mutex_lock(&v->dlock);
 	deleted = dentry_unhashed(p.dentry) && !dentry_is_root(p.dentry);
-	if (deleted && !strict)
+	if (deleted && style == STYLE_LINK)
 		prepend(&b, " (deleted)", 10);
 	*reachable = prepend_path_locked(&b, p, root);
 	mutex_unlock(&v->dlock);
-	if (deleted && strict)
+	if (deleted && style == STYLE_CWD)
 		return -ENOENT;
 	if (b.at == sizeof(b.buf) || b.buf[b.at] == ' ')
 		prepend(&b, "/", 1);
-	if (strict && !*reachable)
+	if (style == STYLE_CWD && !*reachable)
 		prepend(&b, "(unreachable)", 13);
 	if (b.full)
 		return -ENAMETOOLONG;
@@ -77,13 +81,13 @@ int path_print(struct path p, struct path root, bool strict, struct strbuf *out)
 		sb_puts(out, p.dentry->name);
 		return sb_failed(out) ? -ENOMEM : 0;
 	}
-	return print(p, root, strict, &reachable, out);
+	return print(p, root, strict ? STYLE_CWD : STYLE_LINK, &reachable, out);
 }
 
 int path_print_reachable(struct path p, struct path root, struct strbuf *out)
 {
 	bool reachable;
-	int r = print(p, root, false, &reachable, out);
+	int r = print(p, root, STYLE_MOUNT, &reachable, out);
 
 	return r ? r : reachable;
 }
@@ -92,8 +96,18 @@ int path_print_within(struct dentry *d, struct dentry *top, struct strbuf *out)
 {
 	/* A mount of the whole super, as far as the way up can tell. */
 	struct mount whole = {.root = top};
-	bool reachable;
+	struct vfs *v = super_vfs(d->sb);
+	struct backwards b = {.at = sizeof(b.buf)};
 
-	return print((struct path){&whole, d}, (struct path){&whole, top}, false,
-		     &reachable, out);
+	mutex_lock(&v->dlock);
+	if (dentry_unhashed(d) && !dentry_is_root(d))
+		prepend(&b, "//deleted", 9);
+	prepend_path_locked(&b, (struct path){&whole, d}, (struct path){&whole, top});
+	mutex_unlock(&v->dlock);
+	if (b.at == sizeof(b.buf))
+		prepend(&b, "/", 1);
+	if (b.full)
+		return -ENAMETOOLONG;
+	sb_append(out, b.buf + b.at, sizeof(b.buf) - b.at);
+	return sb_failed(out) ? -ENOMEM : 0;
 }

@@ -50,7 +50,9 @@ void mount_make_shared(struct vfs *v, struct mount *m)
 
 void mount_change_type(struct vfs *v, struct mount *m, unsigned long type)
 {
-	atomic_fetch_and(&m->flags, ~(unsigned)MNT_UNBINDABLE);
+	/* A slave may be unbindable as well. */
+	if (type != LX_MS_SLAVE)
+		atomic_fetch_and(&m->flags, ~(unsigned)MNT_UNBINDABLE);
 	switch (type) {
 	case LX_MS_SHARED:
 		mount_make_shared(v, m);
@@ -76,20 +78,29 @@ void mount_change_type(struct vfs *v, struct mount *m, unsigned long type)
 	}
 }
 
-/* Groups that a change reaches, in order, and what to copy for each one. */
+/* Groups that a change reaches, in order: which member has it, and what to copy. */
+struct reach_step {
+	int group;
+	struct mount *origin, *source;
+};
 struct reach {
-	struct {
-		int group;
-		struct mount *source;
-	} * step;
+	struct reach_step *step;
 	size_t n, cap;
 };
 
-static int reach_add(struct reach *r, int group, struct mount *source)
+static bool reach_has(const struct reach *r, int group)
 {
 	for (size_t i = 0; i < r->n; i++)
 		if (r->step[i].group == group)
-			return 0;
+			return true;
+	return false;
+}
+
+static int reach_add(struct reach *r, int group, struct mount *origin,
+		     struct mount *source)
+{
+	if (reach_has(r, group))
+		return 0;
 	if (r->n == r->cap) {
 		size_t cap = r->cap ? 2 * r->cap : 8;
 		void *p = mem_realloc(r->step, cap * sizeof(*r->step));
@@ -99,45 +110,58 @@ static int reach_add(struct reach *r, int group, struct mount *source)
 		r->step = p;
 		r->cap = cap;
 	}
-	r->step[r->n].group = group;
-	r->step[r->n++].source = source;
+	r->step[r->n++] = (struct reach_step){group, origin, source};
 	return 0;
 }
 
+/*
+ * A copy of @source at @mountpoint of @target. What is mounted there already stays on
+ * top: it is hung onto the copy's root.
+ */
 static int copy_to(struct vfs *v, struct mount *source, struct mount *target,
-		   struct dentry *mountpoint, bool slave, struct mount **out)
+		   struct dentry *mountpoint, bool slave, bool shares,
+		   const struct user_ns *owner, struct mount **out)
 {
-	struct path where = {mount_get(target), dentry_get(mountpoint)};
-	struct mount *copy = NULL;
+	struct mount *above = mount_child_at(target, mountpoint), *top, *copy;
 	int r;
 
 	r = mount_tree_copy(
 		v, source, source->root,
 		COPY_RECURSIVE | COPY_UNBINDABLE | (slave ? COPY_TO_SLAVE : 0), &copy);
-	if (!r) {
-		path_follow_mounts(&where);
-		if (slave && target->peer_group)
-			for (struct mount *m = copy; m; m = mount_next(m, copy))
-				mount_make_shared(v, m);
-		if (target->ns->owner != where.mnt->ns->owner)
-			atomic_fetch_or(&copy->flags, MNT_LOCKED);
-		mount_tree_attach(copy, where.mnt, dentry_get(where.dentry));
-		*out = copy;
-	}
-	path_put(where);
-	return r;
+	if (r)
+		return r;
+	if (slave && shares)
+		for (struct mount *m = copy; m; m = mount_next(m, copy))
+			mount_make_shared(v, m);
+	/* Who got it from a more privileged namespace may not take it off. */
+	if (target->ns->owner != owner)
+		atomic_fetch_or(&copy->flags, MNT_LOCKED);
+	top = mount_topmost(copy);
+	mount_tree_attach(copy, target, dentry_get(mountpoint));
+	/* The copy holds the mountpoint now, so this is never the last reference. */
+	if (above)
+		dentry_put(mount_tree_move(above, top, dentry_get(top->root)));
+	*out = copy;
+	return 0;
 }
 
 /* Mounts made by a propagation that failed half-way: all since number @first. */
 static void undo(struct vfs *v, int first, struct list *dead)
 {
-	struct mount *m;
+	struct mount *m, *top;
 again:
-	list_for_each (m, &v->peers, peers)
-		if (m->id >= first && m->ns) {
-			mount_tree_detach(v, m, dead);
-			goto again;
-		}
+	list_for_each (m, &v->peers, peers) {
+		if (m->id < first || !m->ns || m->parent->id >= first)
+			continue;
+		for (top = m; mount_over(top); top = mount_over(top))
+			if (mount_over(top)->id < first) {
+				dentry_put(mount_tree_move(mount_over(top), m->parent,
+							   dentry_get(m->mountpoint)));
+				break;
+			}
+		mount_tree_detach(v, m, dead);
+		goto again;
+	}
 }
 
 int propagate_mount(struct vfs *v, struct mount *top, struct mount *parent,
@@ -145,30 +169,36 @@ int propagate_mount(struct vfs *v, struct mount *top, struct mount *parent,
 {
 	struct reach reach = {0};
 	struct mount *m, *copy;
-	int first = v->next_mnt_id, r;
+	int first = v->next_mnt_id, last_group = v->next_group, r;
 
 	if (!parent->peer_group)
 		return 0;
 	for (m = top; m; m = mount_next(m, top))
 		mount_make_shared(v, m);
-	r = reach_add(&reach, parent->peer_group, top);
+	r = reach_add(&reach, parent->peer_group, parent, top);
 	for (size_t i = 0; i < reach.n && !r; i++) {
-		int group = reach.step[i].group;
-		struct mount *source = reach.step[i].source;
+		struct reach_step at = reach.step[i];
 
 		/* Copies join the list behind, but have numbers from @first on. */
 		list_for_each (m, &v->peers, peers) {
-			bool slave = m->master_group == group;
+			bool slave = m->master_group == at.group;
+			/* A part of the tree itself shares only from now on. */
+			bool shares = m->peer_group && m->peer_group <= last_group;
 
-			if (m == parent || !m->ns || m->id >= first ||
-			    (m->peer_group != group && !slave) ||
+			if (m == at.origin || !m->ns || m->id >= first ||
+			    (m->peer_group != at.group && !slave) ||
 			    !dentry_below(v, mountpoint, m->root))
 				continue;
-			r = mount_tree_fits(source, m->ns);
+			/* Of slaves that are peers the first gets a slave, the others its
+			 * peers. */
+			if (slave && shares && reach_has(&reach, m->peer_group))
+				continue;
+			r = mount_tree_fits(at.source, m->ns);
 			if (!r)
-				r = copy_to(v, source, m, mountpoint, slave, &copy);
-			if (!r && slave && m->peer_group)
-				r = reach_add(&reach, m->peer_group, copy);
+				r = copy_to(v, at.source, m, mountpoint, slave, shares,
+					    parent->ns->owner, &copy);
+			if (!r && slave && shares)
+				r = reach_add(&reach, m->peer_group, m, copy);
 			if (r)
 				break;
 		}
@@ -179,35 +209,155 @@ int propagate_mount(struct vfs *v, struct mount *top, struct mount *parent,
 	return r;
 }
 
-void propagate_umount(struct vfs *v, struct mount *m, struct list *dead)
+/* --- umount
+ * ------------------------------------------------------------------------------ */
+
+/* Mounts that go with an umount: the tree itself is marked, these are copies elsewhere.
+ */
+struct mount_set {
+	struct mount **m;
+	size_t n, cap;
+};
+
+static int set_add(struct mount_set *set, struct mount *m)
+{
+	if (m->umounting)
+		return 0;
+	if (set->n == set->cap) {
+		size_t cap = set->cap ? 2 * set->cap : 16;
+		void *p = mem_realloc(set->m, cap * sizeof(*set->m));
+
+		if (!p)
+			return -ENOMEM;
+		set->m = p;
+		set->cap = cap;
+	}
+	m->umounting = true;
+	set->m[set->n++] = m;
+	return 0;
+}
+
+/* What stands where @m stands, in the mounts that its parent propagates to. */
+static int add_copies_of(struct vfs *v, struct mount *m, struct mount_set *set)
 {
 	struct mount *parent = m->parent, *p, *child;
 	struct reach reach = {0};
 	int r;
 
 	if (!parent || !parent->peer_group)
-		return;
-	r = reach_add(&reach, parent->peer_group, NULL);
+		return 0;
+	r = reach_add(&reach, parent->peer_group, parent, NULL);
 	for (size_t i = 0; i < reach.n && !r; i++) {
-		list_for_each (p, &v->peers, peers) {
-			int group = reach.step[i].group;
+		int group = reach.step[i].group;
 
-			if (p->master_group == group && p->peer_group)
-				r = reach_add(&reach, p->peer_group, NULL);
-			if (r || p == parent || !p->ns ||
+		list_for_each (p, &v->peers, peers) {
+			if (p == parent || !p->ns ||
 			    (p->peer_group != group && p->master_group != group))
 				continue;
-			list_for_each (child, &p->children, sibling)
-				if (child->mountpoint == m->mountpoint)
-					break;
-			if (&child->sibling == &p->children || child == m ||
-			    !list_empty(&child->children) ||
-			    refcount_read(&child->ref) > 1)
-				continue;
-			/* Leaves the list of peers, maybe others too: start over. */
-			mount_tree_detach(v, child, dead);
-			p = list_entry(&v->peers, struct mount, peers);
+			child = mount_child_at(p, m->mountpoint);
+			r = child ? set_add(set, child) : 0;
+			if (!r && p->master_group == group && p->peer_group)
+				r = reach_add(&reach, p->peer_group, p, NULL);
+			if (r)
+				break;
 		}
 	}
 	mem_free(reach.step);
+	return r;
+}
+
+/*
+ * Can @m go? Not if anything below it stays, other than what is mounted over its very
+ * root: that sinks down to @m's place.
+ */
+static bool can_go(struct mount *m)
+{
+	struct mount *child, *stays;
+
+	if (atomic_load(&m->flags) & MNT_LOCKED && !m->parent->umounting)
+		return false;
+	list_for_each (child, &m->children, sibling) {
+		for (stays = child; stays && stays->umounting; stays = mount_over(stays))
+			;
+		if (stays && child->mountpoint != m->root)
+			return false;
+	}
+	return true;
+}
+
+/* Take those out again that cannot go; one that stays may hold others back. */
+static void trim(struct mount_set *set)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < set->n; i++) {
+			struct mount *m = set->m[i];
+
+			if (!m->umounting || can_go(m))
+				continue;
+			m->umounting = false;
+			again = true;
+		}
+	}
+}
+
+/* What stays over @m's root goes down to the first place that stays. */
+static void sink(struct mount *m)
+{
+	struct mount *above = mount_over(m);
+
+	if (!above || above->umounting)
+		return;
+	while (m->parent->umounting && m->mountpoint == m->parent->root)
+		m = m->parent;
+	/* Its old mountpoint is a mount's root, which that mount holds too. */
+	dentry_put(mount_tree_move(above, m->parent, dentry_get(m->mountpoint)));
+}
+
+bool propagate_busy(struct vfs *v, struct mount *m)
+{
+	struct mount_set set = {0};
+	bool busy = add_copies_of(v, m, &set);
+
+	for (size_t i = 0; i < set.n; i++) {
+		struct mount *copy = set.m[i];
+
+		copy->umounting = false;
+		/* One with mounts of its own stays anyway. */
+		if ((list_empty(&copy->children) || mount_over(copy)) &&
+		    refcount_read(&copy->ref) > 1)
+			busy = true;
+	}
+	mem_free(set.m);
+	return busy;
+}
+
+int propagate_umount(struct vfs *v, struct mount *top, struct list *dead)
+{
+	struct mount_set set = {0};
+	int r = 0;
+
+	for (struct mount *m = top; m; m = mount_next(m, top))
+		m->umounting = true;
+	for (struct mount *m = top; m && !r; m = mount_next(m, top))
+		r = add_copies_of(v, m, &set);
+	if (!r)
+		trim(&set);
+	for (struct mount *m = top; m; m = mount_next(m, top))
+		m->umounting = false;
+	for (size_t i = 0; i < set.n && !r; i++)
+		if (set.m[i]->umounting)
+			sink(set.m[i]);
+	for (size_t i = 0; i < set.n; i++) {
+		struct mount *m = set.m[i];
+
+		/* With its tree, of which others may be in the set as well. */
+		if (m->umounting && m->ns && !r)
+			mount_tree_detach(v, m, dead);
+		m->umounting = false;
+	}
+	mem_free(set.m);
+	return r;
 }

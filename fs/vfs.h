@@ -436,6 +436,7 @@ struct mount {
 	struct list peers;	 /* all mounts of the sandbox that propagate: v->peers */
 	const char *devname;	 /* owned */
 	atomic_uint n_writers;	 /* files open for writing through it */
+	bool umounting;		 /* propagate.c: part of the umount being worked out */
 	bool expire_mark;	 /* MNT_EXPIRE was asked once and nobody came since */
 };
 
