@@ -136,6 +136,12 @@ SYSCALL3(setpriority, int which, int who, int nice)
 
 /* --- I/O --------------------------------------------------------------------- */
 
+/* Numbered from 1 here. */
+static int ioprio_which(int which)
+{
+	return which > 0 ? which - 1 : -1;
+}
+
 static void get_ioprio(struct visit *v, struct task *target)
 {
 	int prio, class, best = v->result >> IOPRIO_CLASS_SHIFT;
@@ -152,7 +158,7 @@ static void get_ioprio(struct visit *v, struct task *target)
 SYSCALL2(ioprio_get, int which, int who)
 {
 	struct visit v = {.t = t, .fn = get_ioprio};
-	int r = visit_all(&v, which - 1, who);
+	int r = visit_all(&v, ioprio_which(which), who);
 
 	return r ? r : v.result;
 }
@@ -198,6 +204,6 @@ SYSCALL3(ioprio_set, int which, int who, int prio)
 	default:
 		return -EINVAL;
 	}
-	r = visit_all(&v, which - 1, who);
+	r = visit_all(&v, ioprio_which(which), who);
 	return r ? r : v.result;
 }
