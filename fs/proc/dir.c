@@ -96,19 +96,19 @@ static int proc_lookup(struct inode *inode, struct dentry *d, struct inode **out
 	const struct proc_dir *dir = pi->node->dir;
 	const struct proc_node *node = find_node(dir, d->name);
 	struct proc_key key = {.fd = -1};
+	AUTO_CALL struct proc_call c = {0};
 	int nr = -1, r;
 
 	*out = NULL;
+	/* Of a dead process there is nothing. */
+	if (proc_call_init(&c, inode, NULL, NULL))
+		return -ENOENT;
 	if (!node && dir->find)
 		nr = parse_number(d->name, d->name_len);
 	if (!node && nr >= 0) {
-		AUTO_CALL struct proc_call c = {0};
-
-		r = proc_call_init(&c, inode, NULL, NULL);
-		if (!r)
-			r = dir->find(&c, nr, &key);
+		r = dir->find(&c, nr, &key);
 		if (r)
-			return -ENOENT;
+			return r == -ENOMEM ? r : -ENOENT;
 		node = dir->each;
 	}
 	if (!node)
@@ -120,8 +120,11 @@ static int proc_lookup(struct inode *inode, struct dentry *d, struct inode **out
 		d->dops = &proc_pid_dops;
 		atomic_fetch_or(&d->flags, DENTRY_NOCACHE);
 	}
-	return proc_inode_create(inode->sb, node, &key,
-				 proc_child_ino(inode->ino, d->name, d->name_len), out);
+	r = proc_inode_create(inode->sb, node, &key,
+			      proc_child_ino(inode->ino, d->name, d->name_len), out);
+	if (!r)
+		proc_i(*out)->sysctl = pi->sysctl || node->dir == &proc_sys_dir;
+	return r;
 }
 
 const struct inode_ops proc_dir_inode_ops = {

@@ -159,6 +159,16 @@ int proc_getattr(struct inode *inode, uint32_t mask, struct kstat *out)
 	return 0;
 }
 
+/* Settings are root's by number; no capability makes a fixed one writable. */
+static int sysctl_permission(const struct cred *cred, uint32_t mode, unsigned want)
+{
+	if (cred->euid == 0)
+		mode >>= 6;
+	else if (cred_in_egroup(cred, 0))
+		mode >>= 3;
+	return want & ~mode & (MAY_READ | MAY_WRITE | MAY_EXEC) ? -EACCES : 0;
+}
+
 int proc_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want)
 {
 	struct proc_inode *pi = proc_i(inode);
@@ -166,10 +176,11 @@ int proc_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want)
 	int r;
 
 	refresh_owner(inode);
-	/* No capability makes a fixed setting writable. */
-	if (want & MAY_WRITE && LX_S_ISREG(inode->mode) && !(inode->mode & 0222) && !pi->pid)
-		return -EACCES;
+	if (pi->sysctl && c->cred)
+		return sysctl_permission(c->cred, inode->mode, want);
 	r = inode_generic_permission(c, inode, want);
+	if (!r && pi->node == &proc_pid_node)
+		return proc_call_init(&call, inode, NULL, NULL);
 	if (!c->task || !pi->pid ||
 	    (pi->node->dir != &proc_fd_dir && pi->node->dir != &proc_fdinfo_dir))
 		return r;

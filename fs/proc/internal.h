@@ -90,6 +90,7 @@ struct proc_inode {
 	const struct proc_node *node; /* immutable, as all here */
 	struct pid *pid;	      /* a reference; NULL: the machine's */
 	int fd;
+	bool sysctl;		      /* below /proc/sys: no capability overrides its mode */
 };
 
 struct proc_super {

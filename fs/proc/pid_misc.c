@@ -32,19 +32,22 @@ int show_oom_score_adj(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* Unprivileged ones may not go below what a privileged one has set last. */
-static int set_oom_adj(const struct proc_call *c, int adj)
+/*
+ * Unprivileged ones may not go below what a privileged one has set last; by the older file
+ * they may only go up.
+ */
+static int set_oom_adj(const struct proc_call *c, int adj, bool older)
 {
 	struct thread_group *tg = c->t->tg;
 	bool privileged = c->viewer && cred_init_capable(c->viewer->cred, LX_CAP_SYS_RESOURCE);
 	int r = 0;
 
 	mutex_lock(&tg->lock);
-	if (adj < tg->oom_score_adj_min && !privileged) {
+	if (adj < (older ? tg->oom_score_adj : tg->oom_score_adj_min) && !privileged) {
 		r = -EACCES;
 	} else {
 		tg->oom_score_adj = adj;
-		if (privileged)
+		if (privileged && !older)
 			tg->oom_score_adj_min = adj;
 	}
 	mutex_unlock(&tg->lock);
@@ -59,7 +62,7 @@ ssize_t write_oom_score_adj(const struct proc_call *c, char *text, size_t len)
 	if (!r && (adj < OOM_ADJ_MIN || adj > OOM_ADJ_MAX))
 		r = -EINVAL;
 	if (!r)
-		r = set_oom_adj(c, (int)adj);
+		r = set_oom_adj(c, (int)adj, false);
 	return r ? r : (ssize_t)len;
 }
 
@@ -80,8 +83,10 @@ ssize_t write_oom_adj(const struct proc_call *c, char *text, size_t len)
 	if (!r && (adj < OOM_OLD_OFF || adj > OOM_OLD_MAX))
 		r = -EINVAL;
 	if (!r)
-		r = set_oom_adj(c, adj == OOM_OLD_MAX ? OOM_ADJ_MAX
-						      : (int)adj * OOM_ADJ_MAX / -OOM_OLD_OFF);
+		r = set_oom_adj(c,
+				adj == OOM_OLD_MAX ? OOM_ADJ_MAX
+						   : (int)adj * OOM_ADJ_MAX / -OOM_OLD_OFF,
+				true);
 	return r ? r : (ssize_t)len;
 }
 

@@ -43,7 +43,7 @@ struct sys_node *sysfs_dir(struct sys_super *ss, struct sys_node *parent, const 
 	return n;
 }
 
-static void set_text(struct sys_super *ss, struct sys_node *n, const char *fmt, va_list ap)
+static void PRINTF_LIKE(3, 0) set_text(struct sys_super *ss, struct sys_node *n, const char *fmt, va_list ap)
 {
 	char buf[512];
 
