@@ -120,7 +120,7 @@ static int make_one(int dir_hfd, const struct make *m)
 		 * whiteout. */
 		if (m->rdev_major || m->rdev_minor)
 			return -EPERM;
-		/* fallthrough */
+		return (int)host_ret(mknodat(dir_hfd, m->name.s, m->mode, 0));
 	case S_IFIFO:
 	case S_IFSOCK:
 		return (int)host_ret(mknodat(dir_hfd, m->name.s, m->mode, 0));

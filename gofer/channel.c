@@ -30,28 +30,31 @@
 
 /* --- messages ------------------------------------------------------------- */
 
-int channel_send(struct channel *ch, const void *buf, size_t size, int hfd)
+static int send_all(int sock, const uint8_t *p, size_t size, int hfd)
 {
-	const uint8_t *p = buf;
-	int r = 0;
-
-	if (!ch->packets)
-		mutex_lock(&ch->tx);
 	while (size) {
-		ssize_t n = host_send_fds(ch->sock, p, size, &hfd, hfd >= 0);
+		ssize_t n = host_send_fds(sock, p, size, &hfd, hfd >= 0);
 
 		if (n == -EINTR)
 			continue;
-		if (n < 0) {
-			r = (int)n;
-			break;
-		}
+		if (n < 0)
+			return (int)n;
 		p += n;
 		size -= (size_t)n;
 		hfd = -1; /* it went with the first byte */
 	}
-	if (!ch->packets)
-		mutex_unlock(&ch->tx);
+	return 0;
+}
+
+int channel_send(struct channel *ch, const void *buf, size_t size, int hfd)
+{
+	int r;
+
+	if (ch->packets)
+		return send_all(ch->sock, buf, size, hfd);
+	mutex_lock(&ch->tx);
+	r = send_all(ch->sock, buf, size, hfd);
+	mutex_unlock(&ch->tx);
 	return r;
 }
 

@@ -13,22 +13,22 @@ static int add_rule(scmp_filter_ctx ctx, const struct host_rule *r)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(r->cond); i++) {
+		static const enum scmp_compare op[] = {
+			[HOST_EQ] = SCMP_CMP_EQ,
+			[HOST_MASKED_EQ] = SCMP_CMP_MASKED_EQ,
+			[HOST_LE] = SCMP_CMP_LE,
+		};
 		const struct host_cond *c = &r->cond[i];
 
-		switch (c->cmp) {
-		case HOST_EQ:
-			cmp[n++] = SCMP_CMP(c->arg, SCMP_CMP_EQ, c->value);
-			break;
-		case HOST_MASKED_EQ:
-			cmp[n++] =
-				SCMP_CMP(c->arg, SCMP_CMP_MASKED_EQ, c->mask, c->value);
-			break;
-		case HOST_LE:
-			cmp[n++] = SCMP_CMP(c->arg, SCMP_CMP_LE, c->value);
-			break;
-		default:
-			break;
+		if (c->cmp == HOST_ANY)
+			continue;
+		cmp[n] = (struct scmp_arg_cmp){c->arg, op[c->cmp], c->value, 0};
+		/* libseccomp takes the mask first. */
+		if (c->cmp == HOST_MASKED_EQ) {
+			cmp[n].datum_a = c->mask;
+			cmp[n].datum_b = c->value;
 		}
+		n++;
 	}
 	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, r->nr, n, cmp);
 }
