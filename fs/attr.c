@@ -132,8 +132,7 @@ void file_accessed(struct file *f)
 
 /* --- changing ---------------------------------------------------------------------- */
 
-/* In the group, or may set any group of this inode's files setgid. */
-static bool in_group_or_fsetid(const struct vfs_ctx *c, struct inode *inode, uint32_t gid)
+bool in_group_or_fsetid(const struct vfs_ctx *c, struct inode *inode, uint32_t gid)
 {
 	return !c->cred || cred_in_group(c->cred, gid) ||
 	       cred_capable_inode(c->cred, inode->uid, inode->gid, LX_CAP_FSETID);

@@ -6,7 +6,7 @@
  */
 #include "fs/internal.h"
 
-int dentry_create(struct dentry *dir, struct dentry *d, const struct create_args *a)
+int dentry_create(struct dentry *dir, struct dentry *d, struct create_args *a)
 {
 	struct inode *inode = dentry_inode(dir), *made = NULL;
 	int (*make)(struct inode *, struct dentry *, const struct create_args *,
@@ -26,9 +26,11 @@ int dentry_create(struct dentry *dir, struct dentry *d, const struct create_args
 	default:
 		make = inode->ops->mknod;
 	}
-	if (!make)
-		return LX_S_ISREG(a->mode) ? -EACCES : -EPERM;
-	r = make(inode, d, a, &made);
+	if (make)
+		r = make(inode, d, a, &made);
+	else
+		r = LX_S_ISREG(a->mode) ? -EACCES : -EPERM;
+	create_args_done(a, r ? NULL : made);
 	if (!r)
 		dentry_instantiate(d, made);
 	return r;

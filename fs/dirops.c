@@ -5,6 +5,7 @@
  *
  * Source: mkdir(2), mknod(2), symlink(2), link(2), unlink(2), rmdir(2), inode(7).
  */
+#include "fs/acl.h"
 #include "fs/internal.h"
 
 int may_create_in(const struct vfs_ctx *c, struct dentry *dir)
@@ -57,20 +58,25 @@ int may_delete(const struct vfs_ctx *c, struct dentry *dir, struct dentry *victi
  * Owner and final mode of a new file. In a setgid directory the group is inherited (and
  * the bit, by directories); a setgid program only by who is in that group.
  */
-void create_args_init(const struct vfs_ctx *c, struct inode *dir, uint32_t mode,
-		      struct create_args *a)
+int create_args_init(const struct vfs_ctx *c, struct inode *dir, uint32_t mode,
+		     struct create_args *a)
 {
 	uint32_t dir_mode = dir->mode;
+	bool by_list = false;
+	int r = 0;
 
 	*a = (struct create_args){
-		.mode = mode & ~(c->umask & 0777),
+		.mode = mode,
 		.uid = c->cred ? c->cred->fsuid : 0,
 		.gid = c->cred ? c->cred->fsgid : 0,
 	};
-	if (LX_S_ISLNK(mode))
-		a->mode = mode;
-	if (!(dir_mode & LX_S_ISGID))
-		return;
+	if (!LX_S_ISLNK(mode)) {
+		r = acl_inherit(dir, &a->mode, &by_list, &a->acls);
+		if (!by_list)
+			a->mode &= ~(c->umask & 0777);
+	}
+	if (r || !(dir_mode & LX_S_ISGID))
+		return r;
 	a->gid = dir->gid;
 	if (LX_S_ISDIR(mode))
 		a->mode |= LX_S_ISGID;
@@ -78,6 +84,16 @@ void create_args_init(const struct vfs_ctx *c, struct inode *dir, uint32_t mode,
 		 c->cred && !cred_in_group(c->cred, a->gid) &&
 		 !cred_capable_inode(c->cred, dir->uid, dir->gid, LX_CAP_FSETID))
 		a->mode &= ~(uint32_t)LX_S_ISGID;
+	return 0;
+}
+
+void create_args_done(struct create_args *a, struct inode *made)
+{
+	if (made)
+		atomic_store_explicit(&made->acls, a->acls, memory_order_release);
+	else
+		inode_acls_free(a->acls);
+	a->acls = NULL;
 }
 
 /* --- making ------------------------------------------------------------------------ */
@@ -159,8 +175,9 @@ static int make(const struct vfs_ctx *c, const struct path *base, const char *na
 	    !(LX_S_ISCHR(mode) && !rdev) && c->cred &&
 	    !cred_init_capable(c->cred, LX_CAP_MKNOD))
 		r = -EPERM;
+	if (!r)
+		r = create_args_init(c, dentry_inode(dir), mode, &a);
 	if (!r) {
-		create_args_init(c, dentry_inode(dir), mode, &a);
 		a.rdev = rdev;
 		a.target = target;
 		r = dentry_create(dir, op.d, &a);

@@ -2,6 +2,7 @@
 /* Inodes: life, generic attributes, permission, and who writes or executes them. */
 #include <string.h>
 
+#include "fs/acl.h"
 #include "fs/internal.h"
 #include "fs/pipe.h"
 #include "sentry/base/clock.h"
@@ -35,6 +36,7 @@ void inode_init(struct inode *inode, struct super *sb, const struct inode_ops *o
 	atomic_init(&inode->linkable, false);
 	atomic_init(&inode->locks, NULL);
 	atomic_init(&inode->marks, NULL);
+	atomic_init(&inode->acls, NULL);
 	atomic_init(&inode->pipe, NULL);
 	atomic_init(&inode->socket, NULL);
 	inode->priv = NULL;
@@ -54,6 +56,7 @@ void inode_put(struct inode *inode)
 		return;
 	inode_free_notify(inode);
 	inode_free_locks(inode);
+	inode_acls_free(inode->acls);
 	if (inode->pipe)
 		pipe_free(inode->pipe);
 	mutex_destroy(&inode->lock);
@@ -120,8 +123,10 @@ void inode_apply_attr(struct inode *inode, const struct iattr *a)
 		inode->uid = a->uid;
 	if (a->valid & ATTR_GID)
 		inode->gid = a->gid;
-	if (a->valid & ATTR_MODE)
+	if (a->valid & ATTR_MODE) {
 		inode->mode = (inode->mode & LX_S_IFMT) | (a->mode & LX_S_IALLUGO);
+		acl_chmod(inode, a->mode);
+	}
 	mutex_lock(&inode->attr_lock);
 	if (a->valid & ATTR_ATIME)
 		inode->atime = a->valid & ATTR_ATIME_SET ? a->atime : t;
@@ -141,15 +146,17 @@ static bool capable(const struct vfs_ctx *c, struct inode *inode, enum lx_cap ca
 int inode_generic_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want)
 {
 	uint32_t mode = inode->mode, bits = mode;
+	int by_list = -EAGAIN;
 
 	if (!c->cred)
 		return 0;
+	want &= MAY_READ | MAY_WRITE | MAY_EXEC;
 	if (inode->uid == c->cred->fsuid)
 		bits >>= 6;
-	else if (cred_in_group(c->cred, inode->gid))
+	else if ((by_list = acl_permission(c, inode, want)) == -EAGAIN &&
+		 cred_in_group(c->cred, inode->gid))
 		bits >>= 3;
-	want &= MAY_READ | MAY_WRITE | MAY_EXEC;
-	if (!(want & ~bits))
+	if (!by_list || (by_list == -EAGAIN && !(want & ~bits)))
 		return 0;
 	if (LX_S_ISDIR(mode)) {
 		if (!(want & MAY_WRITE) && capable(c, inode, LX_CAP_DAC_READ_SEARCH))

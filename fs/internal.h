@@ -251,10 +251,15 @@ int may_create_in(const struct vfs_ctx *c, struct dentry *dir);
 /* Sticky bit and type rules of unlink, rmdir, rename. */
 int may_delete(const struct vfs_ctx *c, struct dentry *dir, struct dentry *victim,
 	       bool is_dir);
-void create_args_init(const struct vfs_ctx *c, struct inode *dir, uint32_t mode,
-		      struct create_args *a);
+/* -ENOMEM. Whoever gets 0 passes @a on to dentry_create() or create_args_done(). */
+int create_args_init(const struct vfs_ctx *c, struct inode *dir, uint32_t mode,
+		     struct create_args *a);
+/* @made (NULL: nothing was) gets the lists it inherits. */
+void create_args_done(struct create_args *a, struct inode *made);
 
 /* --- open.c, attr.c --- */
+/* In the group, or may set any group of this inode's files setgid. */
+bool in_group_or_fsetid(const struct vfs_ctx *c, struct inode *inode, uint32_t gid);
 int inode_setattr_now(const struct vfs_ctx *c, struct dentry *d, struct iattr *a);
 int file_kill_priv(const struct vfs_ctx *c, struct file *f);
 void path_accessed(struct path p);

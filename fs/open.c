@@ -196,9 +196,10 @@ static int look_or_make(struct walk *w, const struct open_how *how, struct dentr
 		r = mnt_want_write(w->at.mnt);
 		if (!r)
 			r = may_create_in(w->c, dir);
+		if (!r)
+			r = create_args_init(w->c, inode,
+					     LX_S_IFREG | (how->mode & LX_S_IALLUGO), &a);
 		if (!r) {
-			create_args_init(w->c, inode,
-					 LX_S_IFREG | (how->mode & LX_S_IALLUGO), &a);
 			a.open_flags = how->flags;
 			r = dentry_create(dir, *d, &a);
 		}
@@ -287,10 +288,13 @@ static int open_tmpfile(const struct vfs_ctx *c, const struct path *base,
 		return r;
 	if (!inode->ops->tmpfile)
 		return -EOPNOTSUPP;
-	create_args_init(c, inode, LX_S_IFREG | (how->mode & LX_S_IALLUGO), &a);
+	r = create_args_init(c, inode, LX_S_IFREG | (how->mode & LX_S_IALLUGO), &a);
+	if (r)
+		return r;
 	a.open_flags = how->flags;
 	mutex_lock(&inode->lock);
 	r = inode->dead ? -ENOENT : inode->ops->tmpfile(inode, &a, &made);
+	create_args_done(&a, r ? NULL : made);
 	mutex_unlock(&inode->lock);
 	if (r)
 		return r;

@@ -142,6 +142,7 @@ enum {
 	FS_USERNS_MOUNT = 1,
 	FS_NODEV = 2,		/* "nodev" in /proc/filesystems */
 	FS_INTERNAL = 4,
+	FS_POSIXACL = 16,	/* keeps access control lists with its inodes: fs/acl.h */
 	FS_GENERIC_TIMES = 8,	/* has a getattr slot, yet times are the inode's generic ones */
 };
 
@@ -180,6 +181,7 @@ struct create_args {
 	uint64_t rdev;
 	const char *target; /* symlink */
 	int open_flags;	    /* create on behalf of open(O_CREAT): LX_O_*; else 0 */
+	struct inode_acls *acls; /* inherited lists or NULL: not for the slots */
 };
 
 /* One step of a many-steps walk: see inode_ops.walk. */
@@ -285,6 +287,7 @@ struct inode {
 	/* Made on first use, owned by the inode, each with a lock of its own: */
 	_Atomic(struct file_lock_list *) locks; /* fs/lock.c */
 	_Atomic(struct notify_marks *) marks;	/* fs/anon/inotify.c */
+	_Atomic(struct inode_acls *) acls;	/* fs/acl.c */
 	_Atomic(struct pipe *) pipe;		/* a FIFO's pipe, fs/pipe.c */
 	_Atomic(struct socket *) socket;	/* a bound unix socket, sentry/socket/unix.c */
 	void *priv;			     /* file systems that do not embed */
@@ -396,7 +399,7 @@ int dentry_lookup_locked(struct dentry *dir, const char *name, size_t len,
  * The slots of inode_ops with the dentry cache kept true; @dir's inode is locked by the
  * caller, victims are locked here. a->mode chooses create, mkdir, mknod or symlink.
  */
-int dentry_create(struct dentry *dir, struct dentry *d, const struct create_args *a);
+int dentry_create(struct dentry *dir, struct dentry *d, struct create_args *a);
 int dentry_link(struct dentry *dir, struct dentry *d, struct inode *old);
 int dentry_unlink(struct dentry *dir, struct dentry *d);
 int dentry_rmdir(struct dentry *dir, struct dentry *d);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "fs/acl.h"
 #include "fs/internal.h"
 
 static bool starts(const char *name, const char *prefix)
@@ -69,8 +70,12 @@ ssize_t vfs_getxattr(const struct vfs_ctx *c, struct path p, const char *name, v
 		     size_t size)
 {
 	struct inode *inode = dentry_inode(p.dentry);
-	int r = check_name(c, p, name, false);
+	enum acl_kind kind;
+	int r;
 
+	if (acl_name(inode, name, &kind))
+		return acl_get(c, inode, kind, buf, size);
+	r = check_name(c, p, name, false);
 	if (r)
 		return r;
 	return inode->ops->getxattr ? inode->ops->getxattr(inode, name, buf, size)
@@ -81,8 +86,12 @@ int vfs_setxattr(const struct vfs_ctx *c, struct path p, const char *name,
 		 const void *value, size_t size, int flags)
 {
 	struct inode *inode = dentry_inode(p.dentry);
-	int r = check_name(c, p, name, true);
+	enum acl_kind kind;
+	int r;
 
+	if (acl_name(inode, name, &kind))
+		return acl_set(c, p, kind, value, size);
+	r = check_name(c, p, name, true);
 	if (r)
 		return r;
 	if (!inode->ops->setxattr)
@@ -95,15 +104,20 @@ int vfs_setxattr(const struct vfs_ctx *c, struct path p, const char *name,
 	return r;
 }
 
-/* Takes the names out that only an administrator sees. */
-static size_t hide_trusted(char *list, size_t size)
+/*
+ * Takes names out: those only an administrator sees, and lists of a layer below one that
+ * keeps its own.
+ */
+static size_t hide_names(struct inode *inode, char *list, size_t size, bool trusted)
 {
+	enum acl_kind kind;
 	size_t kept = 0;
 
 	for (size_t at = 0; at < size;) {
 		size_t n = strnlen(list + at, size - at) + 1;
 
-		if (!starts(list + at, "trusted.")) {
+		if (!(trusted && starts(list + at, "trusted.")) &&
+		    !acl_name(inode, list + at, &kind)) {
 			memmove(list + kept, list + at, n);
 			kept += n;
 		}
@@ -118,19 +132,19 @@ ssize_t vfs_listxattr(const struct vfs_ctx *c, struct path p, char *buf, size_t 
 {
 	struct inode *inode = dentry_inode(p.dentry);
 	AUTO_FREE char *all = NULL;
+	size_t acls;
 	ssize_t n;
 
 	if (!inode->ops->listxattr)
 		return -EOPNOTSUPP;
-	if (admin(c))
-		return inode->ops->listxattr(inode, buf, size);
 	all = mem_alloc(XATTR_LIST_MAX);
 	if (!all)
 		return -ENOMEM;
-	n = inode->ops->listxattr(inode, all, XATTR_LIST_MAX);
-	if (n <= 0)
+	acls = acl_list(inode, all, XATTR_LIST_MAX);
+	n = inode->ops->listxattr(inode, all + acls, XATTR_LIST_MAX - acls);
+	if (n < 0)
 		return n;
-	n = (ssize_t)hide_trusted(all, (size_t)n);
+	n = (ssize_t)(acls + hide_names(inode, all + acls, (size_t)n, !admin(c)));
 	if (!size)
 		return n;
 	if ((size_t)n > size)

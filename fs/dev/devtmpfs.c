@@ -19,7 +19,7 @@ static const struct {
 
 static const char *const directories[] = {"pts", "shm", "mqueue"};
 
-static int make(struct super *sb, const char *name, const struct create_args *a)
+static int make(struct super *sb, const char *name, struct create_args *a)
 {
 	struct dentry *dir = sb->root, *d = NULL;
 	struct inode *inode = dentry_inode(dir);

@@ -372,7 +372,7 @@ static int ramfs_get_super(const struct vfs_ctx *c, const struct fs_type *type,
 
 const struct fs_type tmpfs_type = {
 	.name = "tmpfs",
-	.flags = FS_USERNS_MOUNT | FS_NODEV | FS_GENERIC_TIMES,
+	.flags = FS_USERNS_MOUNT | FS_NODEV | FS_GENERIC_TIMES | FS_POSIXACL,
 	.get_super = tmpfs_get_super,
 };
 
