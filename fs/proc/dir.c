@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Directories: the table's names first, then numbers in ascending order. A number's cookie
- * is made of the number itself, so a listing goes on at the right place whatever came and
- * went meanwhile.
+ * Directories: the table's names first, then numbers in ascending order. A number's
+ * cookie is made of the number itself, so a listing goes on at the right place whatever
+ * came and went meanwhile.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +65,8 @@ void proc_dir_count(const struct proc_call *c, struct kstat *st)
 	mem_free(l.nr);
 }
 
-/* --- lookup ---------------------------------------------------------------------------- */
+/* --- lookup ----------------------------------------------------------------------------
+ */
 
 /* Canonical decimal: "0", "17", not "017". */
 static int parse_number(const char *s, size_t len)
@@ -134,7 +135,8 @@ const struct inode_ops proc_dir_inode_ops = {
 	.permission = proc_permission,
 };
 
-/* --- listing --------------------------------------------------------------------------- */
+/* --- listing ---------------------------------------------------------------------------
+ */
 
 static bool emit_dots(struct file *f, struct dir_sink *sink)
 {

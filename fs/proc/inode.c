@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Inodes of procfs, and what a look at one needs to know. Files of a process belong to
- * its effective ids, or to root when it must not be inspected (not dumpable); that changes
- * while the inode lives, so it is brought up to date before anybody looks at it.
+ * its effective ids, or to root when it must not be inspected (not dumpable); that
+ * changes while the inode lives, so it is brought up to date before anybody looks at it.
  */
 #include "fs/proc/internal.h"
 #include "sentry/mm/mm.h"
@@ -19,8 +19,8 @@ static const struct inode_ops *ops_for(const struct proc_node *node)
 	}
 }
 
-int proc_inode_create(struct super *sb, const struct proc_node *node, struct proc_key *key,
-		      uint64_t ino, struct inode **out)
+int proc_inode_create(struct super *sb, const struct proc_node *node,
+		      struct proc_key *key, uint64_t ino, struct inode **out)
 {
 	struct proc_inode *pi = mem_zalloc(sizeof(*pi));
 	uint32_t mode = key->mode ? (node->mode & LX_S_IFMT) | key->mode : node->mode;
@@ -30,7 +30,8 @@ int proc_inode_create(struct super *sb, const struct proc_node *node, struct pro
 		pid_put(key->pid);
 		return -ENOMEM;
 	}
-	inode_init(&pi->base, sb, ops_for(node), node->dir ? &proc_dir_ops : NULL, mode, 0, 0);
+	inode_init(&pi->base, sb, ops_for(node), node->dir ? &proc_dir_ops : NULL, mode,
+		   0, 0);
 	pi->base.ino = ino;
 	if (node->dir)
 		pi->base.nlink = proc_dir_nlink(node->dir);
@@ -103,7 +104,8 @@ int proc_check_access(const struct proc_call *c, enum proc_access access)
 	return task_may_ptrace(c->viewer, c->t, access == PROC_ATTACH) ? -EACCES : 0;
 }
 
-/* --- owners -------------------------------------------------------------------------- */
+/* --- owners --------------------------------------------------------------------------
+ */
 
 static bool dumpable(struct task *t)
 {
@@ -186,7 +188,8 @@ int proc_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want)
 		return r;
 	if (proc_call_init(&call, inode, c->task, c->cred))
 		return r;
-	/* One's own descriptors, also when one is not dumpable; others' as for a debugger. */
+	/* One's own descriptors, also when one is not dumpable; others' as for a
+	 * debugger. */
 	if (r)
 		return call.t->tg == c->task->tg ? 0 : r;
 	return proc_check_access(&call, PROC_READ);
@@ -205,7 +208,8 @@ int proc_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iatt
 	return 0;
 }
 
-/* --- is it still there? ----------------------------------------------------------------- */
+/* --- is it still there?
+ * ----------------------------------------------------------------- */
 
 static int proc_revalidate(struct dentry *d)
 {

@@ -2,10 +2,10 @@
 /*
  * procfs is tables: a directory is a table of nodes, a node says what its file does.
  *
- *	node   name, mode, and one of: a directory's table, a text, a link, special file ops
- *	dir    its nodes, then names that come and go: numbers (pids, tids, descriptors)
- *	inode  a node, seen in one instance; below /proc/PID also whose it is (a struct pid)
- *	call   one look at an inode: whose, for whom, in which namespaces
+ *	node   name, mode, and one of: a directory's table, a text, a link, special file
+ *ops dir    its nodes, then names that come and go: numbers (pids, tids, descriptors)
+ *	inode  a node, seen in one instance; below /proc/PID also whose it is (a struct
+ *pid) call   one look at an inode: whose, for whom, in which namespaces
  *
  * No dentry is negative, as on Linux: what is missing is -ENOENT. Dentries of a process
  * are asked at each walk whether it (and the descriptor) is still there.
@@ -27,13 +27,13 @@ struct proc_list;
 struct proc_call {
 	struct kernel *k;
 	struct proc_inode *pi;
-	struct task *t;		   /* whose file it is; NULL: the machine's */
-	struct task *viewer;	   /* who looks; NULL: the kernel itself */
-	const struct cred *cred;   /* of who opened it, or looks; NULL: the kernel */
-	struct path root;	   /* names are shown as seen from here; may be empty */
-	struct pid_ns *ns;	   /* numbers are shown as of here: the instance's */
-	struct user_ns *user_ns;   /* ids likewise */
-	int64_t pos;		   /* of a write */
+	struct task *t;		 /* whose file it is; NULL: the machine's */
+	struct task *viewer;	 /* who looks; NULL: the kernel itself */
+	const struct cred *cred; /* of who opened it, or looks; NULL: the kernel */
+	struct path root;	 /* names are shown as seen from here; may be empty */
+	struct pid_ns *ns;	 /* numbers are shown as of here: the instance's */
+	struct user_ns *user_ns; /* ids likewise */
+	int64_t pos;		 /* of a write */
 };
 
 /* Who may open a text, or read and follow a link, of a process; else -EACCES. */
@@ -47,31 +47,47 @@ struct proc_node {
 	const struct proc_dir *dir;
 	/* Texts: what is shown. -ESRCH and others are the answer of read(2). */
 	int (*show)(const struct proc_call *c, struct strbuf *out);
-	const char *text;	   /* without show: always this */
-	/* @text: a copy of what was written, @len bytes with a NUL behind. NULL: -EINVAL */
+	const char *text; /* without show: always this */
+	/* @text: a copy of what was written, @len bytes with a NUL behind. NULL: -EINVAL
+	 */
 	ssize_t (*write)(const struct proc_call *c, char *text, size_t len);
-	uint64_t arg;		   /* for show and write functions that serve several nodes */
+	uint64_t arg; /* for show and write functions that serve several nodes */
 	/* Links: the text of an ordinary one. */
 	int (*target)(const struct proc_call *c, struct strbuf *out);
-	/* A magic one: where it leads (references); its text is the path's, or target's. */
+	/* A magic one: where it leads (references); its text is the path's, or target's.
+	 */
 	int (*jump)(const struct proc_call *c, struct path *out);
 	/* Files that are no text; open may refuse and sets f->priv. */
 	const struct file_ops *fops;
 	int (*open)(const struct proc_call *c, struct file *f);
 };
 
-#define DIR_NODE(n, m, d)     {.name = (n), .mode = LX_S_IFDIR | (m), .dir = (d)}
-#define TEXT_NODE(n, m, s)    {.name = (n), .mode = LX_S_IFREG | (m), .show = (s)}
-#define CONST_NODE(n, t)      {.name = (n), .mode = LX_S_IFREG | 0444, .text = (t)}
-#define LINK_NODE(n, t)	      {.name = (n), .mode = LX_S_IFLNK | 0777, .target = (t)}
+#define DIR_NODE(n, m, d)                                                                \
+	{                                                                                \
+		.name = (n), .mode = LX_S_IFDIR | (m), .dir = (d)                        \
+	}
+#define TEXT_NODE(n, m, s)                                                               \
+	{                                                                                \
+		.name = (n), .mode = LX_S_IFREG | (m), .show = (s)                       \
+	}
+#define CONST_NODE(n, t)                                                                 \
+	{                                                                                \
+		.name = (n), .mode = LX_S_IFREG | 0444, .text = (t)                      \
+	}
+#define LINK_NODE(n, t)                                                                  \
+	{                                                                                \
+		.name = (n), .mode = LX_S_IFLNK | 0777, .target = (t)                    \
+	}
 #define MAGIC_NODE(n, j)                                                                 \
-	{.name = (n), .mode = LX_S_IFLNK | 0777, .access = PROC_READ, .jump = (j)}
+	{                                                                                \
+		.name = (n), .mode = LX_S_IFLNK | 0777, .access = PROC_READ, .jump = (j) \
+	}
 
 /* What a number in a directory stands for. */
 struct proc_key {
 	struct pid *pid; /* a reference, or NULL: the directory's own */
 	int fd;
-	uint32_t mode;	 /* permission bits instead of the node's; 0: the node's */
+	uint32_t mode; /* permission bits instead of the node's; 0: the node's */
 };
 
 struct proc_dir {
@@ -79,18 +95,22 @@ struct proc_dir {
 	unsigned n_nodes;
 	/* Numbers, all three or none. */
 	const struct proc_node *each;
-	int (*find)(const struct proc_call *c, int nr, struct proc_key *out); /* -ENOENT */
+	int (*find)(const struct proc_call *c, int nr,
+		    struct proc_key *out); /* -ENOENT */
 	int (*list)(const struct proc_call *c, struct proc_list *out);
 };
 
-#define STATIC_DIR(table) {.nodes = (table), .n_nodes = ARRAY_SIZE(table)}
+#define STATIC_DIR(table)                                                                \
+	{                                                                                \
+		.nodes = (table), .n_nodes = ARRAY_SIZE(table)                           \
+	}
 
 struct proc_inode {
 	struct inode base;
 	const struct proc_node *node; /* immutable, as all here */
 	struct pid *pid;	      /* a reference; NULL: the machine's */
 	int fd;
-	bool sysctl;		      /* below /proc/sys: no capability overrides its mode */
+	bool sysctl; /* below /proc/sys: no capability overrides its mode */
 };
 
 struct proc_super {
@@ -109,8 +129,9 @@ static inline struct proc_super *proc_sb(struct super *sb)
 }
 
 /* --- inode.c --- */
-int proc_inode_create(struct super *sb, const struct proc_node *node, struct proc_key *key,
-		      uint64_t ino, struct inode **out); /* takes key->pid */
+int proc_inode_create(struct super *sb, const struct proc_node *node,
+		      struct proc_key *key, uint64_t ino,
+		      struct inode **out); /* takes key->pid */
 void proc_free_inode(struct inode *inode);
 /* The number of @name's inode in the directory @dir_ino: the same at each look. */
 uint64_t proc_child_ino(uint64_t dir_ino, const char *name, size_t len);
@@ -147,12 +168,13 @@ int proc_parse_long(const char *text, long *out);
 extern const struct inode_ops proc_link_inode_ops, proc_magic_inode_ops;
 
 /* --- the tables --- */
-extern const struct proc_dir proc_root_dir;	/* root.c */
-extern const struct proc_node proc_pid_node;	/* pid.c: each /proc/PID */
-extern const struct proc_dir proc_sys_dir;	/* sysctl.c */
+extern const struct proc_dir proc_root_dir;		   /* root.c */
+extern const struct proc_node proc_pid_node;		   /* pid.c: each /proc/PID */
+extern const struct proc_dir proc_sys_dir;		   /* sysctl.c */
+extern const struct proc_dir proc_sysvipc_dir;		   /* sysvipc.c */
 extern const struct proc_dir proc_fd_dir, proc_fdinfo_dir; /* pid_fd.c */
-extern const struct proc_dir proc_ns_dir;	/* pid_fd.c */
-extern const struct proc_dir proc_net_dir;	/* pid_net.c */
+extern const struct proc_dir proc_ns_dir;		   /* pid_fd.c */
+extern const struct proc_dir proc_net_dir;		   /* pid_net.c */
 
 /* --- machine.c, cpuinfo.c, stat.c: the machine's texts --- */
 int show_meminfo(const struct proc_call *c, struct strbuf *out);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Links. An ordinary one is a text ("self"); a magic one leads straight to an open file or
- * a directory, wherever that is, and shows its path as its text. Only who may inspect the
- * process reads or follows its magic links.
+ * Links. An ordinary one is a text ("self"); a magic one leads straight to an open file
+ * or a directory, wherever that is, and shows its path as its text. Only who may inspect
+ * the process reads or follows its magic links.
  */
 #include <string.h>
 

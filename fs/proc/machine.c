@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The machine as the sandbox has it: its share of memory and CPUs, the CPU time of its own
- * processes, the host's clock.
+ * The machine as the sandbox has it: its share of memory and CPUs, the CPU time of its
+ * own processes, the host's clock.
  */
 #include "fs/proc/internal.h"
 
@@ -10,7 +10,8 @@
 #include "sentry/task/load.h"
 #include "sentry/task/meminfo.h"
 
-/* --- memory ------------------------------------------------------------------------------ */
+/* --- memory
+ * ------------------------------------------------------------------------------ */
 
 static void put_kb(struct strbuf *out, const char *key, uint64_t bytes)
 {
@@ -59,7 +60,8 @@ int show_meminfo(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- time -------------------------------------------------------------------------------- */
+/* --- time
+ * -------------------------------------------------------------------------------- */
 
 struct busy {
 	int64_t boot_ns; /* since the host started, as the guest's CLOCK_BOOTTIME */
@@ -78,7 +80,8 @@ static void get_busy(struct kernel *k, struct busy *out)
 }
 
 /* Threads that compute or are about to, and all. */
-static void count_tasks(struct kernel *k, unsigned *n_running, unsigned *n_all, unsigned *n_forks)
+static void count_tasks(struct kernel *k, unsigned *n_running, unsigned *n_all,
+			unsigned *n_forks)
 {
 	struct htab *h = &k->init_pid_ns->by_nr;
 
@@ -132,7 +135,8 @@ int show_uptime(const struct proc_call *c, struct strbuf *out)
 
 	get_busy(c->k, &m);
 	sb_printf(out, "%lld.%02lld %lld.%02lld\n", (long long)(m.boot_ns / NSEC_PER_SEC),
-		  (long long)(m.boot_ns / 10000000 % 100), (long long)(m.idle_ns / NSEC_PER_SEC),
+		  (long long)(m.boot_ns / 10000000 % 100),
+		  (long long)(m.idle_ns / NSEC_PER_SEC),
 		  (long long)(m.idle_ns / 10000000 % 100));
 	return 0;
 }
@@ -184,7 +188,8 @@ int show_vmstat(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- names --------------------------------------------------------------------------------- */
+/* --- names
+ * --------------------------------------------------------------------------------- */
 
 int show_version(const struct proc_call *c, struct strbuf *out)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fd/N: magic links to open files. fdinfo/N: their state. ns/NAME: namespaces as files. */
+/* fd/N: magic links to open files. fdinfo/N: their state. ns/NAME: namespaces as files.
+ */
 #include "fs/proc/internal.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/nsfs.h"
@@ -30,7 +31,8 @@ static int lookup_file(struct task *t, int fd, struct file **out, int *fd_flags)
 	return r ? -ENOENT : 0;
 }
 
-/* --- fd ------------------------------------------------------------------------------- */
+/* --- fd -------------------------------------------------------------------------------
+ */
 
 static int fd_jump(const struct proc_call *c, struct path *out)
 {
@@ -53,7 +55,8 @@ static int find_fd(const struct proc_call *c, int nr, struct proc_key *out)
 	if (r)
 		return r;
 	out->fd = nr;
-	out->mode = (f->mode & FMODE_READ ? 0500 : 0) | (f->mode & FMODE_WRITE ? 0300 : 0);
+	out->mode =
+		(f->mode & FMODE_READ ? 0500 : 0) | (f->mode & FMODE_WRITE ? 0300 : 0);
 	if (!out->mode)
 		out->mode = LX_S_IXGRP >> 3 << 6;
 	file_put(f);
@@ -82,7 +85,8 @@ static const struct proc_node fd_node = {
 
 const struct proc_dir proc_fd_dir = {.each = &fd_node, .find = find_fd, .list = list_fds};
 
-/* --- fdinfo --------------------------------------------------------------------------- */
+/* --- fdinfo ---------------------------------------------------------------------------
+ */
 
 static int show_fdinfo(const struct proc_call *c, struct strbuf *out)
 {
@@ -116,7 +120,8 @@ static const struct proc_node fdinfo_node = {
 const struct proc_dir proc_fdinfo_dir = {
 	.each = &fdinfo_node, .find = find_fdinfo, .list = list_fds};
 
-/* --- ns ------------------------------------------------------------------------------- */
+/* --- ns -------------------------------------------------------------------------------
+ */
 
 static int ns_jump(const struct proc_call *c, struct path *out)
 {
@@ -129,13 +134,16 @@ static int ns_target(const struct proc_call *c, struct strbuf *out)
 }
 
 #define NS_NODE(n)                                                                       \
-	{.name = (n), .mode = LX_S_IFLNK | 0777, .access = PROC_READ, .jump = ns_jump,   \
-	 .target = ns_target}
+	{                                                                                \
+		.name = (n), .mode = LX_S_IFLNK | 0777, .access = PROC_READ,             \
+		.jump = ns_jump, .target = ns_target                                     \
+	}
 
 /* In the order of nsfs_names. */
 static const struct proc_node ns_nodes[] = {
-	NS_NODE("cgroup"), NS_NODE("ipc"), NS_NODE("mnt"), NS_NODE("net"),
-	NS_NODE("pid"), NS_NODE("pid_for_children"), NS_NODE("user"), NS_NODE("uts"),
+	NS_NODE("cgroup"), NS_NODE("ipc"), NS_NODE("mnt"),
+	NS_NODE("net"),	   NS_NODE("pid"), NS_NODE("pid_for_children"),
+	NS_NODE("user"),   NS_NODE("uts"),
 };
 
 const struct proc_dir proc_ns_dir = {.nodes = ns_nodes, .n_nodes = ARRAY_SIZE(ns_nodes)};

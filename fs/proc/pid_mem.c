@@ -6,10 +6,11 @@
 
 #include "fs/proc/pid_info.h"
 
-#define VSYSCALL "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 "
+#define VSYSCALL    "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 "
 #define NAME_COLUMN 73
 
-/* --- maps ------------------------------------------------------------------------------- */
+/* --- maps
+ * ------------------------------------------------------------------------------- */
 
 static void put_area_name(struct strbuf *out, size_t line, const struct vma_info *v,
 			  struct path root)
@@ -23,7 +24,8 @@ static void put_area_name(struct strbuf *out, size_t line, const struct vma_info
 	if (name.len) {
 		size_t used = out->len - line;
 
-		sb_printf(out, "%*s", used < NAME_COLUMN ? (int)(NAME_COLUMN - used) : 1, "");
+		sb_printf(out, "%*s", used < NAME_COLUMN ? (int)(NAME_COLUMN - used) : 1,
+			  "");
 		/* A newline in a name would look like another area. */
 		for (const char *s = name.data; *s; s++)
 			*s == '\n' ? sb_puts(out, "\\012") : sb_append(out, s, 1);
@@ -74,7 +76,8 @@ int show_maps(const struct proc_call *c, struct strbuf *out)
 	return r;
 }
 
-/* --- strings ------------------------------------------------------------------------------ */
+/* --- strings
+ * ------------------------------------------------------------------------------ */
 
 /* Appends [@start, @end) as far as it is there. */
 static int put_memory_range(struct mm *mm, uaddr_t start, uaddr_t end, struct strbuf *out)

@@ -9,12 +9,13 @@
 #include "sentry/task/rusage.h"
 #include "sentry/task/sched.h"
 
-/* --- the out-of-memory killer's view --------------------------------------------------------- */
+/* --- the out-of-memory killer's view
+ * --------------------------------------------------------- */
 
-#define OOM_ADJ_MIN  -1000
-#define OOM_ADJ_MAX  1000
-#define OOM_OLD_MAX  15
-#define OOM_OLD_OFF  -17
+#define OOM_ADJ_MIN -1000
+#define OOM_ADJ_MAX 1000
+#define OOM_OLD_MAX 15
+#define OOM_OLD_OFF -17
 
 static int oom_adj(struct thread_group *tg)
 {
@@ -33,13 +34,14 @@ int show_oom_score_adj(const struct proc_call *c, struct strbuf *out)
 }
 
 /*
- * Unprivileged ones may not go below what a privileged one has set last; by the older file
- * they may only go up.
+ * Unprivileged ones may not go below what a privileged one has set last; by the older
+ * file they may only go up.
  */
 static int set_oom_adj(const struct proc_call *c, int adj, bool older)
 {
 	struct thread_group *tg = c->t->tg;
-	bool privileged = c->viewer && cred_init_capable(c->viewer->cred, LX_CAP_SYS_RESOURCE);
+	bool privileged =
+		c->viewer && cred_init_capable(c->viewer->cred, LX_CAP_SYS_RESOURCE);
 	int r = 0;
 
 	mutex_lock(&tg->lock);
@@ -71,7 +73,8 @@ int show_oom_adj(const struct proc_call *c, struct strbuf *out)
 {
 	int adj = oom_adj(c->t->tg);
 
-	sb_printf(out, "%d\n", adj == OOM_ADJ_MAX ? OOM_OLD_MAX : adj * -OOM_OLD_OFF / OOM_ADJ_MAX);
+	sb_printf(out, "%d\n",
+		  adj == OOM_ADJ_MAX ? OOM_OLD_MAX : adj * -OOM_OLD_OFF / OOM_ADJ_MAX);
 	return 0;
 }
 
@@ -84,8 +87,9 @@ ssize_t write_oom_adj(const struct proc_call *c, char *text, size_t len)
 		r = -EINVAL;
 	if (!r)
 		r = set_oom_adj(c,
-				adj == OOM_OLD_MAX ? OOM_ADJ_MAX
-						   : (int)adj * OOM_ADJ_MAX / -OOM_OLD_OFF,
+				adj == OOM_OLD_MAX
+					? OOM_ADJ_MAX
+					: (int)adj * OOM_ADJ_MAX / -OOM_OLD_OFF,
 				true);
 	return r ? r : (ssize_t)len;
 }
@@ -101,7 +105,8 @@ int show_oom_score(const struct proc_call *c, struct strbuf *out)
 	if (m.mm && adj != OOM_ADJ_MIN) {
 		kernel_meminfo(c->k, &mi);
 		total = max_t(int64_t, mi.total / PAGE_SIZE, 1);
-		points = (int64_t)((m.rss + m.use.swap) / PAGE_SIZE) + adj * (total / 1000);
+		points = (int64_t)((m.rss + m.use.swap) / PAGE_SIZE) +
+			 adj * (total / 1000);
 		points = (1000 + points * 1000 / total) * 2 / 3;
 	}
 	mem_info_done(&m);
@@ -109,7 +114,8 @@ int show_oom_score(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- memory settings ------------------------------------------------------------------------- */
+/* --- memory settings
+ * ------------------------------------------------------------------------- */
 
 #define DUMP_FILTER_ALL 0x1ff
 
@@ -142,7 +148,8 @@ ssize_t write_coredump_filter(const struct proc_call *c, char *text, size_t len)
 
 /*
  * 5 resets the peak of resident memory, which is the host's to count: it cannot be told.
- * The others clear marks of pages that this kernel, as others without them, does not keep.
+ * The others clear marks of pages that this kernel, as others without them, does not
+ * keep.
  */
 ssize_t write_clear_refs(const struct proc_call *c, char *text, size_t len)
 {
@@ -155,7 +162,8 @@ ssize_t write_clear_refs(const struct proc_call *c, char *text, size_t len)
 	return v == 5 ? (ssize_t)len : -EINVAL;
 }
 
-/* --- scheduling ---------------------------------------------------------------------------------- */
+/* --- scheduling
+ * ---------------------------------------------------------------------------------- */
 
 int show_sched(const struct proc_call *c, struct strbuf *out)
 {
@@ -170,7 +178,8 @@ int show_sched(const struct proc_call *c, struct strbuf *out)
 	ns = use.utime_ns + use.stime_ns;
 	sb_printf(out, "%s (%d, #threads: %u)\n", comm, pid_nr_in(c->t->pid, c->ns),
 		  c->t->tg->n_threads);
-	sb_puts(out, "-------------------------------------------------------------------\n");
+	sb_puts(out,
+		"-------------------------------------------------------------------\n");
 	sb_printf(out, "%-45s:%21lld.%06lld\n", "se.sum_exec_runtime",
 		  (long long)(ns / NSEC_PER_MSEC), (long long)(ns % NSEC_PER_MSEC));
 	sb_printf(out, "%-45s:%21llu\n", "nr_switches", (unsigned long long)use.nvcsw);
@@ -237,7 +246,8 @@ int show_timers(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- what it does now -------------------------------------------------------------------------- */
+/* --- what it does now
+ * -------------------------------------------------------------------------- */
 
 int show_wchan(const struct proc_call *c, struct strbuf *out)
 {
@@ -284,7 +294,8 @@ int show_personality(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- input and output ---------------------------------------------------------------------------- */
+/* --- input and output
+ * ---------------------------------------------------------------------------- */
 
 /* No bytes are known to have reached a disk: that is the host's business. */
 static int put_io(const struct rusage_sum *u, struct strbuf *out)

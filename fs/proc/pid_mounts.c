@@ -10,9 +10,9 @@
 struct mounts_file {
 	struct mnt_ns *ns;
 	struct path root;
-	struct mutex lock;   /* LOCK_LEAF */
-	struct strbuf text;  /* protected by lock */
-	uint64_t event;	     /* protected by lock: as of which change poll has told */
+	struct mutex lock;  /* LOCK_LEAF */
+	struct strbuf text; /* protected by lock */
+	uint64_t event;	    /* protected by lock: as of which change poll has told */
 };
 
 int proc_mounts_open(const struct proc_call *c, struct file *f)
@@ -73,7 +73,8 @@ static ssize_t piece(struct mounts_file *m, int64_t pos, size_t n, char **out)
 static int make_text(struct file *f, struct mounts_file *m)
 {
 	struct strbuf sb = STRBUF_INIT, old;
-	int r = mnt_ns_show(m->ns, m->root, (enum mounts_format)proc_i(f->inode)->node->arg, &sb);
+	int r = mnt_ns_show(m->ns, m->root,
+			    (enum mounts_format)proc_i(f->inode)->node->arg, &sb);
 
 	if (r) {
 		sb_free(&sb);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * smaps, smaps_rollup: the areas with what is resident of each. The areas are the kernel's,
- * the figures the host's, whose own areas may be smaller (files are mapped piece by piece)
- * or span several of ours; then the pieces share in order.
+ * smaps, smaps_rollup: the areas with what is resident of each. The areas are the
+ * kernel's, the figures the host's, whose own areas may be smaller (files are mapped
+ * piece by piece) or span several of ours; then the pieces share in order.
  *
  * Source: proc_pid_smaps(5), proc_pid_smaps_rollup(5).
  */
@@ -35,8 +35,8 @@ static int add_resident(const struct as_area *a, void *arg)
 }
 
 /* All figures of an area: the same type from rss on. */
-#define FIGURES_AT  offsetof(struct as_area, rss)
-#define N_FIGURES   ((sizeof(struct as_area) - FIGURES_AT) / sizeof(uint64_t))
+#define FIGURES_AT offsetof(struct as_area, rss)
+#define N_FIGURES  ((sizeof(struct as_area) - FIGURES_AT) / sizeof(uint64_t))
 
 static void add_figures(struct as_area *to, struct as_area *from, uint64_t room)
 {
@@ -54,7 +54,8 @@ static void add_figures(struct as_area *to, struct as_area *from, uint64_t room)
 }
 
 /* What is resident of [@start, @end); areas come in order. */
-static void take_resident(struct resident *r, uaddr_t start, uaddr_t end, struct as_area *out)
+static void take_resident(struct resident *r, uaddr_t start, uaddr_t end,
+			  struct as_area *out)
 {
 	*out = (struct as_area){.start = start, .end = end};
 	while (r->next < r->n && r->area[r->next].end <= start)
@@ -63,7 +64,8 @@ static void take_resident(struct resident *r, uaddr_t start, uaddr_t end, struct
 		struct as_area *a = &r->area[i];
 
 		add_figures(out, a,
-			    min_t(uaddr_t, a->end, end) - max_t(uaddr_t, a->start, start));
+			    min_t(uaddr_t, a->end, end) -
+				    max_t(uaddr_t, a->start, start));
 	}
 }
 
@@ -72,12 +74,13 @@ static void put_kb(struct strbuf *out, const char *key, uint64_t bytes)
 	sb_printf(out, "%-16s%8llu kB\n", key, (unsigned long long)(bytes >> 10));
 }
 
-static void put_figures(struct strbuf *out, const struct as_area *a, bool rollup, bool locked,
-			bool shared)
+static void put_figures(struct strbuf *out, const struct as_area *a, bool rollup,
+			bool locked, bool shared)
 {
 	put_kb(out, "Rss:", a->rss);
 	put_kb(out, "Pss:", a->pss);
-	put_kb(out, "Pss_Dirty:", min_t(uint64_t, a->pss, a->private_dirty + a->shared_dirty));
+	put_kb(out,
+	       "Pss_Dirty:", min_t(uint64_t, a->pss, a->private_dirty + a->shared_dirty));
 	if (rollup) {
 		put_kb(out, "Pss_Anon:", min_t(uint64_t, a->pss, a->anonymous));
 		put_kb(out, "Pss_File:", a->pss - min_t(uint64_t, a->pss, a->anonymous));
@@ -108,12 +111,12 @@ static void put_flags(struct strbuf *out, unsigned flags)
 		unsigned flag;
 		const char *text;
 	} names[] = {
-		{VM_READ, "rd"},	{VM_WRITE, "wr"},      {VM_EXEC, "ex"},
-		{VM_SHARED, "sh"},	{VM_MAYREAD, "mr"},    {VM_MAYWRITE, "mw"},
-		{VM_MAYEXEC, "me"},	{VM_MAYSHARE, "ms"},   {VM_GROWSDOWN, "gd"},
-		{VM_LOCKED, "lo"},	{VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"},
-		{VM_DONTFORK, "dc"},	{VM_ACCOUNT, "ac"},    {VM_NORESERVE, "nr"},
-		{VM_WIPEONFORK, "wf"},	{VM_DONTDUMP, "dd"},   {VM_HUGEPAGE, "hg"},
+		{VM_READ, "rd"},       {VM_WRITE, "wr"},    {VM_EXEC, "ex"},
+		{VM_SHARED, "sh"},     {VM_MAYREAD, "mr"},  {VM_MAYWRITE, "mw"},
+		{VM_MAYEXEC, "me"},    {VM_MAYSHARE, "ms"}, {VM_GROWSDOWN, "gd"},
+		{VM_LOCKED, "lo"},     {VM_SEQ_READ, "sr"}, {VM_RAND_READ, "rr"},
+		{VM_DONTFORK, "dc"},   {VM_ACCOUNT, "ac"},  {VM_NORESERVE, "nr"},
+		{VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"}, {VM_HUGEPAGE, "hg"},
 		{VM_NOHUGEPAGE, "nh"},
 	};
 
@@ -144,7 +147,8 @@ static int put_one(const struct vma_info *v, void *arg)
 		put_kb(a->out, "Size:", v->end - v->start);
 		put_kb(a->out, "KernelPageSize:", PAGE_SIZE);
 		put_kb(a->out, "MMUPageSize:", PAGE_SIZE);
-		put_figures(a->out, &area, false, v->flags & VM_LOCKED, v->flags & VM_SHARED);
+		put_figures(a->out, &area, false, v->flags & VM_LOCKED,
+			    v->flags & VM_SHARED);
 		sb_puts(a->out, "THPeligible:           0\n");
 		put_flags(a->out, v->flags);
 		return sb_failed(a->out) ? -ENOMEM : 0;
@@ -170,7 +174,8 @@ static int walk(const struct proc_call *c, struct strbuf *out, struct smaps_arg 
 	if (!mm)
 		return -ESRCH;
 	/* Where the host tells nothing, nothing is shown as resident. */
-	if (mm->as->ops->areas && mm->as->ops->areas(mm->as, add_resident, &a->r) == -ENOMEM)
+	if (mm->as->ops->areas &&
+	    mm->as->ops->areas(mm->as, add_resident, &a->r) == -ENOMEM)
 		r = -ENOMEM;
 	if (!r)
 		r = mm_for_each_vma(mm, put_one, a);

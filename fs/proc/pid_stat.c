@@ -13,7 +13,7 @@ char task_state_letter(struct task *t)
 {
 	static const char letters[] = {
 		[TASK_RUNNING] = 'R', [TASK_SLEEPING] = 'S', [TASK_UNINTERRUPTIBLE] = 'D',
-		[TASK_STOPPED] = 'T', [TASK_ZOMBIE] = 'Z', [TASK_DEAD] = 'X',
+		[TASK_STOPPED] = 'T', [TASK_ZOMBIE] = 'Z',   [TASK_DEAD] = 'X',
 	};
 	unsigned state = atomic_load(&t->state);
 
@@ -85,7 +85,8 @@ void task_signals(struct task *t, struct signal_info *out)
 	mutex_unlock(&sh->lock);
 }
 
-/* --- stat --------------------------------------------------------------------------------- */
+/* --- stat
+ * --------------------------------------------------------------------------------- */
 
 struct family {
 	int ppid, pgrp, session, tty_nr, tpgid, n_threads, exit_signal, exit_code;
@@ -161,14 +162,18 @@ static int stat_line(const struct proc_call *c, bool whole, struct strbuf *out)
 		  (unsigned long long)proc_ticks(use.utime_ns),
 		  (unsigned long long)proc_ticks(use.stime_ns),
 		  (unsigned long long)proc_ticks(f.children.utime_ns),
-		  (unsigned long long)proc_ticks(f.children.stime_ns), shown_priority(&sp),
-		  sp.nice, f.n_threads,
+		  (unsigned long long)proc_ticks(f.children.stime_ns),
+		  shown_priority(&sp), sp.nice, f.n_threads,
 		  (unsigned long long)proc_ticks(f.start_ns + proc_boot_offset_ns()));
 	sb_printf(out, " %llu %llu %llu %llu %llu %llu 0 0", (unsigned long long)m.total,
 		  (unsigned long long)(m.rss / PAGE_SIZE),
 		  (unsigned long long)task_rlimit(t, LX_RLIMIT_RSS),
-		  (unsigned long long)(!m.mm ? 0 : may_look ? m.start_code : 1),
-		  (unsigned long long)(!m.mm ? 0 : may_look ? m.end_code : 1),
+		  (unsigned long long)(!m.mm	  ? 0
+				       : may_look ? m.start_code
+						  : 1),
+		  (unsigned long long)(!m.mm	  ? 0
+				       : may_look ? m.end_code
+						  : 1),
 		  (unsigned long long)(may_look ? m.start_stack : 0));
 	/* Signals as they were before there were real-time ones: 31 bits. */
 	sb_printf(out, " %llu %llu %llu %llu %d 0 0 %d 0 %d %d 0 0 0",
@@ -179,10 +184,10 @@ static int stat_line(const struct proc_call *c, bool whole, struct strbuf *out)
 		  task_state_letter(t) != 'R', f.exit_signal, sp.rt_priority, sp.policy);
 	if (m.mm && may_look)
 		sb_printf(out, " %llu %llu %llu %llu %llu %llu %llu",
-			  (unsigned long long)m.start_data, (unsigned long long)m.end_data,
-			  (unsigned long long)m.start_brk, (unsigned long long)m.arg_start,
-			  (unsigned long long)m.arg_end, (unsigned long long)m.env_start,
-			  (unsigned long long)m.env_end);
+			  (unsigned long long)m.start_data,
+			  (unsigned long long)m.end_data, (unsigned long long)m.start_brk,
+			  (unsigned long long)m.arg_start, (unsigned long long)m.arg_end,
+			  (unsigned long long)m.env_start, (unsigned long long)m.env_end);
 	else
 		sb_puts(out, " 0 0 0 0 0 0 0");
 	sb_printf(out, " %d\n", may_look ? f.exit_code : 0);
@@ -205,10 +210,12 @@ int show_statm(const struct proc_call *c, struct strbuf *out)
 	struct mem_info m;
 
 	task_mem_info(c->t, &m);
-	sb_printf(out, "%llu %llu %llu %llu 0 %llu 0\n", (unsigned long long)(m.total / PAGE_SIZE),
+	sb_printf(out, "%llu %llu %llu %llu 0 %llu 0\n",
+		  (unsigned long long)(m.total / PAGE_SIZE),
 		  (unsigned long long)(m.rss / PAGE_SIZE),
 		  (unsigned long long)((m.use.rss_file + m.use.rss_shmem) / PAGE_SIZE),
-		  (unsigned long long)((page_up(m.end_code) - page_down(m.start_code)) / PAGE_SIZE),
+		  (unsigned long long)((page_up(m.end_code) - page_down(m.start_code)) /
+				       PAGE_SIZE),
 		  (unsigned long long)((m.data + m.stack) / PAGE_SIZE));
 	mem_info_done(&m);
 	return 0;
@@ -220,14 +227,15 @@ int show_children(const struct proc_call *c, struct strbuf *out)
 	struct thread_group *child;
 
 	mutex_lock(&c->k->tasklist);
-	list_for_each(child, &c->t->tg->children, sibling)
+	list_for_each (child, &c->t->tg->children, sibling)
 		if (child->parent_task == c->t && pid_nr_in(child->pid_self, c->ns))
 			sb_printf(out, "%d ", pid_nr_in(child->pid_self, c->ns));
 	mutex_unlock(&c->k->tasklist);
 	return 0;
 }
 
-/* --- comm --------------------------------------------------------------------------------- */
+/* --- comm
+ * --------------------------------------------------------------------------------- */
 
 int show_comm(const struct proc_call *c, struct strbuf *out)
 {

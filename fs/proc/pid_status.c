@@ -147,12 +147,14 @@ static void put_memory(const struct proc_call *c, struct strbuf *out)
 	put_kb(out, "VmPTE", page_up((m.rss >> 9) + 1));
 	put_kb(out, "VmSwap", m.use.swap);
 	put_kb(out, "HugetlbPages", 0);
-	sb_printf(out, "CoreDumping:\t0\nTHP_enabled:\t%d\nuntag_mask:\t0xffffffffffffffff\n",
+	sb_printf(out,
+		  "CoreDumping:\t0\nTHP_enabled:\t%d\nuntag_mask:\t0xffffffffffffffff\n",
 		  !atomic_load(&m.mm->thp_disabled));
 	mem_info_done(&m);
 }
 
-static void put_signals(const struct proc_call *c, const struct cred *cr, struct strbuf *out)
+static void put_signals(const struct proc_call *c, const struct cred *cr,
+			struct strbuf *out)
 {
 	struct signal_info sig;
 	unsigned n_threads;
@@ -164,12 +166,13 @@ static void put_signals(const struct proc_call *c, const struct cred *cr, struct
 	sb_printf(out, "Threads:\t%u\nSigQ:\t%d/%llu\n", n_threads ? n_threads : 1,
 		  atomic_load(&cr->user->n_sigpending),
 		  (unsigned long long)task_rlimit(c->t, LX_RLIMIT_SIGPENDING));
-	sb_printf(out,
-		  "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\n"
-		  "SigCgt:\t%016llx\n",
-		  (unsigned long long)sig.pending, (unsigned long long)sig.shared,
-		  (unsigned long long)sig.blocked, (unsigned long long)sig.ignored,
-		  (unsigned long long)sig.caught);
+	sb_printf(
+		out,
+		"SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\n"
+		"SigCgt:\t%016llx\n",
+		(unsigned long long)sig.pending, (unsigned long long)sig.shared,
+		(unsigned long long)sig.blocked, (unsigned long long)sig.ignored,
+		(unsigned long long)sig.caught);
 }
 
 static void put_tail(const struct proc_call *c, const struct cred *cr, struct strbuf *out)
@@ -177,12 +180,14 @@ static void put_tail(const struct proc_call *c, const struct cred *cr, struct st
 	uint64_t cpus[MAX_CPUS / 64];
 	unsigned n = c->k->config.n_cpus;
 
-	sb_printf(out,
-		  "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n"
-		  "CapAmb:\t%016llx\n",
-		  (unsigned long long)cr->cap_inheritable, (unsigned long long)cr->cap_permitted,
-		  (unsigned long long)cr->cap_effective, (unsigned long long)cr->cap_bset,
-		  (unsigned long long)cr->cap_ambient);
+	sb_printf(
+		out,
+		"CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n"
+		"CapAmb:\t%016llx\n",
+		(unsigned long long)cr->cap_inheritable,
+		(unsigned long long)cr->cap_permitted,
+		(unsigned long long)cr->cap_effective, (unsigned long long)cr->cap_bset,
+		(unsigned long long)cr->cap_ambient);
 	sb_printf(out, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
 		  c->t->no_new_privs);
 	sched_get_cpus(c->t, cpus);
@@ -208,7 +213,8 @@ int show_status(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- limits --------------------------------------------------------------------------- */
+/* --- limits ---------------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *name, *unit;
@@ -246,8 +252,9 @@ int show_limits(const struct proc_call *c, struct strbuf *out)
 	mutex_lock(&c->t->tg->lock);
 	memcpy(rlim, c->t->tg->rlim, sizeof(rlim));
 	mutex_unlock(&c->t->tg->lock);
-	sb_puts(out, "Limit                     Soft Limit           Hard Limit           "
-		     "Units     \n");
+	sb_puts(out,
+		"Limit                     Soft Limit           Hard Limit           "
+		"Units     \n");
 	for (int i = 0; i < LX_RLIMIT_N; i++) {
 		sb_printf(out, "%-25s ", limit_names[i].name);
 		put_limit(out, rlim[i].cur);

@@ -33,8 +33,8 @@ ssize_t write_id_map(const struct proc_call *c, char *text, size_t len)
 
 	/* A map is written in one piece. */
 	r = c->pos ? -EINVAL
-		   : user_ns_write_map(ns, c->pi->node->arg == ID_MAP_GID, c->cred, writer,
-				       text, len);
+		   : user_ns_write_map(ns, c->pi->node->arg == ID_MAP_GID, c->cred,
+				       writer, text, len);
 	user_ns_put(ns);
 	return r;
 }

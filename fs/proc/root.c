@@ -89,6 +89,7 @@ static const struct proc_node nodes[] = {
 	TEXT_NODE("stat", 0444, show_machine_stat),
 	CONST_NODE("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
 	DIR_NODE("sys", 0555, &proc_sys_dir),
+	DIR_NODE("sysvipc", 0555, &proc_sysvipc_dir),
 	DIR_NODE("tty", 0555, &tty_dir),
 	TEXT_NODE("uptime", 0444, show_uptime),
 	TEXT_NODE("version", 0444, show_version),

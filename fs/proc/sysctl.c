@@ -16,9 +16,11 @@
 #define PID_MAX	       32768 /* sentry/task/internal.h */
 #define OVERFLOW_ID    65534
 #define LX_CAP_LAST_NR 40
-_Static_assert(LX_CAP_LAST_NR == LX_CAP_LAST && OVERFLOW_ID == LX_OVERFLOW_ID, "as shown");
+_Static_assert(LX_CAP_LAST_NR == LX_CAP_LAST && OVERFLOW_ID == LX_OVERFLOW_ID,
+	       "as shown");
 
-/* --- kernel ---------------------------------------------------------------------------- */
+/* --- kernel ----------------------------------------------------------------------------
+ */
 
 /* Of the reader's own UTS namespace. */
 static int put_uts_name(const struct proc_call *c, bool domain, struct strbuf *out)
@@ -42,7 +44,8 @@ static int show_domainname(const struct proc_call *c, struct strbuf *out)
 	return put_uts_name(c, true, out);
 }
 
-static ssize_t set_uts_name(const struct proc_call *c, bool domain, char *text, size_t len)
+static ssize_t set_uts_name(const struct proc_call *c, bool domain, char *text,
+			    size_t len)
 {
 	struct uts_ns *ns = c->viewer && c->viewer->ns ? c->viewer->ns->uts : NULL;
 	char *name;
@@ -76,7 +79,8 @@ static void put_uuid(struct strbuf *out, uint8_t b[16])
 	b[6] = (b[6] & 0x0f) | 0x40;
 	b[8] = (b[8] & 0x3f) | 0x80;
 	for (int i = 0; i < 16; i++)
-		sb_printf(out, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", b[i]);
+		sb_printf(out, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x",
+			  b[i]);
 	sb_puts(out, "\n");
 }
 
@@ -136,9 +140,13 @@ static const struct proc_node kernel_nodes[] = {
 	CONST_NODE("core_pattern", "core\n"),
 	CONST_NODE("core_pipe_limit", "0\n"),
 	CONST_NODE("core_uses_pid", "0\n"),
-	{.name = "domainname", .mode = LX_S_IFREG | 0644, .show = show_domainname,
+	{.name = "domainname",
+	 .mode = LX_S_IFREG | 0644,
+	 .show = show_domainname,
 	 .write = write_domainname},
-	{.name = "hostname", .mode = LX_S_IFREG | 0644, .show = show_hostname,
+	{.name = "hostname",
+	 .mode = LX_S_IFREG | 0644,
+	 .show = show_hostname,
 	 .write = write_hostname},
 	CONST_NODE("msgmax", "8192\n"),
 	CONST_NODE("msgmnb", "16384\n"),
@@ -166,7 +174,8 @@ static const struct proc_node kernel_nodes[] = {
 };
 static const struct proc_dir kernel_dir = STATIC_DIR(kernel_nodes);
 
-/* --- vm --------------------------------------------------------------------------------- */
+/* --- vm
+ * --------------------------------------------------------------------------------- */
 
 static int show_mmap_min(const struct proc_call *c, struct strbuf *out)
 {
@@ -187,14 +196,16 @@ static const struct proc_node vm_nodes[] = {
 };
 static const struct proc_dir vm_dir = STATIC_DIR(vm_nodes);
 
-/* --- fs --------------------------------------------------------------------------------- */
+/* --- fs
+ * --------------------------------------------------------------------------------- */
 
 static int show_file_nr(const struct proc_call *c, struct strbuf *out)
 {
 	uint64_t n, limit;
 
 	vfs_file_counts(c->k->vfs, &n, &limit);
-	sb_printf(out, "%llu\t0\t%llu\n", (unsigned long long)n, (unsigned long long)limit);
+	sb_printf(out, "%llu\t0\t%llu\n", (unsigned long long)n,
+		  (unsigned long long)limit);
 	return 0;
 }
 
@@ -240,13 +251,12 @@ static const struct proc_node fs_nodes[] = {
 };
 static const struct proc_dir fs_dir = STATIC_DIR(fs_nodes);
 
-/* --- net, user ------------------------------------------------------------------------------ */
+/* --- net, user
+ * ------------------------------------------------------------------------------ */
 
 static const struct proc_node net_core_nodes[] = {
-	CONST_NODE("rmem_default", "212992\n"),
-	CONST_NODE("rmem_max", "212992\n"),
-	CONST_NODE("somaxconn", "4096\n"),
-	CONST_NODE("wmem_default", "212992\n"),
+	CONST_NODE("rmem_default", "212992\n"), CONST_NODE("rmem_max", "212992\n"),
+	CONST_NODE("somaxconn", "4096\n"),	CONST_NODE("wmem_default", "212992\n"),
 	CONST_NODE("wmem_max", "212992\n"),
 };
 static const struct proc_dir net_core_dir = STATIC_DIR(net_core_nodes);
@@ -278,10 +288,8 @@ static const struct proc_node user_nodes[] = {
 static const struct proc_dir user_dir = STATIC_DIR(user_nodes);
 
 static const struct proc_node nodes[] = {
-	DIR_NODE("fs", 0555, &fs_dir),
-	DIR_NODE("kernel", 0555, &kernel_dir),
-	DIR_NODE("net", 0555, &net_dir),
-	DIR_NODE("user", 0555, &user_dir),
+	DIR_NODE("fs", 0555, &fs_dir),	 DIR_NODE("kernel", 0555, &kernel_dir),
+	DIR_NODE("net", 0555, &net_dir), DIR_NODE("user", 0555, &user_dir),
 	DIR_NODE("vm", 0555, &vm_dir),
 };
 const struct proc_dir proc_sys_dir = STATIC_DIR(nodes);

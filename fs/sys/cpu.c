@@ -30,8 +30,9 @@ static struct cpu_text cpu_text(unsigned first, unsigned n, unsigned of)
 	return t;
 }
 
-static void add_cpu_text(struct sys_super *ss, struct sys_node *dir, const char *mask_name,
-			 const char *list_name, unsigned first, unsigned n)
+static void add_cpu_text(struct sys_super *ss, struct sys_node *dir,
+			 const char *mask_name, const char *list_name, unsigned first,
+			 unsigned n)
 {
 	struct cpu_text t = cpu_text(first, n, kernel_n_cpus(ss->base.k));
 
@@ -45,7 +46,8 @@ static void add_cpu_text(struct sys_super *ss, struct sys_node *dir, const char 
 	sb_free(&t.mask);
 }
 
-/* --- cpuN ------------------------------------------------------------------------------------ */
+/* --- cpuN
+ * ------------------------------------------------------------------------------------ */
 
 static void fill_topology(struct sys_super *ss, struct sys_node *dir)
 {
@@ -125,7 +127,9 @@ void sysfs_fill_cpus(struct sys_super *ss, struct sys_node *dir)
 	sysfs_text(ss, smt, "control", "notsupported\n");
 }
 
-/* --- node0 ------------------------------------------------------------------------------------- */
+/* --- node0
+ * -------------------------------------------------------------------------------------
+ */
 
 static void put_kb(struct strbuf *out, const char *key, uint64_t bytes)
 {

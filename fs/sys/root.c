@@ -20,9 +20,11 @@ static const struct {
 
 static void fill_device(struct sys_super *ss, struct sys_node *dir)
 {
-	sysfs_text(ss, dir, "dev", "%u:%u\n", devices[dir->arg].major, devices[dir->arg].minor);
-	sysfs_text(ss, dir, "uevent", "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\n", devices[dir->arg].major,
-		 devices[dir->arg].minor, devices[dir->arg].name);
+	sysfs_text(ss, dir, "dev", "%u:%u\n", devices[dir->arg].major,
+		   devices[dir->arg].minor);
+	sysfs_text(ss, dir, "uevent", "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\n",
+		   devices[dir->arg].major, devices[dir->arg].minor,
+		   devices[dir->arg].name);
 	sysfs_link(ss, dir, "subsystem", "../../../../class/%s", devices[dir->arg].class);
 }
 
@@ -81,8 +83,9 @@ static void fill_class_of(struct sys_super *ss, struct sys_node *dir)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(devices); i++)
 		if (devices[i].class[0] == dir->name[0])
-			sysfs_link(ss, dir, devices[i].name, "../../devices/virtual/%s/%s",
-				 devices[i].class, devices[i].name);
+			sysfs_link(ss, dir, devices[i].name,
+				   "../../devices/virtual/%s/%s", devices[i].class,
+				   devices[i].name);
 }
 
 static void fill_class_net(struct sys_super *ss, struct sys_node *dir)
@@ -105,7 +108,7 @@ static void fill_dev_char(struct sys_super *ss, struct sys_node *dir)
 	for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
 		snprintf(name, sizeof(name), "%u:%u", devices[i].major, devices[i].minor);
 		sysfs_link(ss, dir, name, "../../devices/virtual/%s/%s", devices[i].class,
-			 devices[i].name);
+			   devices[i].name);
 	}
 }
 
@@ -123,9 +126,9 @@ static void fill_bus(struct sys_super *ss, struct sys_node *dir)
 
 static void fill_hugepages(struct sys_super *ss, struct sys_node *dir)
 {
-	static const char *const files[] = {"free_hugepages", "nr_hugepages",
-					    "nr_hugepages_mempolicy", "nr_overcommit_hugepages",
-					    "resv_hugepages", "surplus_hugepages"};
+	static const char *const files[] = {
+		"free_hugepages",	   "nr_hugepages",   "nr_hugepages_mempolicy",
+		"nr_overcommit_hugepages", "resv_hugepages", "surplus_hugepages"};
 	struct sys_node *d = sysfs_dir(ss, dir, "hugepages-2048kB", NULL, 0);
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
@@ -139,7 +142,7 @@ static void fill_thp(struct sys_super *ss, struct sys_node *dir)
 	sysfs_text(ss, dir, "enabled", "%s", *mode ? mode : "always madvise [never]\n");
 	sysfs_text(ss, dir, "hpage_pmd_size", "2097152\n");
 	sysfs_text(ss, dir, "shmem_enabled",
-		 "always within_size advise [never] deny force\n");
+		   "always within_size advise [never] deny force\n");
 	sysfs_text(ss, dir, "use_zero_page", "1\n");
 }
 

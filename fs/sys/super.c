@@ -20,7 +20,8 @@ static struct sys_node *node_of(struct inode *inode)
 	return inode->priv;
 }
 
-/* --- files ------------------------------------------------------------------------------ */
+/* --- files
+ * ------------------------------------------------------------------------------ */
 
 static ssize_t sysfs_read(struct file *f, struct uio *u, int64_t pos, unsigned flags)
 {
@@ -56,7 +57,8 @@ static int sysfs_open(const struct vfs_ctx *c, struct inode *inode, struct file 
 	return 0;
 }
 
-static int sysfs_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a)
+static int sysfs_setattr(const struct vfs_ctx *c, struct inode *inode,
+			 const struct iattr *a)
 {
 	(void)c;
 	if (a->valid & (ATTR_SIZE | ATTR_MODE | ATTR_UID | ATTR_GID))
@@ -66,7 +68,7 @@ static int sysfs_setattr(const struct vfs_ctx *c, struct inode *inode, const str
 }
 
 static ssize_t sysfs_readlink(const struct vfs_ctx *c, struct inode *inode, char *buf,
-			    size_t size)
+			      size_t size)
 {
 	const char *target = node_of(inode)->text;
 	size_t n = min_t(size_t, strlen(target), size);
@@ -76,11 +78,13 @@ static ssize_t sysfs_readlink(const struct vfs_ctx *c, struct inode *inode, char
 	return (ssize_t)n;
 }
 
-static const struct inode_ops file_inode_ops = {.open = sysfs_open, .setattr = sysfs_setattr};
-static const struct inode_ops link_inode_ops = {
-	.readlink = sysfs_readlink, .setattr = sysfs_setattr};
+static const struct inode_ops file_inode_ops = {.open = sysfs_open,
+						.setattr = sysfs_setattr};
+static const struct inode_ops link_inode_ops = {.readlink = sysfs_readlink,
+						.setattr = sysfs_setattr};
 
-/* --- directories -------------------------------------------------------------------------- */
+/* --- directories
+ * -------------------------------------------------------------------------- */
 
 static const struct inode_ops dir_inode_ops;
 static const struct file_ops dir_ops;
@@ -94,7 +98,7 @@ static int new_inode(struct super *sb, struct sys_node *n, struct inode **out)
 	if (!inode)
 		return -ENOMEM;
 	inode_init(inode, sb,
-		   dir			? &dir_inode_ops
+		   dir			 ? &dir_inode_ops
 		   : LX_S_ISLNK(n->mode) ? &link_inode_ops
 					 : &file_inode_ops,
 		   dir ? &dir_ops : NULL, n->mode, 0, 0);
@@ -153,9 +157,11 @@ static int64_t dir_lseek(struct file *f, int64_t off, int whence)
 }
 
 static const struct file_ops dir_ops = {.iterate = sysfs_iterate, .lseek = dir_lseek};
-static const struct inode_ops dir_inode_ops = {.lookup = sysfs_lookup, .setattr = sysfs_setattr};
+static const struct inode_ops dir_inode_ops = {.lookup = sysfs_lookup,
+					       .setattr = sysfs_setattr};
 
-/* --- instances ------------------------------------------------------------------------------ */
+/* --- instances
+ * ------------------------------------------------------------------------------ */
 
 static void sysfs_release(struct super *sb)
 {
@@ -191,8 +197,8 @@ static int make_root(struct sys_super *ss)
 }
 
 static int sysfs_get_super(const struct vfs_ctx *c, const struct fs_type *type,
-			 const char *source, unsigned sb_flags, const char *options,
-			 struct super **out)
+			   const char *source, unsigned sb_flags, const char *options,
+			   struct super **out)
 {
 	struct sys_super *ss;
 	int r;

@@ -8,8 +8,8 @@
 #include "fs/sys/internal.h"
 #include "sentry/base/alloc.h"
 
-static struct sys_node *add(struct sys_super *ss, struct sys_node *parent, const char *name,
-			    uint32_t mode)
+static struct sys_node *add(struct sys_super *ss, struct sys_node *parent,
+			    const char *name, uint32_t mode)
 {
 	struct sys_node *n = parent ? mem_zalloc(sizeof(*n)) : NULL;
 
@@ -31,8 +31,10 @@ static struct sys_node *add(struct sys_super *ss, struct sys_node *parent, const
 	return n;
 }
 
-struct sys_node *sysfs_dir(struct sys_super *ss, struct sys_node *parent, const char *name,
-			 void (*fill)(struct sys_super *, struct sys_node *), unsigned arg)
+struct sys_node *sysfs_dir(struct sys_super *ss, struct sys_node *parent,
+			   const char *name,
+			   void (*fill)(struct sys_super *, struct sys_node *),
+			   unsigned arg)
 {
 	struct sys_node *n = add(ss, parent, name, LX_S_IFDIR | 0755);
 
@@ -43,7 +45,8 @@ struct sys_node *sysfs_dir(struct sys_super *ss, struct sys_node *parent, const 
 	return n;
 }
 
-static void PRINTF_LIKE(3, 0) set_text(struct sys_super *ss, struct sys_node *n, const char *fmt, va_list ap)
+static void PRINTF_LIKE(3, 0)
+	set_text(struct sys_super *ss, struct sys_node *n, const char *fmt, va_list ap)
 {
 	char buf[512];
 
@@ -55,8 +58,8 @@ static void PRINTF_LIKE(3, 0) set_text(struct sys_super *ss, struct sys_node *n,
 		ss->failed = true;
 }
 
-void sysfs_text(struct sys_super *ss, struct sys_node *dir, const char *name, const char *fmt,
-	      ...)
+void sysfs_text(struct sys_super *ss, struct sys_node *dir, const char *name,
+		const char *fmt, ...)
 {
 	va_list ap;
 
@@ -65,8 +68,8 @@ void sysfs_text(struct sys_super *ss, struct sys_node *dir, const char *name, co
 	va_end(ap);
 }
 
-void sysfs_link(struct sys_super *ss, struct sys_node *dir, const char *name, const char *fmt,
-	      ...)
+void sysfs_link(struct sys_super *ss, struct sys_node *dir, const char *name,
+		const char *fmt, ...)
 {
 	va_list ap;
 
@@ -76,7 +79,7 @@ void sysfs_link(struct sys_super *ss, struct sys_node *dir, const char *name, co
 }
 
 void sysfs_show(struct sys_super *ss, struct sys_node *dir, const char *name,
-	      void (*show)(struct kernel *k, struct strbuf *out))
+		void (*show)(struct kernel *k, struct strbuf *out))
 {
 	struct sys_node *n = add(ss, dir, name, LX_S_IFREG | 0444);
 
@@ -124,7 +127,7 @@ int sysfs_fill(struct sys_super *ss, struct sys_node *dir)
 }
 
 struct sys_node *sysfs_root(struct sys_super *ss,
-			  void (*fill)(struct sys_super *, struct sys_node *))
+			    void (*fill)(struct sys_super *, struct sys_node *))
 {
 	struct sys_node *n = mem_zalloc(sizeof(*n));
 

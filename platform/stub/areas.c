@@ -45,7 +45,8 @@ static int finish_area(struct parser *p)
 	return done.end ? p->fn(&done, p->arg) : 0;
 }
 
-/* One line, without its newline: "start-end ..." begins an area, "Key:  n kB" is one's. */
+/* One line, without its newline: "start-end ..." begins an area, "Key:  n kB" is one's.
+ */
 static int parse_line(struct parser *p, const char *line)
 {
 	char *end;
@@ -64,7 +65,8 @@ static int parse_line(struct parser *p, const char *line)
 		if (!strncmp(line, figures[i].key, len)) {
 			uint64_t bytes = strtoull(line + len, NULL, 10) << 10;
 
-			memcpy((char *)&p->area + figures[i].offset, &bytes, sizeof(bytes));
+			memcpy((char *)&p->area + figures[i].offset, &bytes,
+			       sizeof(bytes));
 			return 0;
 		}
 	}
@@ -111,7 +113,8 @@ int stub_space_areas(struct addr_space *as, int (*fn)(const struct as_area *, vo
 	if (!buf)
 		return -ENOMEM;
 	do {
-		/* No line is as long as the buffer; if one were, it would say nothing of use. */
+		/* No line is as long as the buffer; if one were, it would say nothing of
+		 * use. */
 		if (n == SIZE)
 			n = 0;
 		got = host_read(hfd, buf + n, SIZE - n);

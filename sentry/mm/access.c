@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A debugger's access to memory: what is mapped without the right for it can be read and,
- * if it is private, written all the same, as breakpoints in a program's text are. The page
- * is given the right for the moment of the copy.
+ * if it is private, written all the same, as breakpoints in a program's text are. The
+ * page is given the right for the moment of the copy.
  */
 #include <errno.h>
 
@@ -29,7 +29,8 @@ static int copy_forced(struct vma *v, uaddr_t addr, void *buf, size_t n, bool wr
 			     prot | AS_PROT_READ | (write ? AS_PROT_WRITE : 0));
 	if (r)
 		return (int)r;
-	r = write ? as->ops->copy_out(as, addr, buf, n) : as->ops->copy_in(as, buf, addr, n);
+	r = write ? as->ops->copy_out(as, addr, buf, n)
+		  : as->ops->copy_in(as, buf, addr, n);
 	as->ops->protect(as, page, PAGE_SIZE, prot);
 	if (write && v->m)
 		v->flags |= VM_MAYCOPY; /* it has a page of its own now */
@@ -77,9 +78,11 @@ ssize_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write)
 		ssize_t r;
 
 		uio_init_user(&other, &u, at, n - done);
-		r = write ? uio_copy_to(&other, p, n - done) : uio_copy_from(&other, p, n - done);
+		r = write ? uio_copy_to(&other, p, n - done)
+			  : uio_copy_from(&other, p, n - done);
 		if (r <= 0)
-			r = force_page(mm, at, p, in_page, write) ? -EIO : (ssize_t)in_page;
+			r = force_page(mm, at, p, in_page, write) ? -EIO
+								  : (ssize_t)in_page;
 		if (r < 0)
 			break;
 		done += (size_t)r;

@@ -66,12 +66,6 @@ static inline int pid_own_nr(const struct pid *pid)
 /* --- pid_ns.c --- */
 int pid_ns_create(struct kernel *k, struct pid_ns *parent, struct user_ns *owner,
 		  struct pid_ns **out);
-/*
- * pid_ns_processes - the leaders of all processes of @ns, in no order: references in a list
- * that task_list_put() gives back. -ENOMEM.
- */
-int pid_ns_processes(struct pid_ns *ns, struct task ***out, unsigned *n);
-void task_list_put(struct task **list, unsigned n);
 /* The namespace's init ends: kill and reap everything else in it. Own thread, no lock. */
 void pid_ns_zap(struct pid_ns *ns, struct task *init);
 /* The process that children of @tg fall to: the nearest subreaper or the reaper. */

@@ -30,7 +30,8 @@ void kernel_cpu_times(struct kernel *k, struct cpu_times *out)
 	task_list_put(list, n);
 }
 
-/* --- averages ----------------------------------------------------------------------------- */
+/* --- averages
+ * ----------------------------------------------------------------------------- */
 
 #define LOAD_STEP_NS (5 * NSEC_PER_SEC)
 
@@ -69,7 +70,8 @@ void kernel_loadavg(struct kernel *k, uint64_t avg[3])
 		for (int i = 0; i < 3; i++) {
 			uint64_t e = power(decay[i], steps);
 
-			l->avg[i] = (l->avg[i] * e + active * (LOAD_ONE - e)) >> LOAD_SHIFT;
+			l->avg[i] =
+				(l->avg[i] * e + active * (LOAD_ONE - e)) >> LOAD_SHIFT;
 		}
 		l->at_ns = at;
 		l->cpu_ns = cpu;

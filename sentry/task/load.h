@@ -13,9 +13,9 @@ struct cpu_times {
 void kernel_cpu_times(struct kernel *k, struct cpu_times *out);
 
 /*
- * kernel_loadavg - averages over 1, 5 and 15 minutes, in units of 1 / LOAD_ONE. Nothing ticks
- * while everybody sleeps, so they are brought up to date when somebody asks: what was
- * computed since the last look counts as the load of that time.
+ * kernel_loadavg - averages over 1, 5 and 15 minutes, in units of 1 / LOAD_ONE. Nothing
+ * ticks while everybody sleeps, so they are brought up to date when somebody asks: what
+ * was computed since the last look counts as the load of that time.
  */
 #define LOAD_SHIFT 11
 #define LOAD_ONE   (1u << LOAD_SHIFT)

@@ -345,6 +345,12 @@ void task_set_cred(struct task *t, struct cred *c);
 struct task *task_lookup(struct task *viewer, int tid);
 /* The process (thread group leader's task) with this tgid: a reference or NULL. */
 struct task *process_lookup(struct task *viewer, int tgid);
+/*
+ * pid_ns_processes - the leaders of all processes of @ns, in no order: references in a list
+ * that task_list_put() gives back. -ENOMEM.
+ */
+int pid_ns_processes(struct pid_ns *ns, struct task ***out, unsigned *n);
+void task_list_put(struct task **list, unsigned n);
 
 uint64_t task_rlimit(struct task *t, enum lx_rlimit which); /* soft limit */
 bool task_capable(struct task *t, enum lx_cap cap);	    /* in its user namespace */

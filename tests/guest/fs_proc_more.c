@@ -56,7 +56,8 @@ static pid_t sleeper(void)
 	return pid;
 }
 
-/* --- mem ----------------------------------------------------------------------------------- */
+/* --- mem
+ * ----------------------------------------------------------------------------------- */
 
 __attribute__((noinline)) static int answer(void)
 {
@@ -83,7 +84,8 @@ TEST(mem_writes_read_only_pages)
 
 TEST(mem_writes_program_text)
 {
-	static const unsigned char code[] = {0xb8, 42, 0, 0, 0, 0xc3}; /* mov $42,%eax; ret */
+	static const unsigned char code[] = {0xb8, 42, 0,
+					     0,	   0,  0xc3}; /* mov $42,%eax; ret */
 	int fd = CHECK_OK(open("/proc/self/mem", O_RDWR));
 
 	CHECK_EQ(answer(), 41);
@@ -127,8 +129,8 @@ TEST(mem_of_a_child)
 
 TEST(mem_across_pages)
 {
-	char *p = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
+	char *p = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = CHECK_OK(open("/proc/self/mem", O_RDONLY));
 	static char got[3 * PAGE];
 
@@ -140,7 +142,8 @@ TEST(mem_across_pages)
 	CHECK_ERRNO(write(fd, got, 1), EBADF);
 }
 
-/* --- files that are written -------------------------------------------------------------------- */
+/* --- files that are written
+ * -------------------------------------------------------------------- */
 
 TEST(comm_of_others_is_read_only)
 {
@@ -224,7 +227,8 @@ TEST(settings_are_fixed)
 	CHECK_ERRNO(unlink("/proc/version"), geteuid() ? EACCES : EPERM);
 }
 
-/* --- what it does ------------------------------------------------------------------------------- */
+/* --- what it does
+ * ------------------------------------------------------------------------------- */
 
 TEST(io_counts)
 {
@@ -292,11 +296,14 @@ TEST(timers)
 
 	CHECK_OK(timer_create(CLOCK_MONOTONIC, &ev, &id));
 	CHECK(strstr(text("/proc/self/timers"), "ID: 0\nsignal: 10/") == buf);
-	snprintf(want, sizeof(want), "\nnotify: signal/pid.%d\nClockID: 1\n", (int)getpid());
+	snprintf(want, sizeof(want), "\nnotify: signal/pid.%d\nClockID: 1\n",
+		 (int)getpid());
 	CHECK(strstr(buf, want) != NULL);
 }
 
-/* --- lists -------------------------------------------------------------------------------------- */
+/* --- lists
+ * --------------------------------------------------------------------------------------
+ */
 
 TEST(smaps_sum_up)
 {

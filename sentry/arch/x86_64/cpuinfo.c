@@ -32,7 +32,8 @@ uint64_t cpu_tsc(void)
 	return __rdtsc();
 }
 
-/* --- flags ------------------------------------------------------------------------------ */
+/* --- flags
+ * ------------------------------------------------------------------------------ */
 
 enum { EAX, EBX, ECX, EDX };
 
@@ -43,39 +44,122 @@ struct word {
 };
 
 static const struct word words[] = {
-	{1, 0, EDX, {"fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", "",
-	  "sep", "mtrr", "pge", "mca", "cmov", "pat", "pse36", "pn", "clflush", "", "dts",
-	  "acpi", "mmx", "fxsr", "sse", "sse2", "ss", "ht", "tm", "ia64", "pbe"}},
-	{0x80000001, 0, EDX, {"", "", "", "", "", "", "", "", "", "", "", "syscall", "", "", "",
-	  "", "", "", "", "mp", "nx", "", "mmxext", "", "", "fxsr_opt", "pdpe1gb", "rdtscp",
-	  "", "lm", "3dnowext", "3dnow"}},
-	{1, 0, ECX, {"pni", "pclmulqdq", "dtes64", "monitor", "ds_cpl", "vmx", "smx", "est",
-	  "tm2", "ssse3", "cid", "sdbg", "fma", "cx16", "xtpr", "pdcm", "", "pcid", "dca",
-	  "sse4_1", "sse4_2", "x2apic", "movbe", "popcnt", "tsc_deadline_timer", "aes",
-	  "xsave", "", "avx", "f16c", "rdrand", "hypervisor"}},
-	{0x80000001, 0, ECX, {"lahf_lm", "cmp_legacy", "svm", "extapic", "cr8_legacy", "abm",
-	  "sse4a", "misalignsse", "3dnowprefetch", "osvw", "ibs", "xop", "skinit", "wdt", "",
-	  "lwp", "fma4", "tce", "", "nodeid_msr", "", "tbm", "topoext", "perfctr_core",
-	  "perfctr_nb", "", "bpext", "ptsc", "perfctr_llc", "mwaitx"}},
-	{7, 0, EBX, {"fsgsbase", "tsc_adjust", "sgx", "bmi1", "hle", "avx2", "", "smep", "bmi2",
-	  "erms", "invpcid", "rtm", "cqm", "", "mpx", "rdt_a", "avx512f", "avx512dq",
-	  "rdseed", "adx", "smap", "avx512ifma", "", "clflushopt", "clwb", "intel_pt",
-	  "avx512pf", "avx512er", "avx512cd", "sha_ni", "avx512bw", "avx512vl"}},
+	{1, 0, EDX, {"fpu",  "vme",   "de",   "pse",	 "tsc",	 "msr", "pae",	"mce",
+		     "cx8",  "apic",  "",     "sep",	 "mtrr", "pge", "mca",	"cmov",
+		     "pat",  "pse36", "pn",   "clflush", "",	 "dts", "acpi", "mmx",
+		     "fxsr", "sse",   "sse2", "ss",	 "ht",	 "tm",	"ia64", "pbe"}},
+	{0x80000001,
+	 0,
+	 EDX,
+	 {"", "",	  "",	     "",	"",   "",   "",		"",
+	  "", "",	  "",	     "syscall", "",   "",   "",		"",
+	  "", "",	  "",	     "mp",	"nx", "",   "mmxext",	"",
+	  "", "fxsr_opt", "pdpe1gb", "rdtscp",	"",   "lm", "3dnowext", "3dnow"}},
+	{1, 0, ECX, {"pni",    "pclmulqdq", "dtes64", "monitor", "ds_cpl",
+		     "vmx",    "smx",	    "est",    "tm2",	 "ssse3",
+		     "cid",    "sdbg",	    "fma",    "cx16",	 "xtpr",
+		     "pdcm",   "",	    "pcid",   "dca",	 "sse4_1",
+		     "sse4_2", "x2apic",    "movbe",  "popcnt",	 "tsc_deadline_timer",
+		     "aes",    "xsave",	    "",	      "avx",	 "f16c",
+		     "rdrand", "hypervisor"}},
+	{0x80000001,
+	 0,
+	 ECX,
+	 {"lahf_lm",
+	  "cmp_legacy",
+	  "svm",
+	  "extapic",
+	  "cr8_legacy",
+	  "abm",
+	  "sse4a",
+	  "misalignsse",
+	  "3dnowprefetch",
+	  "osvw",
+	  "ibs",
+	  "xop",
+	  "skinit",
+	  "wdt",
+	  "",
+	  "lwp",
+	  "fma4",
+	  "tce",
+	  "",
+	  "nodeid_msr",
+	  "",
+	  "tbm",
+	  "topoext",
+	  "perfctr_core",
+	  "perfctr_nb",
+	  "",
+	  "bpext",
+	  "ptsc",
+	  "perfctr_llc",
+	  "mwaitx"}},
+	{7, 0, EBX, {"fsgsbase", "tsc_adjust", "sgx",	   "bmi1",	 "hle",
+		     "avx2",	 "",	       "smep",	   "bmi2",	 "erms",
+		     "invpcid",	 "rtm",	       "cqm",	   "",		 "mpx",
+		     "rdt_a",	 "avx512f",    "avx512dq", "rdseed",	 "adx",
+		     "smap",	 "avx512ifma", "",	   "clflushopt", "clwb",
+		     "intel_pt", "avx512pf",   "avx512er", "avx512cd",	 "sha_ni",
+		     "avx512bw", "avx512vl"}},
 	{0xd, 1, EAX, {"xsaveopt", "xsavec", "xgetbv1", "xsaves", "xfd"}},
-	{7, 1, EAX, {"", "", "", "", "avx_vnni", "avx512_bf16", "", "", "", "", "", "", "", "",
-	  "", "", "", "", "", "", "", "amx_fp16", "", "avx_ifma"}},
-	{0x80000008, 0, EBX, {"clzero", "irperf", "xsaveerptr", "", "rdpru", "", "", "", "",
-	  "wbnoinvd"}},
-	{6, 0, EAX, {"dtherm", "ida", "arat", "", "pln", "", "pts", "hwp", "hwp_notify",
+	{7, 1, EAX, {"", "", "", "",	     "avx_vnni", "avx512_bf16",
+		     "", "", "", "",	     "",	 "",
+		     "", "", "", "",	     "",	 "",
+		     "", "", "", "amx_fp16", "",	 "avx_ifma"}},
+	{0x80000008,
+	 0,
+	 EBX,
+	 {"clzero", "irperf", "xsaveerptr", "", "rdpru", "", "", "", "", "wbnoinvd"}},
+	{6,
+	 0,
+	 EAX,
+	 {"dtherm", "ida", "arat", "", "pln", "", "pts", "hwp", "hwp_notify",
 	  "hwp_act_window", "hwp_epp", "hwp_pkg_req"}},
-	{7, 0, ECX, {"", "avx512vbmi", "umip", "pku", "ospke", "waitpkg", "avx512_vbmi2", "",
-	  "gfni", "vaes", "vpclmulqdq", "avx512_vnni", "avx512_bitalg", "tme",
-	  "avx512_vpopcntdq", "", "la57", "", "", "", "", "", "rdpid", "", "bus_lock_detect",
-	  "cldemote", "", "movdiri", "movdir64b", "enqcmd"}},
+	{7,
+	 0,
+	 ECX,
+	 {"",
+	  "avx512vbmi",
+	  "umip",
+	  "pku",
+	  "ospke",
+	  "waitpkg",
+	  "avx512_vbmi2",
+	  "",
+	  "gfni",
+	  "vaes",
+	  "vpclmulqdq",
+	  "avx512_vnni",
+	  "avx512_bitalg",
+	  "tme",
+	  "avx512_vpopcntdq",
+	  "",
+	  "la57",
+	  "",
+	  "",
+	  "",
+	  "",
+	  "",
+	  "rdpid",
+	  "",
+	  "bus_lock_detect",
+	  "cldemote",
+	  "",
+	  "movdiri",
+	  "movdir64b",
+	  "enqcmd"}},
 	{0x80000007, 0, EBX, {"overflow_recov", "succor", "", "smca"}},
-	{7, 0, EDX, {"", "", "", "", "fsrm", "", "", "", "avx512_vp2intersect", "", "md_clear",
-	  "", "", "", "serialize", "", "tsxldtrk", "", "", "", "", "", "amx_bf16",
-	  "avx512_fp16", "amx_tile", "amx_int8", "", "", "flush_l1d", "arch_capabilities"}},
+	{7, 0, EDX, {"",	 "",	      "",
+		     "",	 "fsrm",      "",
+		     "",	 "",	      "avx512_vp2intersect",
+		     "",	 "md_clear",  "",
+		     "",	 "",	      "serialize",
+		     "",	 "tsxldtrk",  "",
+		     "",	 "",	      "",
+		     "",	 "amx_bf16",  "avx512_fp16",
+		     "amx_tile", "amx_int8",  "",
+		     "",	 "flush_l1d", "arch_capabilities"}},
 };
 
 static unsigned pick(const struct regs *r, unsigned reg)
@@ -109,7 +193,8 @@ static void put_flags(struct strbuf *out)
 	}
 }
 
-/* --- caches ------------------------------------------------------------------------------- */
+/* --- caches
+ * ------------------------------------------------------------------------------- */
 
 bool cpu_cache_info(unsigned index, struct cpu_cache *out)
 {
@@ -148,7 +233,8 @@ static uint64_t main_cache_size(void)
 	return size ? size : l2;
 }
 
-/* --- the paragraph -------------------------------------------------------------------------- */
+/* --- the paragraph
+ * -------------------------------------------------------------------------- */
 
 static void put_vendor(struct strbuf *out)
 {
@@ -180,8 +266,8 @@ static void put_model(struct strbuf *out)
 		name++;
 	for (size_t n = strlen(name); n && name[n - 1] == ' '; n--)
 		name[n - 1] = '\0';
-	sb_printf(out, "cpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\n", family, model,
-		  *name ? name : "unknown");
+	sb_printf(out, "cpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\n", family,
+		  model, *name ? name : "unknown");
 	sb_printf(out, sig & 15 ? "stepping\t: %u\n" : "stepping\t: unknown\n", sig & 15);
 }
 
@@ -209,9 +295,11 @@ static void fill_text(struct cpu_text *t)
 	put_flags(&t->flags);
 	/* Bugs are for kernels to work around: this one's guests get the host's fixes. */
 	sb_puts(&t->flags, "\nbugs\t\t:\n");
-	sb_printf(&t->tail, "clflush size\t: %u\ncache_alignment\t: %u\n", clflush, clflush);
+	sb_printf(&t->tail, "clflush size\t: %u\ncache_alignment\t: %u\n", clflush,
+		  clflush);
 	sb_printf(&t->tail, "address sizes\t: %u bits physical, %u bits virtual\n",
-		  sizes.eax ? sizes.eax & 0xff : 36, sizes.eax ? sizes.eax >> 8 & 0xff : 48);
+		  sizes.eax ? sizes.eax & 0xff : 36,
+		  sizes.eax ? sizes.eax >> 8 & 0xff : 48);
 	sb_puts(&t->tail, "power management:\n\n");
 }
 
@@ -248,13 +336,15 @@ void cpu_text_show(const struct cpu_text *t, unsigned cpu, unsigned n_cpus, uint
 
 	sb_printf(out, "processor\t: %u\n%scpu MHz\t\t: %llu.%03llu\n", cpu, t->head.data,
 		  (unsigned long long)(khz / 1000), (unsigned long long)(khz % 1000));
-	sb_printf(out, "cache size\t: %llu KB\n", (unsigned long long)(t->cache_size >> 10));
+	sb_printf(out, "cache size\t: %llu KB\n",
+		  (unsigned long long)(t->cache_size >> 10));
 	sb_printf(out,
 		  "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n"
 		  "apicid\t\t: %u\ninitial apicid\t: %u\n",
 		  n_cpus, cpu, n_cpus, cpu, cpu);
 	sb_printf(out, "%sbogomips\t: %llu.%02llu\n", t->flags.data,
-		  (unsigned long long)(bogo / 1000), (unsigned long long)(bogo / 10 % 100));
+		  (unsigned long long)(bogo / 1000),
+		  (unsigned long long)(bogo / 10 % 100));
 	if (t->tlb_size)
 		sb_printf(out, "TLB size\t: %u 4K pages\n", t->tlb_size);
 	sb_puts(out, t->tail.data);
