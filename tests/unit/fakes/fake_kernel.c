@@ -120,6 +120,20 @@ void pid_put(struct pid *pid)
 	(void)pid;
 }
 
+struct pid *pid_get(struct pid *pid)
+{
+	return pid;
+}
+
+void sigsend_owner(const struct file_owner *owner, int hfd_number, int band_reason,
+		   uint32_t band)
+{
+	(void)owner;
+	(void)hfd_number;
+	(void)band_reason;
+	(void)band;
+}
+
 void sigsend_self(struct task *t, int signo)
 {
 	(void)t;
