@@ -9,6 +9,7 @@
 #define LX_UTS_MACHINE	  "x86_64"
 
 struct lx_utsname {
-	char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
+	char sysname[65], nodename[65], release[65], version[65], machine[65],
+		domainname[65];
 };
 _Static_assert(sizeof(struct lx_utsname) == 390, "struct new_utsname");

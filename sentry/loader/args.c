@@ -79,7 +79,7 @@ int exec_args_check(const struct exec_args *a, size_t execfn_size)
 	return args_size(a) + execfn_size > a->limit ? -E2BIG : 0;
 }
 
-/* --- from a guest ----------------------------------------------------------------- */
+/* --- from a guest -------------------------------------------------------- */
 
 struct window { /* one page of guest memory, or the part of it from @start on */
 	uaddr_t start;
@@ -105,8 +105,8 @@ static int window_at(struct window *w, const struct umem *u, uaddr_t addr, const
 	return 0;
 }
 
-static int string_from_user(struct exec_args *a, struct string_list *l, const struct umem *u,
-			    struct window *w, uaddr_t addr)
+static int string_from_user(struct exec_args *a, struct string_list *l,
+			    const struct umem *u, struct window *w, uaddr_t addr)
 {
 	size_t start = l->len;
 
@@ -134,8 +134,8 @@ static int string_from_user(struct exec_args *a, struct string_list *l, const st
 	return args_size(a) > a->limit ? -E2BIG : 0;
 }
 
-static int list_from_user(struct exec_args *a, struct string_list *l, const struct umem *u,
-			  struct window *w, uaddr_t array)
+static int list_from_user(struct exec_args *a, struct string_list *l,
+			  const struct umem *u, struct window *w, uaddr_t array)
 {
 	uint64_t ptr[64];
 	int r;
@@ -162,7 +162,8 @@ static int list_from_user(struct exec_args *a, struct string_list *l, const stru
 	}
 }
 
-int exec_args_from_user(struct exec_args *a, const struct umem *u, uaddr_t argv, uaddr_t envp)
+int exec_args_from_user(struct exec_args *a, const struct umem *u, uaddr_t argv,
+			uaddr_t envp)
 {
 	AUTO_FREE struct window *w = mem_alloc(sizeof(*w));
 	int r;
@@ -178,9 +179,10 @@ int exec_args_from_user(struct exec_args *a, const struct umem *u, uaddr_t argv,
 	return r;
 }
 
-/* --- from the kernel --------------------------------------------------------------- */
+/* --- from the kernel ----------------------------------------------------- */
 
-static int list_from_kernel(struct exec_args *a, struct string_list *l, const char *const *v)
+static int list_from_kernel(struct exec_args *a, struct string_list *l,
+			    const char *const *v)
 {
 	for (; *v; v++) {
 		int r = strlen(*v) >= EXEC_STRING_MAX ? -E2BIG : list_add_string(l, *v);
@@ -191,7 +193,8 @@ static int list_from_kernel(struct exec_args *a, struct string_list *l, const ch
 	return args_size(a) > a->limit ? -E2BIG : 0;
 }
 
-int exec_args_from_kernel(struct exec_args *a, const char *const *argv, const char *const *envp)
+int exec_args_from_kernel(struct exec_args *a, const char *const *argv,
+			  const char *const *envp)
 {
 	int r = list_from_kernel(a, &a->argv, argv);
 
@@ -202,7 +205,8 @@ int exec_args_from_kernel(struct exec_args *a, const char *const *argv, const ch
 	return r;
 }
 
-int exec_args_script(struct exec_args *a, const char *interp, const char *arg, const char *path)
+int exec_args_script(struct exec_args *a, const char *interp, const char *arg,
+		     const char *path)
 {
 	struct string_list head = {0};
 	size_t skip = 0;

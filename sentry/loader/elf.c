@@ -95,7 +95,8 @@ static int read_interp(struct file *f, const struct elf_phdr *p, struct elf_imag
 {
 	ssize_t n;
 
-	if (p->filesz < 2 || p->filesz > LX_PATH_MAX || p->offset > INT64_MAX - LX_PATH_MAX)
+	if (p->filesz < 2 || p->filesz > LX_PATH_MAX ||
+	    p->offset > INT64_MAX - LX_PATH_MAX)
 		return -ENOEXEC;
 	e->interp = mem_alloc(p->filesz);
 	if (!e->interp)

@@ -9,7 +9,8 @@ enum { PT_LOAD = 1, PF_X = 1, PF_W = 2, PF_R = 4 };
 
 static unsigned segment_prot(const struct elf_phdr *p)
 {
-	return (p->flags & PF_R ? LX_PROT_READ : 0) | (p->flags & PF_W ? LX_PROT_WRITE : 0) |
+	return (p->flags & PF_R ? LX_PROT_READ : 0) |
+	       (p->flags & PF_W ? LX_PROT_WRITE : 0) |
 	       (p->flags & PF_X ? LX_PROT_EXEC : 0);
 }
 
@@ -54,8 +55,8 @@ static int map_zero_part(struct mm *mm, uaddr_t start, uint64_t size, unsigned p
 	return mm_mmap(mm, &a, &out);
 }
 
-static int map_segment(struct mm *mm, struct file *f, const struct elf_phdr *p, uaddr_t bias,
-		       const struct mm_limits *limits)
+static int map_segment(struct mm *mm, struct file *f, const struct elf_phdr *p,
+		       uaddr_t bias, const struct mm_limits *limits)
 {
 	uaddr_t start = page_down(bias + p->vaddr);
 	uaddr_t file_end = bias + p->vaddr + p->filesz, end = bias + p->vaddr + p->memsz;
@@ -67,7 +68,8 @@ static int map_segment(struct mm *mm, struct file *f, const struct elf_phdr *p, 
 		r = map_file_part(mm, f, p, start, zero_start - start, limits);
 		if (r)
 			return r;
-		/* The rest of the last page is the file's next bytes: bss must be zero. */
+		/* The rest of the last page is the file's next bytes: bss must be zero.
+		 */
 		if (p->memsz > p->filesz && zero_start != file_end && (p->flags & PF_W)) {
 			r = clear_user(&u, file_end, zero_start - file_end);
 			if (r)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Where stack, areas, program and break of a new address space go: the same places and
- * the same amounts of randomness as Linux on x86-64 (stack 22 bits of pages, areas and PIE
- * 28, break 32 MB).
+ * the same amounts of randomness as Linux on x86-64 (stack 22 bits of pages, areas and
+ * PIE 28, break 32 MB).
  */
 #include <string.h>
 
@@ -25,7 +25,8 @@ static uint64_t take_bits(uint64_t *rnd, unsigned bits)
 	return v;
 }
 
-void layout_choose(struct layout *l, uaddr_t max_addr, uint64_t stack_limit, bool randomize)
+void layout_choose(struct layout *l, uaddr_t max_addr, uint64_t stack_limit,
+		   bool randomize)
 {
 	uint64_t rnd[2] = {0}, gap;
 	uaddr_t top = page_down(max_addr);
@@ -45,6 +46,8 @@ void layout_choose(struct layout *l, uaddr_t max_addr, uint64_t stack_limit, boo
 	gap += STACK_GUARD_GAP + (randomize ? STACK_RND_SIZE : 0);
 	if (gap > top / 6 * 5)
 		gap = top / 6 * 5;
-	l->mmap_base = page_down(top - gap - take_bits(&rnd[1], MMAP_RND_BITS) * PAGE_SIZE);
-	l->pie_base = page_down(top / 3 * 2) + take_bits(&rnd[1], MMAP_RND_BITS) * PAGE_SIZE;
+	l->mmap_base =
+		page_down(top - gap - take_bits(&rnd[1], MMAP_RND_BITS) * PAGE_SIZE);
+	l->pie_base =
+		page_down(top / 3 * 2) + take_bits(&rnd[1], MMAP_RND_BITS) * PAGE_SIZE;
 }

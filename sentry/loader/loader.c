@@ -25,7 +25,8 @@ static void aux(struct auxv *a, uint64_t key, uint64_t value)
 }
 
 static void make_auxv(struct auxv *a, const struct exec_image *img,
-		      const struct elf_mapped *exe, const struct elf_mapped *interp, uaddr_t vdso)
+		      const struct elf_mapped *exe, const struct elf_mapped *interp,
+		      uaddr_t vdso)
 {
 	uint64_t minsigstksz = getauxval(AT_MINSIGSTKSZ);
 
@@ -66,8 +67,8 @@ static uaddr_t place_below(uaddr_t *top, const struct elf_image *e)
 	return *top - e->min_vaddr;
 }
 
-static int map_program(struct mm *mm, const struct exec_image *img, const struct layout *l,
-		       uaddr_t *areas_top, struct elf_mapped *exe)
+static int map_program(struct mm *mm, const struct exec_image *img,
+		       const struct layout *l, uaddr_t *areas_top, struct elf_mapped *exe)
 {
 	const struct elf_image *e = &img->exe;
 	uaddr_t bias = 0;
@@ -75,7 +76,8 @@ static int map_program(struct mm *mm, const struct exec_image *img, const struct
 	if (e->dyn && img->interp_file)
 		bias = (l->pie_base & ~(e->align - 1)) - e->min_vaddr;
 	else if (e->dyn)
-		/* A loader run by hand, a static PIE: away from where programs and breaks go. */
+		/* A loader run by hand, a static PIE: away from where programs and breaks
+		 * go. */
 		bias = place_below(areas_top, e);
 	if (e->max_vaddr + bias > l->mmap_base + (e->dyn ? 0 : PAGE_SIZE) && e->dyn)
 		return -ENOMEM;

@@ -3,9 +3,9 @@
  * Programs: what an executable file says, and how it gets into an address space. Knows
  * files and areas, nothing of tasks; sentry/task/exec.c decides when.
  *
- * Usual sequence: exec_args_* collect argv and envp; elf_read() looks at the program, then
- * at its interpreter; nothing has been changed so far. loader_map() puts all of it into an
- * empty mm and says with which registers it starts.
+ * Usual sequence: exec_args_* collect argv and envp; elf_read() looks at the program,
+ * then at its interpreter; nothing has been changed so far. loader_map() puts all of it
+ * into an empty mm and says with which registers it starts.
  */
 #pragma once
 
@@ -13,11 +13,11 @@
 #include "sentry/abi/regs.h"
 #include "sentry/mm/mm.h"
 
-/* --- arguments ----------------------------------------------------------------- */
+/* --- arguments ----------------------------------------------------------- */
 
-#define EXEC_STRING_MAX (32 * PAGE_SIZE)      /* one string with its NUL: MAX_ARG_STRLEN */
-#define EXEC_ARGS_MIN	(32 * PAGE_SIZE)      /* always allowed: ARG_MAX */
-#define EXEC_ARGS_MAX	(6ull * 1024 * 1024)  /* never more: 3/4 of the default stack */
+#define EXEC_STRING_MAX (32 * PAGE_SIZE)     /* one string with its NUL: MAX_ARG_STRLEN */
+#define EXEC_ARGS_MIN	(32 * PAGE_SIZE)     /* always allowed: ARG_MAX */
+#define EXEC_ARGS_MAX	(6ull * 1024 * 1024) /* never more: 3/4 of the default stack */
 
 /* Strings one after the other, each with its NUL. */
 struct string_list {
@@ -29,8 +29,8 @@ struct string_list {
 struct exec_args {
 	struct string_list head; /* what scripts put before argv */
 	struct string_list argv, envp;
-	bool skip_argv0;	 /* replaced by head */
-	size_t limit;		 /* bytes of strings and pointers together */
+	bool skip_argv0; /* replaced by head */
+	size_t limit;	 /* bytes of strings and pointers together */
 };
 
 /* @stack_limit: RLIMIT_STACK; a quarter of it is for arguments. */
@@ -38,18 +38,21 @@ void exec_args_init(struct exec_args *a, uint64_t stack_limit);
 void exec_args_free(struct exec_args *a);
 /*
  * exec_args_from_user - both NULL-terminated arrays of a guest, each pointer and string
- * read once. -EFAULT, -E2BIG (one string or all together), -ENOMEM. A NULL array is empty;
- * an empty argv becomes one empty string.
+ * read once. -EFAULT, -E2BIG (one string or all together), -ENOMEM. A NULL array is
+ * empty; an empty argv becomes one empty string.
  */
-int exec_args_from_user(struct exec_args *a, const struct umem *u, uaddr_t argv, uaddr_t envp);
-int exec_args_from_kernel(struct exec_args *a, const char *const *argv, const char *const *envp);
+int exec_args_from_user(struct exec_args *a, const struct umem *u, uaddr_t argv,
+			uaddr_t envp);
+int exec_args_from_kernel(struct exec_args *a, const char *const *argv,
+			  const char *const *envp);
 /* A script: argv[0] becomes @interp, [@arg,] @path. -E2BIG, -ENOMEM. */
-int exec_args_script(struct exec_args *a, const char *interp, const char *arg, const char *path);
+int exec_args_script(struct exec_args *a, const char *interp, const char *arg,
+		     const char *path);
 /* Room for the program's own name too? -E2BIG. */
 int exec_args_check(const struct exec_args *a, size_t execfn_size);
 unsigned exec_args_argc(const struct exec_args *a);
 
-/* --- scripts -------------------------------------------------------------------- */
+/* --- scripts ------------------------------------------------------------- */
 
 #define EXEC_HEAD_SIZE 256 /* BINPRM_BUF_SIZE: where the first line must end */
 
@@ -60,7 +63,7 @@ unsigned exec_args_argc(const struct exec_args *a);
  */
 int script_parse(char head[EXEC_HEAD_SIZE], const char **interp, const char **arg);
 
-/* --- ELF ------------------------------------------------------------------------ */
+/* --- ELF ----------------------------------------------------------------- */
 
 struct elf_phdr {
 	uint32_t type, flags;
@@ -70,14 +73,14 @@ struct elf_phdr {
 #define ELF_PHDRS_MAX (65536 / sizeof(struct elf_phdr))
 
 struct elf_image {
-	bool dyn;	      /* ET_DYN: may be anywhere */
+	bool dyn; /* ET_DYN: may be anywhere */
 	uint64_t entry, phoff;
 	unsigned n_phdr;
-	struct elf_phdr *phdr; /* owned */
+	struct elf_phdr *phdr;	       /* owned */
 	uint64_t min_vaddr, max_vaddr; /* of PT_LOADs, page-rounded */
-	uint64_t align;	      /* the largest of PT_LOAD, a power of two >= PAGE_SIZE */
-	char *interp;	      /* PT_INTERP: owned, or NULL */
-	bool exec_stack;      /* PT_GNU_STACK says so */
+	uint64_t align;	 /* the largest of PT_LOAD, a power of two >= PAGE_SIZE */
+	char *interp;	 /* PT_INTERP: owned, or NULL */
+	bool exec_stack; /* PT_GNU_STACK says so */
 };
 
 /*
@@ -87,15 +90,15 @@ struct elf_image {
 int elf_read(struct file *f, bool is_interp, struct elf_image *out);
 void elf_free(struct elf_image *e);
 
-/* --- the new program ------------------------------------------------------------- */
+/* --- the new program ----------------------------------------------------- */
 
 struct exec_image {
-	struct file *file;    /* borrowed */
+	struct file *file; /* borrowed */
 	struct elf_image exe;
 	struct file *interp_file; /* borrowed; NULL: none */
 	struct elf_image interp;
 	const struct exec_args *args;
-	const char *execfn;   /* AT_EXECFN */
+	const char *execfn;	       /* AT_EXECFN */
 	uint32_t uid, euid, gid, egid; /* as the program sees them */
 	bool secure, randomize;
 	struct mm_limits limits;

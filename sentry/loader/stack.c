@@ -47,7 +47,8 @@ static uaddr_t push_argv(struct stack_image *s, uaddr_t *pos, const struct exec_
 }
 
 /* One pointer a string, found by walking over the strings as they lie on the stack. */
-static void put_pointers(struct stack_image *s, struct writer *w, uaddr_t addr, unsigned n)
+static void put_pointers(struct stack_image *s, struct writer *w, uaddr_t addr,
+			 unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		write_le64(w, addr);
@@ -73,7 +74,8 @@ static void fill_auxv(const struct stack_image *s, uint64_t *auxv, unsigned n)
 	}
 }
 
-static int map_stack(struct mm *mm, const struct exec_image *img, uaddr_t low, uaddr_t top)
+static int map_stack(struct mm *mm, const struct exec_image *img, uaddr_t low,
+		     uaddr_t top)
 {
 	struct mmap_args a = {
 		.addr = low,

@@ -8,8 +8,8 @@
 struct lx_rusage {
 	struct lx_timeval utime, stime;
 	int64_t maxrss; /* KiB */
-	int64_t ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv,
-		nsignals, nvcsw, nivcsw;
+	int64_t ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd,
+		msgrcv, nsignals, nvcsw, nivcsw;
 };
 _Static_assert(sizeof(struct lx_rusage) == 144, "struct rusage");
 

@@ -30,12 +30,28 @@ void strace_free(struct strace *s)
 static bool is_output(enum arg_kind k)
 {
 	switch (k) {
-	case A_BUF_OUT: case A_IOVEC_OUT: case A_STAT_OUT: case A_STATX_OUT:
-	case A_STATFS_OUT: case A_SIGSET_OUT: case A_SIGACT_OUT: case A_SIGINFO_OUT:
-	case A_TIMESPEC_OUT: case A_TIMEVAL_OUT: case A_ITIMERVAL_OUT:
-	case A_ITIMERSPEC_OUT: case A_EPOLL_EVENTS_OUT: case A_WSTATUS_OUT:
-	case A_RLIMIT_OUT: case A_RUSAGE_OUT: case A_UTSNAME_OUT: case A_SYSINFO_OUT:
-	case A_SOCKADDR_OUT: case A_MSGHDR_OUT: case A_FDS2_OUT: case A_POLLFDS:
+	case A_BUF_OUT:
+	case A_IOVEC_OUT:
+	case A_STAT_OUT:
+	case A_STATX_OUT:
+	case A_STATFS_OUT:
+	case A_SIGSET_OUT:
+	case A_SIGACT_OUT:
+	case A_SIGINFO_OUT:
+	case A_TIMESPEC_OUT:
+	case A_TIMEVAL_OUT:
+	case A_ITIMERVAL_OUT:
+	case A_ITIMERSPEC_OUT:
+	case A_EPOLL_EVENTS_OUT:
+	case A_WSTATUS_OUT:
+	case A_RLIMIT_OUT:
+	case A_RUSAGE_OUT:
+	case A_UTSNAME_OUT:
+	case A_SYSINFO_OUT:
+	case A_SOCKADDR_OUT:
+	case A_MSGHDR_OUT:
+	case A_FDS2_OUT:
+	case A_POLLFDS:
 	case A_FDSET:
 		return true;
 	default:
@@ -122,7 +138,8 @@ static void put_result(struct task *t, struct strbuf *sb, int64_t ret)
 	if (restart)
 		sb_printf(sb, "? %s", restart);
 	else if (ret < 0 && ret >= -4095)
-		sb_printf(sb, "-1 %s (%s)", strerrorname_np((int)-ret), strerror((int)-ret));
+		sb_printf(sb, "-1 %s (%s)", strerrorname_np((int)-ret),
+			  strerror((int)-ret));
 	else if (t->sc_no_return && e && strcmp(e->name, "execve") &&
 		 strcmp(e->name, "execveat"))
 		sb_puts(sb, "?");
@@ -136,7 +153,8 @@ void strace_exit(struct task *t, struct strace_line *l, int64_t ret)
 {
 	struct strace *s = t->k->strace;
 
-	/* After a successful exec the old program's memory is gone: nothing is left to show. */
+	/* After a successful exec the old program's memory is gone: nothing is left to
+	 * show. */
 	if (!t->sc_no_return)
 		put_args(t, l, true, ret);
 	sb_puts(&l->text, ") = ");

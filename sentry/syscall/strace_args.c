@@ -142,7 +142,8 @@ void strace_put_arg(struct strbuf *sb, enum arg_kind kind, const struct strace_a
 		sb_printf(sb, "%#o", (unsigned)a->value);
 		break;
 	case A_DEV:
-		sb_printf(sb, "makedev(%#x, %#x)", lx_major(a->value), lx_minor(a->value));
+		sb_printf(sb, "makedev(%#x, %#x)", lx_major(a->value),
+			  lx_minor(a->value));
 		break;
 	case A_SIG:
 		strace_put_signal(sb, a->value);

@@ -14,8 +14,8 @@ struct name {
 struct names {
 	const struct name *name;
 	unsigned n;
-	uint64_t field;	 /* bits that are one value, looked up first; 0: none */
-	bool bits;	 /* else the whole is one value */
+	uint64_t field;	  /* bits that are one value, looked up first; 0: none */
+	bool bits;	  /* else the whole is one value */
 	const char *zero; /* for bits: what 0 is called; NULL: "0" */
 };
 

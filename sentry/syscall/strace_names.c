@@ -29,6 +29,8 @@
 
 #include "sentry/syscall/strace_internal.h"
 
+/* One name a line would be a thousand lines. */
+/* clang-format off */
 #define N(x) {(uint32_t)(x), #x}
 
 static const struct name open_flags[] = {
@@ -171,12 +173,17 @@ static const struct name access_bits[] = {N(R_OK), N(W_OK), N(X_OK)};
 static const struct name lock_ops[] = {{1, "LOCK_SH"}, {2, "LOCK_EX"}, {4, "LOCK_NB"},
 				       {8, "LOCK_UN"}};
 
-#define TABLE(t, ...) {.name = (t), .n = ARRAY_SIZE(t), __VA_ARGS__}
+/* clang-format on */
+#define TABLE(t, ...)                                                                    \
+	{                                                                                \
+		.name = (t), .n = ARRAY_SIZE(t), __VA_ARGS__                             \
+	}
 
 const struct names *strace_names(enum arg_kind kind)
 {
 	static const struct names tables[] = {
-		[A_OFLAGS] = TABLE(open_flags, .bits = true, .field = 3, .zero = "O_RDONLY"),
+		[A_OFLAGS] =
+			TABLE(open_flags, .bits = true, .field = 3, .zero = "O_RDONLY"),
 		[A_ATFLAGS] = TABLE(at_flags, .bits = true),
 		[A_WHENCE] = TABLE(whence),
 		[A_PROT] = TABLE(prot, .bits = true, .zero = "PROT_NONE"),

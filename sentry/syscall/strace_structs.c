@@ -18,13 +18,21 @@
 #define MAX_ELEMENTS 16
 
 static const struct name poll_bits[] = {
-	{LX_POLLIN, "POLLIN"},	       {LX_POLLPRI, "POLLPRI"},	      {LX_POLLOUT, "POLLOUT"},
-	{LX_POLLERR, "POLLERR"},       {LX_POLLHUP, "POLLHUP"},	      {LX_POLLNVAL, "POLLNVAL"},
-	{LX_POLLRDNORM, "POLLRDNORM"}, {LX_POLLWRNORM, "POLLWRNORM"}, {LX_POLLRDHUP, "POLLRDHUP"},
-	{LX_EPOLLEXCLUSIVE, "EPOLLEXCLUSIVE"}, {LX_EPOLLONESHOT, "EPOLLONESHOT"},
+	{LX_POLLIN, "POLLIN"},
+	{LX_POLLPRI, "POLLPRI"},
+	{LX_POLLOUT, "POLLOUT"},
+	{LX_POLLERR, "POLLERR"},
+	{LX_POLLHUP, "POLLHUP"},
+	{LX_POLLNVAL, "POLLNVAL"},
+	{LX_POLLRDNORM, "POLLRDNORM"},
+	{LX_POLLWRNORM, "POLLWRNORM"},
+	{LX_POLLRDHUP, "POLLRDHUP"},
+	{LX_EPOLLEXCLUSIVE, "EPOLLEXCLUSIVE"},
+	{LX_EPOLLONESHOT, "EPOLLONESHOT"},
 	{LX_EPOLLET, "EPOLLET"},
 };
-static const struct names poll_names = {.name = poll_bits, .n = ARRAY_SIZE(poll_bits), .bits = true};
+static const struct names poll_names = {
+	.name = poll_bits, .n = ARRAY_SIZE(poll_bits), .bits = true};
 
 static const struct name sa_bits[] = {
 	{LX_SA_NOCLDSTOP, "SA_NOCLDSTOP"}, {LX_SA_NOCLDWAIT, "SA_NOCLDWAIT"},
@@ -32,18 +40,21 @@ static const struct name sa_bits[] = {
 	{LX_SA_ONSTACK, "SA_ONSTACK"},	   {LX_SA_RESTART, "SA_RESTART"},
 	{LX_SA_NODEFER, "SA_NODEFER"},	   {LX_SA_RESETHAND, "SA_RESETHAND"},
 };
-static const struct names sa_names = {.name = sa_bits, .n = ARRAY_SIZE(sa_bits), .bits = true};
+static const struct names sa_names = {
+	.name = sa_bits, .n = ARRAY_SIZE(sa_bits), .bits = true};
 
-/* --- time ------------------------------------------------------------------------------- */
+/* --- time ---------------------------------------------------------------- */
 
 static void put_timespec(struct strbuf *sb, const struct lx_timespec *ts)
 {
-	sb_printf(sb, "{tv_sec=%lld, tv_nsec=%lld}", (long long)ts->sec, (long long)ts->nsec);
+	sb_printf(sb, "{tv_sec=%lld, tv_nsec=%lld}", (long long)ts->sec,
+		  (long long)ts->nsec);
 }
 
 static void put_timeval(struct strbuf *sb, const struct lx_timeval *tv)
 {
-	sb_printf(sb, "{tv_sec=%lld, tv_usec=%lld}", (long long)tv->sec, (long long)tv->usec);
+	sb_printf(sb, "{tv_sec=%lld, tv_usec=%lld}", (long long)tv->sec,
+		  (long long)tv->usec);
 }
 
 static bool show_timespec(struct strbuf *sb, const struct strace_arg *a)
@@ -94,12 +105,12 @@ static bool show_itimerval(struct strbuf *sb, const struct strace_arg *a)
 	return true;
 }
 
-/* --- files -------------------------------------------------------------------------------- */
+/* --- files --------------------------------------------------------------- */
 
 static void put_mode(struct strbuf *sb, uint32_t mode)
 {
 	static const char *const types[16] = {
-		[1] = "S_IFIFO", [2] = "S_IFCHR", [4] = "S_IFDIR",   [6] = "S_IFBLK",
+		[1] = "S_IFIFO", [2] = "S_IFCHR",  [4] = "S_IFDIR",   [6] = "S_IFBLK",
 		[8] = "S_IFREG", [10] = "S_IFLNK", [12] = "S_IFSOCK",
 	};
 	const char *type = types[mode >> 12 & 15];
@@ -162,7 +173,8 @@ static bool show_open_how(struct strbuf *sb, const struct strace_arg *a)
 }
 
 /* The array at @array: the contents as far as @bytes go. */
-static void put_iovecs(struct strbuf *sb, struct task *t, uaddr_t array, uint64_t n, uint64_t bytes)
+static void put_iovecs(struct strbuf *sb, struct task *t, uaddr_t array, uint64_t n,
+		       uint64_t bytes)
 {
 	struct user_iovec v;
 
@@ -196,7 +208,7 @@ static bool show_fds(struct strbuf *sb, const struct strace_arg *a)
 	return true;
 }
 
-/* --- waiting for files ---------------------------------------------------------------------- */
+/* --- waiting for files --------------------------------------------------- */
 
 static bool show_pollfds(struct strbuf *sb, const struct strace_arg *a)
 {
@@ -268,7 +280,7 @@ static bool show_epoll_events(struct strbuf *sb, const struct strace_arg *a)
 	return true;
 }
 
-/* --- signals, processes ------------------------------------------------------------------------ */
+/* --- signals, processes -------------------------------------------------- */
 
 static void put_sigset(struct strbuf *sb, lx_sigset_t set)
 {
@@ -324,7 +336,8 @@ static bool show_siginfo(struct strbuf *sb, const struct strace_arg *a)
 		return false;
 	sb_puts(sb, "{si_signo=");
 	strace_put_signal(sb, (uint32_t)si.signo);
-	sb_printf(sb, ", si_code=%d, si_pid=%d, si_uid=%u", si.code, si.rt.pid, si.rt.uid);
+	sb_printf(sb, ", si_code=%d, si_pid=%d, si_uid=%u", si.code, si.rt.pid,
+		  si.rt.uid);
 	if (si.signo == LX_SIGCHLD)
 		sb_printf(sb, ", si_status=%d", si.chld.status);
 	sb_puts(sb, "}");
@@ -337,8 +350,9 @@ static bool show_stack(struct strbuf *sb, const struct strace_arg *a)
 
 	if (get_user(&a->t->mem, ss, a->value))
 		return false;
-	sb_printf(sb, "{ss_sp=%#llx, ss_flags=%#x, ss_size=%llu}", (unsigned long long)ss.sp,
-		  (unsigned)ss.flags, (unsigned long long)ss.size);
+	sb_printf(sb, "{ss_sp=%#llx, ss_flags=%#x, ss_size=%llu}",
+		  (unsigned long long)ss.sp, (unsigned)ss.flags,
+		  (unsigned long long)ss.size);
 	return true;
 }
 
@@ -429,7 +443,7 @@ static bool show_utsname(struct strbuf *sb, const struct strace_arg *a)
 	return true;
 }
 
-/* --- sockets ------------------------------------------------------------------------------------ */
+/* --- sockets ------------------------------------------------------------- */
 
 static void put_unix_path(struct strbuf *sb, const char *path, size_t n)
 {
@@ -492,37 +506,55 @@ static bool show_msghdr(struct strbuf *sb, const struct strace_arg *a)
 	put_sockaddr(sb, a->t, m.name, m.namelen < 0 ? 0 : (uint64_t)m.namelen);
 	sb_puts(sb, ", msg_iov=");
 	put_iovecs(sb, a->t, m.iov, m.iovlen, bytes);
-	sb_printf(sb, ", msg_controllen=%llu, msg_flags=", (unsigned long long)m.controllen);
+	sb_printf(sb,
+		  ", msg_controllen=%llu, msg_flags=", (unsigned long long)m.controllen);
 	strace_put_names(sb, strace_names(A_MSGFLAGS), m.flags);
 	sb_puts(sb, "}");
 	return true;
 }
 
-/* --- by kind --------------------------------------------------------------------------------------- */
+/* --- by kind ------------------------------------------------------------- */
 
 typedef bool (*show_fn)(struct strbuf *sb, const struct strace_arg *a);
 
 static show_fn shower(enum arg_kind kind)
 {
 	static const show_fn by_kind[] = {
-		[A_TIMESPEC] = show_timespec,	      [A_TIMESPEC_OUT] = show_timespec,
-		[A_TIMEVAL] = show_timeval,	      [A_TIMEVAL_OUT] = show_timeval,
-		[A_ITIMERVAL] = show_itimerval,	      [A_ITIMERVAL_OUT] = show_itimerval,
-		[A_ITIMERSPEC] = show_itimerspec,     [A_ITIMERSPEC_OUT] = show_itimerspec,
-		[A_STAT_OUT] = show_stat,	      [A_STATX_OUT] = show_statx,
-		[A_STATFS_OUT] = show_statfs,	      [A_OPEN_HOW] = show_open_how,
-		[A_IOVEC_IN] = show_iovec,	      [A_IOVEC_OUT] = show_iovec,
-		[A_FDS2_OUT] = show_fds,	      [A_POLLFDS] = show_pollfds,
-		[A_FDSET] = show_fd_set,	      [A_EPOLL_EVENT] = show_epoll_event,
+		[A_TIMESPEC] = show_timespec,
+		[A_TIMESPEC_OUT] = show_timespec,
+		[A_TIMEVAL] = show_timeval,
+		[A_TIMEVAL_OUT] = show_timeval,
+		[A_ITIMERVAL] = show_itimerval,
+		[A_ITIMERVAL_OUT] = show_itimerval,
+		[A_ITIMERSPEC] = show_itimerspec,
+		[A_ITIMERSPEC_OUT] = show_itimerspec,
+		[A_STAT_OUT] = show_stat,
+		[A_STATX_OUT] = show_statx,
+		[A_STATFS_OUT] = show_statfs,
+		[A_OPEN_HOW] = show_open_how,
+		[A_IOVEC_IN] = show_iovec,
+		[A_IOVEC_OUT] = show_iovec,
+		[A_FDS2_OUT] = show_fds,
+		[A_POLLFDS] = show_pollfds,
+		[A_FDSET] = show_fd_set,
+		[A_EPOLL_EVENT] = show_epoll_event,
 		[A_EPOLL_EVENTS_OUT] = show_epoll_events,
-		[A_SIGSET] = show_sigset,	      [A_SIGSET_OUT] = show_sigset,
-		[A_SIGACT] = show_sigaction,	      [A_SIGACT_OUT] = show_sigaction,
-		[A_SIGINFO] = show_siginfo,	      [A_SIGINFO_OUT] = show_siginfo,
-		[A_STACK] = show_stack,		      [A_WSTATUS_OUT] = show_wstatus,
-		[A_CLONE3] = show_clone3,	      [A_RLIMIT] = show_rlimit,
-		[A_RLIMIT_OUT] = show_rlimit,	      [A_RUSAGE_OUT] = show_rusage,
-		[A_UTSNAME_OUT] = show_utsname,	      [A_SOCKADDR_OUT] = show_sockaddr_out,
-		[A_MSGHDR] = show_msghdr,	      [A_MSGHDR_OUT] = show_msghdr,
+		[A_SIGSET] = show_sigset,
+		[A_SIGSET_OUT] = show_sigset,
+		[A_SIGACT] = show_sigaction,
+		[A_SIGACT_OUT] = show_sigaction,
+		[A_SIGINFO] = show_siginfo,
+		[A_SIGINFO_OUT] = show_siginfo,
+		[A_STACK] = show_stack,
+		[A_WSTATUS_OUT] = show_wstatus,
+		[A_CLONE3] = show_clone3,
+		[A_RLIMIT] = show_rlimit,
+		[A_RLIMIT_OUT] = show_rlimit,
+		[A_RUSAGE_OUT] = show_rusage,
+		[A_UTSNAME_OUT] = show_utsname,
+		[A_SOCKADDR_OUT] = show_sockaddr_out,
+		[A_MSGHDR] = show_msghdr,
+		[A_MSGHDR_OUT] = show_msghdr,
 	};
 
 	return kind < ARRAY_SIZE(by_kind) ? by_kind[kind] : NULL;

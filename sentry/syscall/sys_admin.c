@@ -8,7 +8,7 @@
 #include "sentry/task/signal.h"
 #include "sentry/task/tty_session.h"
 
-/* --- reboot(2): the end of a pid namespace ------------------------------------------------ */
+/* --- reboot(2): the end of a pid namespace ------------------------------- */
 
 #define REBOOT_MAGIC1 0xfee1deadu
 static const uint32_t reboot_magic2[] = {672274793, 85072278, 369367448, 537993216};
@@ -61,12 +61,20 @@ SYSCALL4(reboot, uint32_t magic1, uint32_t magic2, int cmd, uaddr_t arg)
 	}
 }
 
-/* --- syslog(2): a kernel log in which nothing stands --------------------------------------- */
+/* --- syslog(2): a kernel log in which nothing stands --------------------- */
 
 enum {
-	SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ, SYSLOG_READ_ALL, SYSLOG_READ_CLEAR,
-	SYSLOG_CLEAR, SYSLOG_CONSOLE_OFF, SYSLOG_CONSOLE_ON, SYSLOG_CONSOLE_LEVEL,
-	SYSLOG_SIZE_UNREAD, SYSLOG_SIZE_BUFFER,
+	SYSLOG_CLOSE,
+	SYSLOG_OPEN,
+	SYSLOG_READ,
+	SYSLOG_READ_ALL,
+	SYSLOG_READ_CLEAR,
+	SYSLOG_CLEAR,
+	SYSLOG_CONSOLE_OFF,
+	SYSLOG_CONSOLE_ON,
+	SYSLOG_CONSOLE_LEVEL,
+	SYSLOG_SIZE_UNREAD,
+	SYSLOG_SIZE_BUFFER,
 };
 #define LOG_BUFFER_SIZE (1 << 17)
 
@@ -96,7 +104,7 @@ SYSCALL3(syslog, int type, uaddr_t buf, int len)
 	}
 }
 
-/* --- what is not there, for those who may ask at all ---------------------------------------- */
+/* --- what is not there, for those who may ask at all --------------------- */
 
 static int64_t not_there(struct task *t, enum lx_cap cap, int err)
 {
@@ -132,7 +140,7 @@ SYSCALL0(vhangup)
 	return not_there(t, LX_CAP_SYS_TTY_CONFIG, tty ? -ENOSYS : 0);
 }
 
-/* --- sysfs(2): the list of file systems ------------------------------------------------------ */
+/* --- sysfs(2): the list of file systems ---------------------------------- */
 
 static int64_t index_of(struct task *t, uaddr_t uname)
 {

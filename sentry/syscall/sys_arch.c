@@ -3,7 +3,11 @@
 #include "sentry/syscall/syscall.h"
 
 enum {
-	ARCH_SET_GS = 0x1001, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS, ARCH_GET_CPUID = 0x1011,
+	ARCH_SET_GS = 0x1001,
+	ARCH_SET_FS,
+	ARCH_GET_FS,
+	ARCH_GET_GS,
+	ARCH_GET_CPUID = 0x1011,
 	ARCH_SET_CPUID,
 };
 
@@ -38,7 +42,8 @@ static int64_t get_base(struct task *t, bool fs, uaddr_t to)
 
 	if (r)
 		return r;
-	return fs ? put_user(&t->mem, to, regs.fs_base) : put_user(&t->mem, to, regs.gs_base);
+	return fs ? put_user(&t->mem, to, regs.fs_base)
+		  : put_user(&t->mem, to, regs.gs_base);
 }
 
 SYSCALL2(arch_prctl, int code, uaddr_t addr)

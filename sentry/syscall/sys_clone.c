@@ -79,7 +79,8 @@ static int check_stack(const struct lx_clone_args *u, uaddr_t *stack)
 	return 0;
 }
 
-static int read_set_tid(struct task *t, const struct lx_clone_args *u, struct clone_args *a)
+static int read_set_tid(struct task *t, const struct lx_clone_args *u,
+			struct clone_args *a)
 {
 	if (u->set_tid_size > ARRAY_SIZE(a->set_tid) || !u->set_tid != !u->set_tid_size)
 		return -EINVAL;
@@ -95,7 +96,8 @@ static int read_set_tid(struct task *t, const struct lx_clone_args *u, struct cl
 
 SYSCALL2(clone3, uaddr_t uargs, uint64_t size)
 {
-	const uint64_t known = 0xffffffffull | LX_CLONE_CLEAR_SIGHAND | LX_CLONE_INTO_CGROUP;
+	const uint64_t known =
+		0xffffffffull | LX_CLONE_CLEAR_SIGHAND | LX_CLONE_INTO_CGROUP;
 	struct lx_clone_args u;
 	struct clone_args a = {0};
 	int r;
@@ -111,7 +113,8 @@ SYSCALL2(clone3, uaddr_t uargs, uint64_t size)
 		return r;
 	if ((u.exit_signal & ~LX_CSIGNAL) || u.exit_signal > LX_NSIG)
 		return -EINVAL;
-	if ((u.flags & LX_CLONE_INTO_CGROUP) && (u.cgroup > INT32_MAX || size < sizeof(u)))
+	if ((u.flags & LX_CLONE_INTO_CGROUP) &&
+	    (u.cgroup > INT32_MAX || size < sizeof(u)))
 		return -EINVAL;
 	if ((u.flags & ~known) || (u.flags & LX_CLONE_DETACHED) ||
 	    (u.flags & LX_CSIGNAL & ~LX_CLONE_NEWTIME))

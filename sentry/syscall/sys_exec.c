@@ -13,12 +13,13 @@ static char *name_by_fd(int dirfd, const char *name)
 	char *s = mem_alloc(LX_PATH_MAX + 32);
 
 	if (s)
-		snprintf(s, LX_PATH_MAX + 32, "/dev/fd/%d%s%s", dirfd, name[0] ? "/" : "", name);
+		snprintf(s, LX_PATH_MAX + 32, "/dev/fd/%d%s%s", dirfd, name[0] ? "/" : "",
+			 name);
 	return s;
 }
 
-static int64_t do_exec(struct task *t, int dirfd, uaddr_t uname, uaddr_t argv, uaddr_t envp,
-		       int flags)
+static int64_t do_exec(struct task *t, int dirfd, uaddr_t uname, uaddr_t argv,
+		       uaddr_t envp, int flags)
 {
 	AUTO_PATH struct path base = {0};
 	AUTO_FREE char *name = NULL, *by_fd = NULL;

@@ -41,7 +41,7 @@ static int64_t dup_at(struct task *t, int old, int new, int fd_flags)
 	struct file *f;
 	int r;
 
-	if (new < 0 || (uint64_t)new >= task_rlimit(t, LX_RLIMIT_NOFILE))
+	if (new < 0 || (uint64_t) new >= task_rlimit(t, LX_RLIMIT_NOFILE))
 		return -EBADF;
 	r = fd_lookup_path(t->files, old, &f);
 	if (r)
@@ -90,7 +90,7 @@ SYSCALL3(close_range, unsigned first, unsigned last, unsigned flags)
 	return fd_close_range(t, first, last, flags & LX_CLOSE_RANGE_CLOEXEC);
 }
 
-/* --- fcntl: locks ---------------------------------------------------------------------- */
+/* --- fcntl: locks -------------------------------------------------------- */
 
 static bool is_ofd(int cmd)
 {
@@ -166,7 +166,7 @@ static int64_t set_lock(struct task *t, struct file *f, int fd, int cmd, uaddr_t
 	return r;
 }
 
-/* --- fcntl: who gets SIGIO -------------------------------------------------------------- */
+/* --- fcntl: who gets SIGIO ----------------------------------------------- */
 
 enum { OWNER_TID, OWNER_PID, OWNER_PGRP }; /* F_OWNER_* */
 
@@ -208,7 +208,8 @@ static int64_t set_owner_old(struct task *t, struct file *f, int arg)
 {
 	if (arg == INT32_MIN)
 		return -EINVAL;
-	return arg < 0 ? set_owner(t, f, OWNER_PGRP, -arg) : set_owner(t, f, OWNER_PID, arg);
+	return arg < 0 ? set_owner(t, f, OWNER_PGRP, -arg)
+		       : set_owner(t, f, OWNER_PID, arg);
 }
 
 static int64_t set_owner_ex(struct task *t, struct file *f, uaddr_t arg)
@@ -239,7 +240,7 @@ static int64_t set_signal(struct file *f, uint64_t arg)
 	return 0;
 }
 
-/* --- fcntl: the rest ------------------------------------------------------------------- */
+/* --- fcntl: the rest ----------------------------------------------------- */
 
 #define SETFL_MASK (LX_O_APPEND | LX_O_NONBLOCK | LX_O_DIRECT | LX_O_NOATIME | LX_FASYNC)
 
@@ -258,7 +259,7 @@ static int64_t set_flags(struct task *t, struct file *f, int fd, unsigned arg)
 	do
 		new = (old & ~(unsigned)SETFL_MASK) | (arg & SETFL_MASK);
 	while (!atomic_compare_exchange_weak(&f->flags, &old, new));
-	return (old ^ new) & LX_FASYNC ? fasync_set(f, fd, new & LX_FASYNC) : 0;
+	return (old ^ new) & LX_FASYNC ? fasync_set(f, fd, new &LX_FASYNC) : 0;
 }
 
 static int64_t same_file(struct task *t, struct file *f, int other)
@@ -275,7 +276,8 @@ static int64_t pipe_fcntl(struct task *t, struct file *f, int cmd, uint64_t arg)
 
 	if (!p)
 		return -EBADF;
-	return cmd == LX_F_GETPIPE_SZ ? pipe_get_size(p) : pipe_set_size(p, (uint32_t)arg, t->cred);
+	return cmd == LX_F_GETPIPE_SZ ? pipe_get_size(p)
+				      : pipe_set_size(p, (uint32_t)arg, t->cred);
 }
 
 static bool allowed_on_path_fd(int cmd)
@@ -343,7 +345,8 @@ SYSCALL3(fcntl, int fd, int cmd, uint64_t arg)
 	case LX_F_DUPFD_CLOEXEC:
 		if (arg >= task_rlimit(t, LX_RLIMIT_NOFILE))
 			return -EINVAL;
-		return dup_min(t, fd, (int)arg, cmd == LX_F_DUPFD_CLOEXEC ? LX_FD_CLOEXEC : 0);
+		return dup_min(t, fd, (int)arg,
+			       cmd == LX_F_DUPFD_CLOEXEC ? LX_FD_CLOEXEC : 0);
 	case LX_F_GETFD:
 		return fd_get_flags(t->files, fd);
 	case LX_F_SETFD:

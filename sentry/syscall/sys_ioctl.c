@@ -17,8 +17,8 @@ enum {
 	FIOASYNC = 0x5452,
 	FIOQSIZE = 0x5460,
 };
-#define FICLONE	      0x40049409u
-#define FICLONERANGE  0x4020940du
+#define FICLONE	     0x40049409u
+#define FICLONERANGE 0x4020940du
 
 struct clone_range {
 	int64_t src_fd;
@@ -26,7 +26,8 @@ struct clone_range {
 };
 
 /* One status flag by a guest's int. FASYNC is for files that have events to tell. */
-static int64_t set_flag(struct task *t, struct file *f, int fd, unsigned flag, uaddr_t from)
+static int64_t set_flag(struct task *t, struct file *f, int fd, unsigned flag,
+			uaddr_t from)
 {
 	unsigned old = atomic_load(&f->flags), new;
 	int32_t on;

@@ -29,7 +29,8 @@ static int map_file(struct task *t, struct mmap_args *a, int fd, uaddr_t *out)
 		return r;
 	if (!a->size)
 		return -EINVAL;
-	r = file_mappable(f, wanted_vm_flags(a->prot, a->flags), a->off, a->size, &a->m, &a->may);
+	r = file_mappable(f, wanted_vm_flags(a->prot, a->flags), a->off, a->size, &a->m,
+			  &a->may);
 	if (r)
 		return r;
 	if (!(a->may & VM_MAYEXEC) && (t->personality & LX_READ_IMPLIES_EXEC))
@@ -40,7 +41,8 @@ static int map_file(struct task *t, struct mmap_args *a, int fd, uaddr_t *out)
 	return r;
 }
 
-SYSCALL6(mmap, uaddr_t addr, uint64_t size, uint64_t prot, uint64_t flags, int fd, uint64_t off)
+SYSCALL6(mmap, uaddr_t addr, uint64_t size, uint64_t prot, uint64_t flags, int fd,
+	 uint64_t off)
 {
 	struct mm_limits limits = task_mm_limits(t);
 	struct mmap_args a = {
@@ -86,9 +88,11 @@ SYSCALL5(mremap, uaddr_t old, uint64_t old_size, uint64_t new_size, uint64_t fla
 	uaddr_t out;
 	int r;
 
-	if (flags & ~(uint64_t)(LX_MREMAP_MAYMOVE | LX_MREMAP_FIXED | LX_MREMAP_DONTUNMAP))
+	if (flags &
+	    ~(uint64_t)(LX_MREMAP_MAYMOVE | LX_MREMAP_FIXED | LX_MREMAP_DONTUNMAP))
 		return -EINVAL;
-	r = mm_mremap(t->mm, old, old_size, new_size, (unsigned)flags, new_addr, &limits, &out);
+	r = mm_mremap(t->mm, old, old_size, new_size, (unsigned)flags, new_addr, &limits,
+		      &out);
 	return r ? r : (int64_t)out;
 }
 
@@ -114,7 +118,8 @@ SYSCALL3(mincore, uaddr_t addr, uint64_t size, uaddr_t vec)
 	return mm_mincore(t->mm, addr, size, &t->mem, vec);
 }
 
-static int64_t lock_range(struct task *t, uaddr_t addr, uint64_t size, bool lock, bool on_fault)
+static int64_t lock_range(struct task *t, uaddr_t addr, uint64_t size, bool lock,
+			  bool on_fault)
 {
 	struct mm_limits limits = task_mm_limits(t);
 

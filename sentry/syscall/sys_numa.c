@@ -8,8 +8,16 @@
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/block.h"
 
-enum { MPOL_DEFAULT, MPOL_PREFERRED, MPOL_BIND, MPOL_INTERLEAVE, MPOL_LOCAL,
-       MPOL_PREFERRED_MANY, MPOL_WEIGHTED_INTERLEAVE, MPOL_MAX };
+enum {
+	MPOL_DEFAULT,
+	MPOL_PREFERRED,
+	MPOL_BIND,
+	MPOL_INTERLEAVE,
+	MPOL_LOCAL,
+	MPOL_PREFERRED_MANY,
+	MPOL_WEIGHTED_INTERLEAVE,
+	MPOL_MAX
+};
 
 #define MPOL_F_STATIC_NODES   (1u << 15)
 #define MPOL_F_RELATIVE_NODES (1u << 14)
@@ -116,7 +124,8 @@ static int write_nodes(struct task *t, uaddr_t mask, uint64_t max, uint64_t node
 	return bytes > 8 ? clear_user(&t->mem, mask + 8, bytes - 8) : 0;
 }
 
-SYSCALL5(get_mempolicy, uaddr_t umode, uaddr_t mask, uint64_t max, uaddr_t addr, uint64_t flags)
+SYSCALL5(get_mempolicy, uaddr_t umode, uaddr_t mask, uint64_t max, uaddr_t addr,
+	 uint64_t flags)
 {
 	uint64_t nodes = t->mempolicy_nodes;
 	int32_t mode = (int32_t)t->mempolicy;
@@ -159,7 +168,8 @@ SYSCALL6(mbind, uaddr_t start, uint64_t len, uint64_t mode, uaddr_t mask, uint64
 		return -EINVAL;
 	if ((flags & MPOL_MF_MOVE_ALL) && !task_capable(t, LX_CAP_SYS_NICE))
 		return -EPERM;
-	if ((start & ~PAGE_MASK) || !add_ok(start, page_up(len), &end) || page_up(len) < len)
+	if ((start & ~PAGE_MASK) || !add_ok(start, page_up(len), &end) ||
+	    page_up(len) < len)
 		return -EINVAL;
 	r = read_nodes(t, mask, max, &node0, &any);
 	if (!r)
@@ -189,8 +199,8 @@ SYSCALL4(migrate_pages, int pid, uint64_t max, uaddr_t from, uaddr_t to)
 	return to0 ? 0 : -EINVAL;
 }
 
-static int move_one(struct task *t, struct mm *mm, uint64_t i, uaddr_t pages, uaddr_t nodes,
-		    uaddr_t status)
+static int move_one(struct task *t, struct mm *mm, uint64_t i, uaddr_t pages,
+		    uaddr_t nodes, uaddr_t status)
 {
 	uaddr_t page;
 	int32_t node = 0, s;

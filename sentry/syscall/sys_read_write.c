@@ -36,7 +36,8 @@ static int64_t rw_buffer(struct task *t, int fd, uaddr_t buf, size_t count, int6
 	r = init_buffer(t, &u, buf, count);
 	if (r)
 		return r;
-	return write ? file_pwritev_wait(t, f, &u, pos, 0) : file_preadv_wait(t, f, &u, pos, 0);
+	return write ? file_pwritev_wait(t, f, &u, pos, 0)
+		     : file_preadv_wait(t, f, &u, pos, 0);
 }
 
 SYSCALL3(read, int fd, uaddr_t buf, size_t count)
@@ -108,13 +109,15 @@ SYSCALL5(pwritev, int fd, uaddr_t iov, uint64_t n, int64_t pos, uint64_t unused)
 	return pos < 0 ? -EINVAL : rw_vector(t, fd, iov, n, pos, 0, true);
 }
 
-SYSCALL6(preadv2, int fd, uaddr_t iov, uint64_t n, int64_t pos, uint64_t unused, unsigned rwf)
+SYSCALL6(preadv2, int fd, uaddr_t iov, uint64_t n, int64_t pos, uint64_t unused,
+	 unsigned rwf)
 {
 	(void)unused;
 	return pos < -1 ? -EINVAL : rw_vector(t, fd, iov, n, pos, rwf, false);
 }
 
-SYSCALL6(pwritev2, int fd, uaddr_t iov, uint64_t n, int64_t pos, uint64_t unused, unsigned rwf)
+SYSCALL6(pwritev2, int fd, uaddr_t iov, uint64_t n, int64_t pos, uint64_t unused,
+	 unsigned rwf)
 {
 	(void)unused;
 	return pos < -1 ? -EINVAL : rw_vector(t, fd, iov, n, pos, rwf, true);

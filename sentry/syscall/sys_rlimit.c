@@ -17,14 +17,14 @@ static int change_limit(struct task *t, struct thread_group *tg, unsigned which,
 	struct rlimit64 *rl = &tg->rlim[which];
 	int r = 0;
 
-	if (new && new->cur > new->max)
+	if (new &&new->cur > new->max)
 		return -EINVAL;
-	if (new && which == LX_RLIMIT_NOFILE && new->max > NR_OPEN)
+	if (new &&which == LX_RLIMIT_NOFILE &&new->max > NR_OPEN)
 		return -EPERM;
 	mutex_lock(&tg->lock);
 	if (old)
 		*old = *rl;
-	if (new && new->max > rl->max && !cred_init_capable(t->cred, LX_CAP_SYS_RESOURCE))
+	if (new &&new->max > rl->max && !cred_init_capable(t->cred, LX_CAP_SYS_RESOURCE))
 		r = -EPERM;
 	if (new && !r) {
 		/* Read without the lock (task_rlimit): each half is whole. */
@@ -32,7 +32,7 @@ static int change_limit(struct task *t, struct thread_group *tg, unsigned which,
 		__atomic_store_n(&rl->max, new->max, __ATOMIC_RELAXED);
 	}
 	mutex_unlock(&tg->lock);
-	return !r && new && which == LX_RLIMIT_CPU ? cpu_limit_watch(tg) : r;
+	return !r && new &&which == LX_RLIMIT_CPU ? cpu_limit_watch(tg) : r;
 }
 
 SYSCALL2(getrlimit, unsigned which, uaddr_t to)
@@ -87,7 +87,8 @@ SYSCALL4(prlimit64, int pid, unsigned which, uaddr_t from, uaddr_t to)
 		return -ESRCH;
 	r = may_prlimit(t, target);
 	if (!r)
-		r = change_limit(t, target->tg, which, from ? &new : NULL, to ? &old : NULL);
+		r = change_limit(t, target->tg, which, from ? &new : NULL,
+				 to ? &old : NULL);
 	if (r)
 		return r;
 	return to ? put_user(&t->mem, to, old) : 0;

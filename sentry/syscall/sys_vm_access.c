@@ -15,7 +15,8 @@
 /* Moved through a buffer of ours: both ends may fault, and be lazily populated. */
 #define CHUNK 65536u
 
-static ssize_t move_chunk(struct uio *local, struct uio *remote, void *buf, size_t n, bool write)
+static ssize_t move_chunk(struct uio *local, struct uio *remote, void *buf, size_t n,
+			  bool write)
 {
 	struct uio *from = write ? local : remote, *to = write ? remote : local;
 	ssize_t got, put;
@@ -64,8 +65,8 @@ static int target_mm(struct task *t, int pid, struct mm **out)
 	return *out ? 0 : -ESRCH;
 }
 
-static int64_t vm_rw(struct task *t, int pid, uaddr_t lvec, uint64_t n_local, uaddr_t rvec,
-		     uint64_t n_remote, uint64_t flags, bool write)
+static int64_t vm_rw(struct task *t, int pid, uaddr_t lvec, uint64_t n_local,
+		     uaddr_t rvec, uint64_t n_remote, uint64_t flags, bool write)
 {
 	struct uio local, remote;
 	struct mm *mm;
@@ -109,7 +110,7 @@ SYSCALL6(process_vm_writev, int pid, uaddr_t lvec, uint64_t n_local, uaddr_t rve
 	return vm_rw(t, pid, lvec, n_local, rvec, n_remote, flags, true);
 }
 
-/* --- process_madvise ---------------------------------------------------------------------- */
+/* --- process_madvise ----------------------------------------------------- */
 
 /* Advice that leaves another process's contents as they are. */
 static bool advice_is_harmless(int advice)
@@ -167,7 +168,7 @@ SYSCALL5(process_madvise, int pidfd, uaddr_t vec, uint64_t n, int advice, unsign
 	return r;
 }
 
-/* --- kcmp --------------------------------------------------------------------------------- */
+/* --- kcmp ---------------------------------------------------------------- */
 
 enum { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM };
 

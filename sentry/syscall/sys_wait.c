@@ -38,8 +38,8 @@ SYSCALL4(wait4, int upid, uaddr_t status, int options, uaddr_t rusage)
 	int32_t wstatus;
 	int r;
 
-	if ((unsigned)options & ~(LX_WNOHANG | LX_WSTOPPED | LX_WCONTINUED | LX_WNOTHREAD |
-				  LX_WCLONE | LX_WALL))
+	if ((unsigned)options & ~(LX_WNOHANG | LX_WSTOPPED | LX_WCONTINUED |
+				  LX_WNOTHREAD | LX_WCLONE | LX_WALL))
 		return -EINVAL;
 	if (upid == INT_MIN)
 		return -ESRCH;
@@ -56,7 +56,8 @@ SYSCALL4(wait4, int upid, uaddr_t status, int options, uaddr_t rusage)
 	pid_put(a.pid);
 	if (r || !res.pid)
 		return r;
-	/* The child is gone by now: what can't be written is the caller's loss, as on Linux. */
+	/* The child is gone by now: what can't be written is the caller's loss, as on
+	 * Linux. */
 	wstatus = res.wstatus;
 	if (status && put_user(&t->mem, status, wstatus))
 		return -EFAULT;

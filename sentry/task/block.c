@@ -62,7 +62,8 @@ int task_block(struct task *t, int64_t deadline_ns, const char *what, uint64_t a
 	return block(t, deadline_ns, what, arg, false);
 }
 
-int task_block_killable(struct task *t, int64_t deadline_ns, const char *what, uint64_t arg)
+int task_block_killable(struct task *t, int64_t deadline_ns, const char *what,
+			uint64_t arg)
 {
 	return block(t, deadline_ns, what, arg, true);
 }
@@ -83,7 +84,7 @@ void task_kick(struct task *t, unsigned work)
 	mutex_unlock(&t->kick_lock);
 }
 
-/* --- waiting on a file's queues --------------------------------------------- */
+/* --- waiting on a file's queues ------------------------------------------ */
 
 struct more_waiter {
 	struct list node; /* in poll_waiter.more */
@@ -127,7 +128,7 @@ void poll_waiter_done(struct poll_waiter *pw)
 
 	for (unsigned i = 0; i < pw->n; i++)
 		waitq_remove(&pw->fast[i].entry);
-	list_for_each_safe(m, tmp, &pw->more, node) {
+	list_for_each_safe (m, tmp, &pw->more, node) {
 		waitq_remove(&m->w.entry);
 		mem_free(m);
 	}

@@ -28,7 +28,7 @@
 #include "sentry/task/signal.h"
 #include "sentry/task/tty_session.h"
 
-/* --- vfork ------------------------------------------------------------------------ */
+/* --- vfork --------------------------------------------------------------- */
 
 void vfork_done_put(struct vfork_done *v)
 {
@@ -72,7 +72,7 @@ static void vfork_wait(struct task *t, struct vfork_done *v)
 	vfork_done_put(v);
 }
 
-/* --- checks ----------------------------------------------------------------------- */
+/* --- checks -------------------------------------------------------------- */
 
 static bool has_all(uint64_t flags, uint64_t want)
 {
@@ -89,7 +89,8 @@ static int check_flags(struct task *t, const struct clone_args *a)
 		return -EINVAL;
 	if ((f & LX_CLONE_THREAD) && !(f & LX_CLONE_SIGHAND))
 		return -EINVAL;
-	if ((f & LX_CLONE_SIGHAND) && (!(f & LX_CLONE_VM) || (f & LX_CLONE_CLEAR_SIGHAND)))
+	if ((f & LX_CLONE_SIGHAND) &&
+	    (!(f & LX_CLONE_VM) || (f & LX_CLONE_CLEAR_SIGHAND)))
 		return -EINVAL;
 	/* Siblings of an init would have no parent in its namespace. */
 	if ((f & LX_CLONE_PARENT) && t->tg->is_init)
@@ -100,7 +101,8 @@ static int check_flags(struct task *t, const struct clone_args *a)
 	if (has_all(f, LX_CLONE_PIDFD | LX_CLONE_DETACHED) ||
 	    has_all(f, LX_CLONE_PIDFD | LX_CLONE_THREAD))
 		return -EINVAL;
-	if (has_all(f, LX_CLONE_PIDFD | LX_CLONE_PARENT_SETTID) && a->pidfd == a->parent_tid)
+	if (has_all(f, LX_CLONE_PIDFD | LX_CLONE_PARENT_SETTID) &&
+	    a->pidfd == a->parent_tid)
 		return -EINVAL;
 	/* No time namespaces, no cgroups: as a kernel without them. */
 	if (f & LX_CLONE_NEWTIME)
@@ -142,7 +144,7 @@ static int check_set_tid(const struct clone_args *a, const struct pid_ns *ns)
 	return a->n_set_tid > ns->level + 1 ? -EINVAL : 0;
 }
 
-/* --- what the child gets ------------------------------------------------------------ */
+/* --- what the child gets ------------------------------------------------- */
 
 static int copy_cred(struct task *t, struct task *child, uint64_t flags)
 {
@@ -236,11 +238,13 @@ static int copy_namespaces(struct task *t, struct task *child, uint64_t flags)
 		child->ns = nsproxy_get(t->ns);
 		return 0;
 	}
-	/* Who may is judged by the child's rights: it may be root of a new user namespace. */
+	/* Who may is judged by the child's rights: it may be root of a new user
+	 * namespace. */
 	return nsproxy_unshare(t, flags, child->cred, child->fs, &child->ns);
 }
 
-static void copy_small_state(struct task *t, struct task *child, const struct clone_args *a)
+static void copy_small_state(struct task *t, struct task *child,
+			     const struct clone_args *a)
 {
 	uint64_t f = a->flags;
 
@@ -324,7 +328,7 @@ static int start_child(struct task *t, struct task *child, const struct clone_ar
 	return task_start_thread(child, &regs, xsave);
 }
 
-/* --- into the tree -------------------------------------------------------------------- */
+/* --- into the tree ------------------------------------------------------- */
 
 static void join_groups_locked(struct task *t, struct task *child)
 {
@@ -332,7 +336,8 @@ static void join_groups_locked(struct task *t, struct task *child)
 
 	tg->pid_self = pid_get(child->pid);
 	pid_attach_locked(tg, PIDTYPE_TGID, child->pid);
-	/* An init starts in its parent's group and session, which have no number inside. */
+	/* An init starts in its parent's group and session, which have no number inside.
+	 */
 	pid_attach_locked(tg, PIDTYPE_PGID, t->tg->pid[PIDTYPE_PGID]);
 	pid_attach_locked(tg, PIDTYPE_SID, t->tg->pid[PIDTYPE_SID]);
 	if (pid_own_nr(child->pid) == 1) {
@@ -345,12 +350,14 @@ static void join_groups_locked(struct task *t, struct task *child)
 	}
 }
 
-static int set_tid_allowed(struct task *t, const struct clone_args *a, const struct pid *pid)
+static int set_tid_allowed(struct task *t, const struct clone_args *a,
+			   const struct pid *pid)
 {
 	for (unsigned i = 0; i < a->n_set_tid; i++)
 		if (!cred_capable(t->cred, pid->nr[pid->level - i].ns->owner,
 				  LX_CAP_CHECKPOINT_RESTORE) &&
-		    !cred_capable(t->cred, pid->nr[pid->level - i].ns->owner, LX_CAP_SYS_ADMIN))
+		    !cred_capable(t->cred, pid->nr[pid->level - i].ns->owner,
+				  LX_CAP_SYS_ADMIN))
 			return -EPERM;
 	return 0;
 }
@@ -395,7 +402,8 @@ static int publish(struct task *t, struct task *child, const struct clone_args *
 	return 0;
 }
 
-/* Both ends learn the child's number; an address that is not there is the caller's loss. */
+/* Both ends learn the child's number; an address that is not there is the caller's loss.
+ */
 static void tell_tids(struct task *t, struct task *child, const struct clone_args *a)
 {
 	struct umem cm = {.mm = child->mm};
@@ -408,7 +416,8 @@ static void tell_tids(struct task *t, struct task *child, const struct clone_arg
 		(void)!put_user(&cm, a->child_tid, own_nr);
 }
 
-static int make_pidfd(struct task *t, struct task *child, const struct clone_args *a, int *fd)
+static int make_pidfd(struct task *t, struct task *child, const struct clone_args *a,
+		      int *fd)
 {
 	int32_t out;
 	int r;

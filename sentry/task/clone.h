@@ -34,10 +34,10 @@
 #define LX_CLONE_INTO_CGROUP	0x200000000ull
 
 struct clone_args {
-	uint64_t flags;		/* LX_CLONE_*, without CSIGNAL */
-	int exit_signal;	/* 0: none */
+	uint64_t flags;	 /* LX_CLONE_*, without CSIGNAL */
+	int exit_signal; /* 0: none */
 	uaddr_t pidfd, parent_tid, child_tid;
-	uaddr_t stack;		/* the child's rsp; 0: the parent's */
+	uaddr_t stack; /* the child's rsp; 0: the parent's */
 	uint64_t tls;
 	int set_tid[32];
 	unsigned n_set_tid;
@@ -46,7 +46,7 @@ struct clone_args {
 /*
  * task_clone - the child's tid as the caller sees it. -EINVAL: flags that do not go
  * together; -EAGAIN: a limit of processes; -ENOMEM; -EPERM: namespaces, set_tid; -EFAULT:
- * pidfd; -ERESTARTNOINTR: a signal comes first. With CLONE_VFORK it sleeps until the child
- * has left the address space. Own thread, no lock held.
+ * pidfd; -ERESTARTNOINTR: a signal comes first. With CLONE_VFORK it sleeps until the
+ * child has left the address space. Own thread, no lock held.
  */
 int64_t task_clone(struct task *t, const struct clone_args *a);

@@ -17,11 +17,13 @@ static int64_t limit_ns(uint64_t seconds)
 {
 	int64_t ns;
 
-	return seconds <= INT64_MAX && mul_ok((int64_t)seconds, NSEC_PER_SEC, &ns) ? ns
-										   : INT64_MAX;
+	return seconds <= INT64_MAX && mul_ok((int64_t)seconds, NSEC_PER_SEC, &ns)
+		       ? ns
+		       : INT64_MAX;
 }
 
-/* Sends what is due; returns the CPU time of the next look, INT64_MAX: no limit any more. */
+/* Sends what is due; returns the CPU time of the next look, INT64_MAX: no limit any more.
+ */
 static int64_t enforce(struct thread_group *tg, int64_t used_ns)
 {
 	struct rlimit64 *rl = &tg->rlim[LX_RLIMIT_CPU];
@@ -60,9 +62,9 @@ static void fire(struct ktimer *timer)
 	used = u.utime_ns + u.stime_ns;
 	next = enforce(cl->tg, used);
 	if (next != INT64_MAX)
-		ktimer_arm(timer, deadline_after(cpu_watch_delay(
-					  &cl->watch, used, next - used,
-					  thread_group_size(cl->tg))));
+		ktimer_arm(timer,
+			   deadline_after(cpu_watch_delay(&cl->watch, used, next - used,
+							  thread_group_size(cl->tg))));
 }
 
 int cpu_limit_watch(struct thread_group *tg)

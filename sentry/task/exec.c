@@ -4,7 +4,8 @@
  * arguments, compute credentials); then the other threads end, the old address space goes
  * and the new program is mapped.
  *
- *	exec_prepare -> end_other_threads -> [point of no return] -> replace_mm -> exec_commit
+ *	exec_prepare -> end_other_threads -> [point of no return] -> replace_mm ->
+ *exec_commit
  *
  * The address space is emptied in place when the caller is its only user. A vfork child
  * gets a new one, filled before anything of the old is touched.
@@ -45,11 +46,11 @@ void task_set_comm(struct task *t, const char *name)
 	mutex_unlock(&t->lock);
 }
 
-/* --- the file ---------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------ */
 
 /* *out: a reference, and nobody can write to the file as long as it is open. */
-static int open_program(const struct vfs_ctx *c, const struct path *base, const char *name,
-			int at_flags, struct file **out)
+static int open_program(const struct vfs_ctx *c, const struct path *base,
+			const char *name, int at_flags, struct file **out)
 {
 	unsigned lookup = (at_flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
 			  (at_flags & LX_AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
@@ -83,8 +84,8 @@ static int read_head(struct file *f, char head[EXEC_HEAD_SIZE], struct kstat *st
 }
 
 /* Follow scripts to a real program. */
-static int find_program(const struct vfs_ctx *c, struct exec_call *call, struct exec_state *s,
-			struct kstat *st)
+static int find_program(const struct vfs_ctx *c, struct exec_call *call,
+			struct exec_state *s, struct kstat *st)
 {
 	char head[EXEC_HEAD_SIZE];
 	const char *interp, *arg, *script = call->execfn;
@@ -197,7 +198,7 @@ static int exec_prepare(struct task *t, struct exec_call *call, struct exec_stat
 	return 0;
 }
 
-/* --- the other threads ---------------------------------------------------------- */
+/* --- the other threads --------------------------------------------------- */
 
 static bool alone_locked(struct task *t)
 {
@@ -246,7 +247,7 @@ static int end_other_threads(struct task *t)
 	else
 		tg->exec_task = t;
 	if (!r)
-		list_for_each(other, &tg->threads, group_node)
+		list_for_each (other, &tg->threads, group_node)
 			if (other != t && !other->exited)
 				task_kick(other, TASK_WORK_EXIT);
 	mutex_unlock(&tg->sighand->lock);
@@ -267,7 +268,7 @@ static int end_other_threads(struct task *t)
 	return r;
 }
 
-/* --- the point of no return -------------------------------------------------------- */
+/* --- the point of no return ---------------------------------------------- */
 
 static void set_exe(struct mm *mm, struct file *f)
 {
@@ -325,7 +326,8 @@ static int reset_mm(struct task *t, struct exec_state *s, struct lx_regs *regs)
 	return r ? r : loader_map(t->k, t->mm, &s->img, regs);
 }
 
-/* Handlers that another process shares (CLONE_SIGHAND without CLONE_THREAD) are copied. */
+/* Handlers that another process shares (CLONE_SIGHAND without CLONE_THREAD) are copied.
+ */
 static int unshare_sighand(struct task *t)
 {
 	struct thread_group *tg = t->tg;
@@ -427,7 +429,8 @@ int task_execve(struct task *t, struct exec_call *call)
 	r = check_nproc(t);
 	if (!r)
 		r = exec_prepare(t, call, &s);
-	/* With its own threads gone this process may be the only user left: then in place. */
+	/* With its own threads gone this process may be the only user left: then in
+	 * place. */
 	if (!r && refcount_read(&t->mm->users) > 1 &&
 	    refcount_read(&t->mm->users) > thread_group_size(t->tg))
 		r = fill_new_mm(t, &s, &regs, &mm);

@@ -21,7 +21,7 @@
 #include "sentry/task/signal.h"
 #include "sentry/task/tty_session.h"
 
-/* --- process groups ------------------------------------------------------------- */
+/* --- process groups ------------------------------------------------------ */
 
 bool pgrp_orphaned_locked(struct pid *pgrp, struct thread_group *but)
 {
@@ -55,9 +55,9 @@ static bool has_stopped_locked(struct pid *pgrp)
 }
 
 /*
- * @tg was what connected its group to the rest of the session: by exiting (@but is @tg) or
- * because its former parent @parent did. Stopped jobs that nobody can continue any more
- * are hung up.
+ * @tg was what connected its group to the rest of the session: by exiting (@but is @tg)
+ * or because its former parent @parent did. Stopped jobs that nobody can continue any
+ * more are hung up.
  */
 static void hang_up_orphans_locked(struct thread_group *tg, struct thread_group *parent,
 				   struct thread_group *but)
@@ -76,7 +76,7 @@ static void hang_up_orphans_locked(struct thread_group *tg, struct thread_group 
 	signal_send_pgrp_locked(pgrp, &info);
 }
 
-/* --- children ---------------------------------------------------------------------- */
+/* --- children ------------------------------------------------------------ */
 
 struct task *reap_locked(struct thread_group *tg, struct thread_group *parent)
 {
@@ -96,7 +96,7 @@ static void send_pdeath_locked(struct thread_group *child)
 	struct lx_siginfo info;
 	struct task *t;
 
-	list_for_each(t, &child->threads, group_node) {
+	list_for_each (t, &child->threads, group_node) {
 		if (!t->pdeath_signal)
 			continue;
 		siginfo_user(&info, t->pdeath_signal, NULL, t);
@@ -108,7 +108,7 @@ static struct task *other_thread_locked(struct task *t)
 {
 	struct task *o;
 
-	list_for_each(o, &t->tg->threads, group_node)
+	list_for_each (o, &t->tg->threads, group_node)
 		if (o != t && !o->exited)
 			return o;
 	return NULL;
@@ -120,7 +120,7 @@ static void give_up_children_locked(struct task *t, bool last, struct list *dead
 	struct thread_group *tg = t->tg, *c, *tmp;
 	struct task *heir = last ? find_new_reaper_locked(tg) : other_thread_locked(t);
 
-	list_for_each_safe(c, tmp, &tg->children, sibling) {
+	list_for_each_safe (c, tmp, &tg->children, sibling) {
 		if (!last && c->parent_task != t)
 			continue;
 		if (c->parent_task == t)
@@ -146,7 +146,7 @@ static void give_up_children_locked(struct task *t, bool last, struct list *dead
 	}
 }
 
-/* --- leaving ------------------------------------------------------------------------ */
+/* --- leaving ------------------------------------------------------------- */
 
 void task_leave_mm(struct task *t)
 {
@@ -253,7 +253,8 @@ static void process_ended_locked(struct thread_group *tg, struct list *dead)
 	}
 }
 
-static void leave_tree(struct task *t, int code, const struct rusage_sum *usage, bool last)
+static void leave_tree(struct task *t, int code, const struct rusage_sum *usage,
+		       bool last)
 {
 	struct thread_group *tg = t->tg;
 	struct kernel *k = t->k;
@@ -283,7 +284,7 @@ static void leave_tree(struct task *t, int code, const struct rusage_sum *usage,
 			ns->reaper = NULL;
 	}
 	mutex_unlock(&k->tasklist);
-	list_for_each_safe(d, tmp, &dead, group_node) {
+	list_for_each_safe (d, tmp, &dead, group_node) {
 		list_del(&d->group_node);
 		task_put(d);
 	}

@@ -21,8 +21,8 @@ struct fd_slot {
 
 struct fdtable {
 	refcount_t ref;
-	struct mutex lock; /* LOCK_FDTABLE; protects all below */
-	unsigned size;	   /* slots, a multiple of 64 */
+	struct mutex lock;   /* LOCK_FDTABLE; protects all below */
+	unsigned size;	     /* slots, a multiple of 64 */
 	unsigned first_free; /* no free number is lower */
 	struct fd_slot *slot;
 	uint64_t *used;
@@ -140,7 +140,7 @@ void fdtable_put(struct fdtable *ft, struct task *t)
 	table_free(ft);
 }
 
-/* --- slots --------------------------------------------------------------------- */
+/* --- slots --------------------------------------------------------------- */
 
 static bool is_used(const struct fdtable *ft, unsigned fd)
 {
@@ -187,7 +187,7 @@ static struct fd_slot *slot_of(struct fdtable *ft, int fd)
 	return &ft->slot[fd];
 }
 
-/* --- lookup -------------------------------------------------------------------- */
+/* --- lookup -------------------------------------------------------------- */
 
 static int lookup(struct fdtable *ft, int fd, bool path_ok, struct file **out)
 {
@@ -239,7 +239,7 @@ int fd_set_flags(struct fdtable *ft, int fd, int fd_flags)
 	return s ? 0 : -EBADF;
 }
 
-/* --- install and close ----------------------------------------------------------- */
+/* --- install and close --------------------------------------------------- */
 
 static uint64_t fd_limit(struct task *t)
 {
@@ -302,7 +302,8 @@ int fd_close(struct task *t, int fd)
 }
 
 /* The next one to close in [*fd, @last]; *fd moves on behind it. */
-static struct file *take_next(struct fdtable *ft, unsigned *fd, unsigned last, bool only_cloexec)
+static struct file *take_next(struct fdtable *ft, unsigned *fd, unsigned last,
+			      bool only_cloexec)
 {
 	struct file *f = NULL;
 
@@ -346,8 +347,8 @@ void fd_close_on_exec(struct task *t)
 	close_all(t, 0, FD_MAX, true);
 }
 
-int fd_for_each(struct fdtable *ft, int (*fn)(int fd, int fd_flags, struct file *f, void *arg),
-		void *arg)
+int fd_for_each(struct fdtable *ft,
+		int (*fn)(int fd, int fd_flags, struct file *f, void *arg), void *arg)
 {
 	int r = 0;
 

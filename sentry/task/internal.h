@@ -4,8 +4,8 @@
 
 #include "sentry/task/task.h"
 
-#define PID_MAX		32768 /* numbers are below it, as kernel.pid_max has it by default */
-#define PID_RESERVED	300   /* where numbers go on after the first round */
+#define PID_MAX		 32768 /* numbers are below it, as kernel.pid_max has it by default */
+#define PID_RESERVED	 300 /* where numbers go on after the first round */
 #define PID_NS_MAX_LEVEL 32
 
 /* --- task.c --- */
@@ -32,16 +32,19 @@ int task_start_thread(struct task *t, const struct lx_regs *regs, const void *xs
 void task_drop_ctx(struct task *t);
 /* Run, or (@run false: the birth failed after all) take everything back and end. */
 void task_let_go(struct task *t, bool run);
-/* run.c: the loop; returns when the task has exited and is no longer in need of its thread. */
+/* run.c: the loop; returns when the task has exited and is no longer in need of its
+ * thread. */
 void task_run(struct task *t);
-/* The task whose Sentry thread this is, or NULL: for what is not told on whose behalf it acts. */
+/* The task whose Sentry thread this is, or NULL: for what is not told on whose behalf it
+ * acts. */
 struct task *task_on_this_thread(void);
 /* A BUG() prints the failing task's call and registers. */
 void task_install_bug_report(void);
 
 /* --- the tree: k->tasklist held --- */
 /* Put a complete task into its group, and for a leader the group under @parent. */
-void task_link_locked(struct task *t, struct thread_group *parent, struct task *parent_task);
+void task_link_locked(struct task *t, struct thread_group *parent,
+		      struct task *parent_task);
 /* Take it out again; the caller drops the tree's reference after unlocking. */
 void task_unlink_locked(struct task *t);
 
@@ -49,8 +52,9 @@ void task_unlink_locked(struct task *t);
 /* Memory for a pid of @ns; numbers are given by pid_assign_locked(). */
 int pid_alloc(struct pid_ns *ns, struct pid **out);
 /*
- * Numbers in @pid's namespace and all above it. @set_tid: wanted numbers, innermost first.
- * -EAGAIN none free, -ENOMEM (also: the namespace's init is dead), -EEXIST, -EINVAL.
+ * Numbers in @pid's namespace and all above it. @set_tid: wanted numbers, innermost
+ * first. -EAGAIN none free, -ENOMEM (also: the namespace's init is dead), -EEXIST,
+ * -EINVAL.
  */
 int pid_assign_locked(struct pid *pid, const int *set_tid, unsigned n_set_tid);
 /* Frees the numbers if neither task nor group nor session uses them any more. */
@@ -72,16 +76,18 @@ void pid_ns_zap(struct pid_ns *ns, struct task *init);
 struct task *find_new_reaper_locked(struct thread_group *tg);
 
 /* --- exit.c --- */
-/* Everything that leaves with the task itself; then it is a zombie or gone. Own thread. */
+/* Everything that leaves with the task itself; then it is a zombie or gone. Own thread.
+ */
 void task_do_exit(struct task *t, int code);
 /* What others wait for in its address space: futexes, the vfork parent. Exit and exec. */
 void task_leave_mm(struct task *t);
-/* Is @pgrp orphaned: has no member a parent in another group of its session? @but: not counted. */
+/* Is @pgrp orphaned: has no member a parent in another group of its session? @but: not
+ * counted. */
 bool pgrp_orphaned_locked(struct pid *pgrp, struct thread_group *but);
 /*
  * reap_locked - a zombie process is waited for: adds its usage to @parent (NULL: nobody
- * waited, SIGCHLD is ignored) and takes it out of the tree. The caller drops the tree's reference of the returned
- * leader after unlocking.
+ * waited, SIGCHLD is ignored) and takes it out of the tree. The caller drops the tree's
+ * reference of the returned leader after unlocking.
  */
 struct task *reap_locked(struct thread_group *tg, struct thread_group *parent);
 
@@ -114,7 +120,8 @@ int nsproxy_create_init(struct kernel *k, struct mnt_ns *mnt, const char *hostna
 			struct nsproxy **out);
 
 /* --- rusage.c --- */
-/* Own thread: look at the clocks of ctx and Sentry thread; keeps utime_ns and stime_ns. */
+/* Own thread: look at the clocks of ctx and Sentry thread; keeps utime_ns and stime_ns.
+ */
 void task_sample_times(struct task *t);
 /* Own thread, before its ctx and mm go: what it used joins the process's dead threads. */
 void task_final_usage(struct task *t, struct rusage_sum *out);

@@ -43,7 +43,8 @@ static ssize_t wait_and_try(struct task *t, struct io_call *io, uint32_t events,
 			    ssize_t (*try)(struct io_call *io), const char *what)
 {
 	bool write = events & LX_POLLOUT;
-	int64_t limit = io->f->ops->timeout ? io->f->ops->timeout(io->f, write) : NO_DEADLINE;
+	int64_t limit =
+		io->f->ops->timeout ? io->f->ops->timeout(io->f, write) : NO_DEADLINE;
 	int64_t own, deadline = limit == NO_DEADLINE ? limit : deadline_after(limit);
 	struct poll_waiter pw;
 	ssize_t r;
@@ -57,7 +58,8 @@ static ssize_t wait_and_try(struct task *t, struct io_call *io, uint32_t events,
 			break;
 		own = io->u->deadline_ns;
 		err = pw.failed ? -ENOMEM
-				: task_block(t, min_t(int64_t, own, deadline), what, io->f->id);
+				: task_block(t, min_t(int64_t, own, deadline), what,
+					     io->f->id);
 		/* At its own deadline the operation is asked once more. */
 		if (!err || (err == -ETIMEDOUT && own < deadline))
 			continue;
@@ -74,13 +76,14 @@ static ssize_t wait_and_try(struct task *t, struct io_call *io, uint32_t events,
 /* For /proc/PID/io; only the task's own thread writes these. */
 static void count_io(_Atomic uint64_t *calls, _Atomic uint64_t *bytes, ssize_t n)
 {
-	atomic_store_explicit(calls, atomic_load_explicit(calls, memory_order_relaxed) + 1,
+	atomic_store_explicit(calls,
+			      atomic_load_explicit(calls, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 	if (n > 0)
-		atomic_store_explicit(
-			bytes,
-			atomic_load_explicit(bytes, memory_order_relaxed) + (uint64_t)n,
-			memory_order_relaxed);
+		atomic_store_explicit(bytes,
+				      atomic_load_explicit(bytes, memory_order_relaxed) +
+					      (uint64_t)n,
+				      memory_order_relaxed);
 }
 
 ssize_t file_preadv_wait(struct task *t, struct file *f, struct uio *dst, int64_t pos,
@@ -102,7 +105,8 @@ ssize_t file_read_wait(struct task *t, struct file *f, struct uio *dst)
 	return file_preadv_wait(t, f, dst, -1, 0);
 }
 
-/* Where a blocking write goes on until everything is written: a short count is no answer. */
+/* Where a blocking write goes on until everything is written: a short count is no answer.
+ */
 static bool writes_all(const struct file *f)
 {
 	uint32_t mode = f->inode->mode;
@@ -159,7 +163,8 @@ int file_wait_for(struct task *t, struct file *f, uint32_t events, int64_t deadl
 	poll_waiter_init(&pw, t, events);
 	if (!(file_poll(f, &pw.pt) & want)) {
 		do
-			r = pw.failed ? -ENOMEM : task_block(t, deadline_ns, "poll", f->id);
+			r = pw.failed ? -ENOMEM
+				      : task_block(t, deadline_ns, "poll", f->id);
 		while (!r && !(file_poll(f, NULL) & want));
 	}
 	poll_waiter_done(&pw);
@@ -177,12 +182,14 @@ int file_open_wait(struct task *t, const struct path *base, const char *name,
 	r = vfs_open(&c, base, name, how, out);
 	if (r != -EAGAIN || !*out)
 		return r;
-	/* A FIFO without its other end: the open file counts already, so the others see us. */
+	/* A FIFO without its other end: the open file counts already, so the others see
+	 * us. */
 	poll_waiter_init(&pw, t, LX_POLL_IN_MASK | LX_POLL_OUT_MASK);
 	file_poll(*out, &pw.pt);
 	r = 0;
 	while (!r && !fifo_open_done(*out))
-		r = pw.failed ? -ENOMEM : task_block(t, NO_DEADLINE, "fifo open", (*out)->id);
+		r = pw.failed ? -ENOMEM
+			      : task_block(t, NO_DEADLINE, "fifo open", (*out)->id);
 	poll_waiter_done(&pw);
 	if (r) {
 		file_put(TAKE_PTR(*out));

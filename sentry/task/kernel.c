@@ -77,7 +77,8 @@ static int create_parts(struct kernel *k)
 	if (!r && k->config.stats)
 		r = stats_create(&k->stats);
 	if (!r && k->config.strace)
-		r = strace_create(k->config.strace_hfd, k->config.strace_time, &k->strace);
+		r = strace_create(k->config.strace_hfd, k->config.strace_time,
+				  &k->strace);
 	return r;
 }
 
@@ -141,7 +142,7 @@ void kernel_free(struct kernel *k)
 	mem_free(k);
 }
 
-/* --- the first process ---------------------------------------------------------- */
+/* --- the first process --------------------------------------------------- */
 
 /* Takes the streams, also when it fails. */
 static int init_files(struct task *t, const struct init_args *args)
@@ -169,8 +170,8 @@ static int init_fs(struct task *t, const struct init_args *args, const char **wh
 	if (r)
 		return r;
 	task_vfs_ctx(t, &c);
-	r = path_lookup(&c, NULL, args->cwd ? args->cwd : "/", LOOKUP_FOLLOW | LOOKUP_DIRECTORY,
-			&cwd);
+	r = path_lookup(&c, NULL, args->cwd ? args->cwd : "/",
+			LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &cwd);
 	task_vfs_ctx_done(&c);
 	if (r) {
 		*why = "working directory";
@@ -203,8 +204,8 @@ static int init_task(struct kernel *k, const struct init_args *args, struct task
 	t->tg->leader = t;
 	t->tg->is_init = true;
 	rlimit_init(t->tg->rlim);
-	r = cred_create_init(k, args->uid, args->gid, args->groups, args->n_groups, args->caps,
-			     &cred);
+	r = cred_create_init(k, args->uid, args->gid, args->groups, args->n_groups,
+			     args->caps, &cred);
 	if (r)
 		return r;
 	t->cred = cred;
@@ -268,7 +269,7 @@ int kernel_start_init(struct kernel *k, const struct init_args *args, const char
 	return r;
 }
 
-/* --- its end -------------------------------------------------------------------- */
+/* --- its end ------------------------------------------------------------- */
 
 struct idle_waiter {
 	struct wait_entry entry;
@@ -306,7 +307,8 @@ int kernel_wait(struct kernel *k)
 
 /* Every process, in no order; @fn may take what ranks behind tasklist. */
 static void for_each_process_locked(struct kernel *k,
-				    void (*fn)(struct thread_group *tg, void *arg), void *arg)
+				    void (*fn)(struct thread_group *tg, void *arg),
+				    void *arg)
 {
 	struct htab *h = &k->init_pid_ns->by_nr;
 
@@ -350,12 +352,15 @@ void kernel_signal_init(struct kernel *k, int signo)
 	thread_group_put(tg);
 }
 
-/* --- for people ------------------------------------------------------------------ */
+/* --- for people ---------------------------------------------------------- */
 
 static const char *const state_name[] = {
-	[TASK_RUNNING] = "running", [TASK_SLEEPING] = "sleeping",
-	[TASK_UNINTERRUPTIBLE] = "uninterruptible", [TASK_STOPPED] = "stopped",
-	[TASK_ZOMBIE] = "zombie", [TASK_DEAD] = "dead",
+	[TASK_RUNNING] = "running",
+	[TASK_SLEEPING] = "sleeping",
+	[TASK_UNINTERRUPTIBLE] = "uninterruptible",
+	[TASK_STOPPED] = "stopped",
+	[TASK_ZOMBIE] = "zombie",
+	[TASK_DEAD] = "dead",
 };
 
 static void dump_process(struct thread_group *tg, void *arg)
@@ -371,13 +376,15 @@ static void dump_process(struct thread_group *tg, void *arg)
 		  pid_nr_in(tg->pid[PIDTYPE_PGID], k->init_pid_ns),
 		  pid_nr_in(tg->pid[PIDTYPE_SID], k->init_pid_ns),
 		  tg->group_exit ? ", exiting" : "", tg->zombie ? ", zombie" : "");
-	list_for_each(t, &tg->threads, group_node) {
+	list_for_each (t, &tg->threads, group_node) {
 		const char *what = __atomic_load_n(&t->wait_what, __ATOMIC_ACQUIRE);
 		unsigned state = atomic_load(&t->state);
 
-		sb_printf(out, "  task %d (%.16s) %s%s work %#x", pid_nr_in(t->pid, k->init_pid_ns),
-			  t->comm, state_name[state % ARRAY_SIZE(state_name)],
-			  atomic_load(&t->in_guest) ? " in guest" : "", atomic_load(&t->work));
+		sb_printf(out, "  task %d (%.16s) %s%s work %#x",
+			  pid_nr_in(t->pid, k->init_pid_ns), t->comm,
+			  state_name[state % ARRAY_SIZE(state_name)],
+			  atomic_load(&t->in_guest) ? " in guest" : "",
+			  atomic_load(&t->work));
 		if (__atomic_load_n(&t->sc, __ATOMIC_RELAXED))
 			sb_printf(out, " call %s", syscall_name(t->sc_nr, name));
 		if (what)

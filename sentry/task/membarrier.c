@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A guest thread that leaves guest mode executes a full barrier on the way (the host
- * switches context). So the barrier is: kick every running thread of the address space and
- * wait until each has been seen outside.
+ * switches context). So the barrier is: kick every running thread of the address space
+ * and wait until each has been seen outside.
  */
 #include "sentry/task/membarrier.h"
 
@@ -72,7 +72,8 @@ static int barrier(struct task *t, const struct mm *mm)
 	/* Bounded by the time a thread needs to leave the guest: a look now and then. */
 	while (!pass(t->k, &b)) {
 		b.kick = false;
-		if (task_block_killable(t, deadline_after(POLL_NS), "membarrier", 0) == -EINTR)
+		if (task_block_killable(t, deadline_after(POLL_NS), "membarrier", 0) ==
+		    -EINTR)
 			break;
 	}
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a parent hears of its children: SIGCHLD with its siginfo, the wake-up of waits, and
- * whether a dead child is kept for it at all.
+ * What a parent hears of its children: SIGCHLD with its siginfo, the wake-up of waits,
+ * and whether a dead child is kept for it at all.
  */
 #include "sentry/abi/errno.h"
 #include "sentry/task/internal.h"

@@ -31,17 +31,21 @@ static const struct {
 	uint64_t kind;
 	bool for_children;
 } names[] = {
-	{"cgroup", LX_CLONE_NEWCGROUP, false}, {"ipc", LX_CLONE_NEWIPC, false},
-	{"mnt", LX_CLONE_NEWNS, false},	       {"net", LX_CLONE_NEWNET, false},
-	{"pid", LX_CLONE_NEWPID, false},       {"pid_for_children", LX_CLONE_NEWPID, true},
-	{"user", LX_CLONE_NEWUSER, false},     {"uts", LX_CLONE_NEWUTS, false},
+	{"cgroup", LX_CLONE_NEWCGROUP, false},
+	{"ipc", LX_CLONE_NEWIPC, false},
+	{"mnt", LX_CLONE_NEWNS, false},
+	{"net", LX_CLONE_NEWNET, false},
+	{"pid", LX_CLONE_NEWPID, false},
+	{"pid_for_children", LX_CLONE_NEWPID, true},
+	{"user", LX_CLONE_NEWUSER, false},
+	{"uts", LX_CLONE_NEWUTS, false},
 };
 
 const char *const nsfs_names[] = {
 	"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "user", "uts", NULL,
 };
 
-/* --- references ------------------------------------------------------------------------- */
+/* --- references ---------------------------------------------------------- */
 
 void ns_ref_put(struct ns_ref *r)
 {
@@ -194,7 +198,7 @@ const char *ns_kind_name(uint64_t flag, bool for_children)
 	return NULL;
 }
 
-/* --- inodes -------------------------------------------------------------------------------- */
+/* --- inodes -------------------------------------------------------------- */
 
 static void nsfs_free_inode(struct inode *inode)
 {
@@ -243,7 +247,8 @@ static int make_path(struct kernel *k, struct ns_ref ref, struct path *out)
 		ns_ref_put(&ref);
 		return -ENOMEM;
 	}
-	inode_init(&ni->inode, k->nsfs, &nsfs_inode_ops, &nsfs_file_ops, LX_S_IFREG | 0444, 0, 0);
+	inode_init(&ni->inode, k->nsfs, &nsfs_inode_ops, &nsfs_file_ops,
+		   LX_S_IFREG | 0444, 0, 0);
 	ni->inode.ino = ns_ref_ino(&ref);
 	ni->ref = ref;
 	out->dentry = dentry_new_anon(k->nsfs, &ni->inode, ns_kind_name(ref.kind, false),
@@ -293,7 +298,7 @@ const struct ns_ref *nsfs_file_ref(const struct file *f)
 	return &container_of(f->inode, struct ns_inode, inode)->ref;
 }
 
-/* --- ioctl_ns(2) ----------------------------------------------------------------------------- */
+/* --- ioctl_ns(2) --------------------------------------------------------- */
 
 static int64_t open_ref(struct task *t, struct ns_ref ref)
 {
@@ -339,13 +344,14 @@ static int64_t open_owner(struct task *t, const struct ns_ref *ref)
 {
 	struct ns_ref owner = {.kind = LX_CLONE_NEWUSER, .user = ns_ref_owner(ref)};
 
-	if (!owner.user || (ref->kind == LX_CLONE_NEWUSER && ref->user == t->cred->user_ns))
+	if (!owner.user ||
+	    (ref->kind == LX_CLONE_NEWUSER && ref->user == t->cred->user_ns))
 		return -EPERM;
 	return open_ref(t, owner);
 }
 
-static int64_t nsfs_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
-			  uint64_t arg)
+static int64_t nsfs_ioctl(struct file *f, struct task *t, const struct umem *u,
+			  unsigned cmd, uint64_t arg)
 {
 	const struct ns_ref *ref = nsfs_file_ref(f);
 	uint32_t uid;

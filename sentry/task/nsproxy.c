@@ -26,7 +26,7 @@ struct cgroup_ns {
 	struct plain_ns base;
 };
 
-/* --- plain ones ---------------------------------------------------------------------- */
+/* --- plain ones ---------------------------------------------------------- */
 
 static int plain_ns_create(struct user_ns *owner, uint64_t ino, struct plain_ns **out)
 {
@@ -119,7 +119,7 @@ static int make_cgroup(struct nsproxy *set, struct user_ns *owner, uint64_t ino)
 	return r;
 }
 
-/* --- uts ------------------------------------------------------------------------------ */
+/* --- uts ----------------------------------------------------------------- */
 
 static int uts_ns_create(struct user_ns *owner, uint64_t ino, const char *node,
 			 const char *domain, struct uts_ns **out)
@@ -161,7 +161,7 @@ void uts_ns_names(struct uts_ns *ns, char node[65], char domain[65])
 	mutex_unlock(&ns->lock);
 }
 
-/* --- the set -------------------------------------------------------------------------- */
+/* --- the set ------------------------------------------------------------- */
 
 struct nsproxy *nsproxy_get(struct nsproxy *ns)
 {
@@ -205,7 +205,8 @@ int nsproxy_create_init(struct kernel *k, struct mnt_ns *mnt, const char *hostna
 		return -ENOMEM;
 	ns->mnt = mnt;
 	ns->pid_for_children = pid_ns_get(k->init_pid_ns);
-	r = uts_ns_create(owner, INO_UTS, hostname ? hostname : "localhost", "(none)", &ns->uts);
+	r = uts_ns_create(owner, INO_UTS, hostname ? hostname : "localhost", "(none)",
+			  &ns->uts);
 	if (!r)
 		r = ipc_ns_create(k, owner, INO_IPC, &ns->ipc);
 	if (!r)
@@ -220,7 +221,7 @@ int nsproxy_create_init(struct kernel *k, struct mnt_ns *mnt, const char *hostna
 	return 0;
 }
 
-/* --- a set with new ones in it ---------------------------------------------------------- */
+/* --- a set with new ones in it ------------------------------------------- */
 
 /* The old ones, by reference, for all that is not made new. */
 static void share_rest(struct nsproxy *ns, const struct nsproxy *old)
@@ -249,8 +250,8 @@ static int copy_uts(struct nsproxy *ns, const struct nsproxy *old, struct user_n
 }
 
 /* The last step: it changes @fs. */
-static int copy_mounts(struct nsproxy *ns, const struct nsproxy *old, struct user_ns *owner,
-		       struct fs_struct *fs)
+static int copy_mounts(struct nsproxy *ns, const struct nsproxy *old,
+		       struct user_ns *owner, struct fs_struct *fs)
 {
 	struct path root, cwd;
 	int r;
@@ -270,7 +271,8 @@ static int copy_mounts(struct nsproxy *ns, const struct nsproxy *old, struct use
 	return 0;
 }
 
-static int make_new(struct task *t, struct nsproxy *ns, uint64_t flags, struct user_ns *owner)
+static int make_new(struct task *t, struct nsproxy *ns, uint64_t flags,
+		    struct user_ns *owner)
 {
 	struct nsproxy *old = t->ns;
 	struct kernel *k = t->k;
@@ -298,7 +300,8 @@ int nsproxy_unshare(struct task *t, uint64_t flags, const struct cred *c,
 	*out = NULL;
 	if (!cred_capable(c, c->user_ns, LX_CAP_SYS_ADMIN))
 		return -EPERM;
-	/* One step down at a time: children would be in a namespace their parent is not below. */
+	/* One step down at a time: children would be in a namespace their parent is not
+	 * below. */
 	if ((flags & LX_CLONE_NEWPID) && t->ns->pid_for_children != task_pid_ns(t))
 		return -EINVAL;
 	ns = nsproxy_alloc();

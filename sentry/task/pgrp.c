@@ -15,7 +15,8 @@ static int may_move_locked(struct task *t, struct task *target)
 	if (tg->parent == own) {
 		if (tg->pid[PIDTYPE_SID] != own->pid[PIDTYPE_SID])
 			return -EPERM;
-		/* A shell may set its child's group only until the child runs its program. */
+		/* A shell may set its child's group only until the child runs its
+		 * program. */
 		if (tg->did_exec)
 			return -EACCES;
 	} else if (tg != own) {
@@ -25,7 +26,8 @@ static int may_move_locked(struct task *t, struct task *target)
 }
 
 /* The group must be the process's own number, or one of the caller's session. */
-static int find_group_locked(struct task *t, struct task *target, int pgid, struct pid **out)
+static int find_group_locked(struct task *t, struct task *target, int pgid,
+			     struct pid **out)
 {
 	struct pid *pgrp = pid_find_locked(task_pid_ns(t), pgid);
 	struct thread_group *member;
@@ -66,10 +68,10 @@ int task_setpgid(struct task *t, int pid, int pgid)
 	}
 	r = target ? may_move_locked(t, target) : -ESRCH;
 	if (!r)
-		r = find_group_locked(t, target,
-				      pgid ? pgid
-					   : pid_nr_in(target->tg->pid_self, task_pid_ns(t)),
-				      &pgrp);
+		r = find_group_locked(
+			t, target,
+			pgid ? pgid : pid_nr_in(target->tg->pid_self, task_pid_ns(t)),
+			&pgrp);
 	if (!r)
 		move_locked(target->tg, PIDTYPE_PGID, pgrp);
 	mutex_unlock(&t->k->tasklist);

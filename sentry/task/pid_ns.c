@@ -54,7 +54,7 @@ static struct task *live_thread_locked(struct thread_group *tg)
 {
 	struct task *t;
 
-	list_for_each(t, &tg->threads, group_node)
+	list_for_each (t, &tg->threads, group_node)
 		if (!t->exited)
 			return t;
 	return NULL;
@@ -103,7 +103,7 @@ static bool reap_children(struct task *init)
 	bool more = false;
 
 	mutex_lock(&init->k->tasklist);
-	list_for_each_safe(c, tmp, &init->tg->children, sibling) {
+	list_for_each_safe (c, tmp, &init->tg->children, sibling) {
 		if (!c->zombie)
 			continue;
 		if (n == ARRAY_SIZE(dead)) {
@@ -121,7 +121,8 @@ static bool reap_children(struct task *init)
 void pid_ns_zap(struct pid_ns *ns, struct task *init)
 {
 	struct kernel *k = ns->k;
-	/* Its own numbers: the leader's, which stays, and that of the thread that zaps. */
+	/* Its own numbers: the leader's, which stays, and that of the thread that zaps.
+	 */
 	unsigned own = init == init->tg->leader ? 1 : 2;
 	struct task_waiter w;
 	bool alone;
@@ -140,13 +141,14 @@ void pid_ns_zap(struct pid_ns *ns, struct task *init)
 		mutex_unlock(&k->tasklist);
 		if (alone)
 			break;
-		/* Not task_block(): this task is dead already, what it waits for is, too. */
+		/* Not task_block(): this task is dead already, what it waits for is, too.
+		 */
 		park_wait(&init->park, NO_DEADLINE);
 	}
 	waitq_remove(&w.entry);
 }
 
-/* --- all of it --------------------------------------------------------------------------- */
+/* --- all of it ----------------------------------------------------------- */
 
 /* Every process in the table, as far as @list has room; how many there are. */
 static unsigned take_leaders_locked(struct pid_ns *ns, struct task **list, unsigned room)

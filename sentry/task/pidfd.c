@@ -14,8 +14,8 @@ struct task *pid_process_get(struct kernel *k, struct pid *pid)
 
 	mutex_lock(&k->tasklist);
 	if (!list_empty(&pid->members[PIDTYPE_TGID]))
-		t = task_get(list_entry(pid->members[PIDTYPE_TGID].next, struct thread_group,
-					pid_node[PIDTYPE_TGID])
+		t = task_get(list_entry(pid->members[PIDTYPE_TGID].next,
+					struct thread_group, pid_node[PIDTYPE_TGID])
 				     ->leader);
 	mutex_unlock(&k->tasklist);
 	return t;
@@ -44,7 +44,8 @@ static void pidfd_release(struct file *f)
 	pid_put(f->priv);
 }
 
-/* As the outermost namespace sees it; whoever reads this is somewhere, but unknown here. */
+/* As the outermost namespace sees it; whoever reads this is somewhere, but unknown here.
+ */
 static void pidfd_show_fdinfo(struct file *f, struct strbuf *out)
 {
 	struct pid *pid = f->priv;

@@ -3,8 +3,8 @@
  * The loop of a task, on its own Sentry thread:
  *
  *	run guest -> system call -> result, restart --+
- *	    ^     -> fault -> mm or a signal          +-> work: signals, stops, exit -> run guest
- *	    |     -> interrupted                    --+			|
+ *	    ^     -> fault -> mm or a signal          +-> work: signals, stops, exit ->
+ *run guest |     -> interrupted                    --+			|
  *	    +-----------------------------------------------------------+
  *
  * It ends when the group exits, by a fatal signal, exit(2) or the loss of the guest's
@@ -20,7 +20,8 @@
 #include "sentry/task/sched.h"
 #include "sentry/task/signal.h"
 
-/* For the report of a BUG() and for polls, which have no other way to the calling task. */
+/* For the report of a BUG() and for polls, which have no other way to the calling task.
+ */
 static _Thread_local struct task *this_task;
 
 static void report_current(void)
@@ -34,9 +35,12 @@ static void report_current(void)
 	log_error("task %d (%s), %s(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx)",
 		  pid_nr_in(t->pid, t->k->init_pid_ns), t->comm,
 		  t->sc ? syscall_name(t->sc_nr, name) : "no call",
-		  (unsigned long long)t->ctx->sc.args[0], (unsigned long long)t->ctx->sc.args[1],
-		  (unsigned long long)t->ctx->sc.args[2], (unsigned long long)t->ctx->sc.args[3],
-		  (unsigned long long)t->ctx->sc.args[4], (unsigned long long)t->ctx->sc.args[5]);
+		  (unsigned long long)t->ctx->sc.args[0],
+		  (unsigned long long)t->ctx->sc.args[1],
+		  (unsigned long long)t->ctx->sc.args[2],
+		  (unsigned long long)t->ctx->sc.args[3],
+		  (unsigned long long)t->ctx->sc.args[4],
+		  (unsigned long long)t->ctx->sc.args[5]);
 	if (ctx_get_regs(t->ctx, &r))
 		return;
 	log_error("rip %#llx rsp %#llx rax %#llx rdi %#llx rsi %#llx rdx %#llx",
@@ -61,7 +65,7 @@ void task_install_bug_report(void)
 	bug_set_report(report_current);
 }
 
-/* --- what the guest did ------------------------------------------------------- */
+/* --- what the guest did -------------------------------------------------- */
 
 static void force_fault(struct task *t, int signo, int code, uaddr_t addr)
 {
@@ -158,14 +162,15 @@ static void on_interrupt(struct task *t, const struct exit_info *info)
 	}
 }
 
-/* --- the loop ------------------------------------------------------------------ */
+/* --- the loop ------------------------------------------------------------ */
 
 /* Whatever was asked of the task while it was elsewhere. */
 static void do_work(struct task *t)
 {
 	unsigned work = atomic_fetch_and(&t->work, ~(unsigned)TASK_WORK_NOTIFY);
 
-	/* What only the thread itself can do, or tell; membarrier wants no more than this. */
+	/* What only the thread itself can do, or tell; membarrier wants no more than
+	 * this. */
 	if (work & TASK_WORK_NOTIFY) {
 		sched_task_work(t);
 		task_sample_times(t);

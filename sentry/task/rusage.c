@@ -62,7 +62,8 @@ static void add_memory(struct mm *mm, struct rusage_sum *out, struct as_usage *u
 		mm->as->ops->usage(mm->as, u); /* without a procfs: the CPU time alone */
 	out->minflt += u->min_flt;
 	out->majflt += u->maj_flt;
-	out->maxrss = max_t(uint64_t, out->maxrss, u->rss_anon + u->rss_file + u->rss_shmem);
+	out->maxrss =
+		max_t(uint64_t, out->maxrss, u->rss_anon + u->rss_file + u->rss_shmem);
 }
 
 void usage_add_peak(struct task *t, struct rusage_sum *out)
@@ -119,7 +120,7 @@ void usage_process(struct thread_group *tg, struct task *caller, struct rusage_s
 		task_sample_times(caller);
 	mutex_lock(&tg->k->tasklist);
 	*out = tg->dead_threads;
-	list_for_each(t, &tg->threads, group_node) {
+	list_for_each (t, &tg->threads, group_node) {
 		if (t->exited)
 			continue;
 		usage_thread(t, &one);
@@ -132,8 +133,8 @@ void usage_process(struct thread_group *tg, struct task *caller, struct rusage_s
 	if (!mm)
 		return;
 	/*
-	 * What other threads have computed since they last looked: if the address space is
-	 * this process's alone, all its CPU time is.
+	 * What other threads have computed since they last looked: if the address space
+	 * is this process's alone, all its CPU time is.
 	 */
 	add_memory(mm, out, &u);
 	if ((n > 1 || !caller || caller->tg != tg) &&

@@ -22,14 +22,15 @@
 #include "sentry/task/signal.h"
 #include "sentry/task/tty_session.h"
 
-/* 1,000 threads must be cheap, and no path of ours is deep. The sanitizer's frames are. */
+/* 1,000 threads must be cheap, and no path of ours is deep. The sanitizer's frames are.
+ */
 #ifdef RUNSC_ASAN
 #define THREAD_STACK (1024 * 1024)
 #else
 #define THREAD_STACK (160 * 1024)
 #endif
 
-/* --- objects ----------------------------------------------------------------- */
+/* --- objects ------------------------------------------------------------- */
 
 int task_alloc(struct kernel *k, struct task **out)
 {
@@ -147,9 +148,10 @@ struct sighand *tg_sighand_lock(struct thread_group *tg)
 	}
 }
 
-/* --- the tree ---------------------------------------------------------------- */
+/* --- the tree ------------------------------------------------------------ */
 
-void task_link_locked(struct task *t, struct thread_group *parent, struct task *parent_task)
+void task_link_locked(struct task *t, struct thread_group *parent,
+		      struct task *parent_task)
 {
 	struct thread_group *tg = t->tg;
 
@@ -249,7 +251,7 @@ struct task *process_lookup(struct task *viewer, int tgid)
 	return t;
 }
 
-/* --- what others may ask ------------------------------------------------------ */
+/* --- what others may ask ------------------------------------------------- */
 
 const struct cred *task_cred(struct task *t)
 {
@@ -265,7 +267,8 @@ void task_set_cred(struct task *t, struct cred *c)
 {
 	const struct cred *old;
 
-	/* The user's number of tasks follows: under tasklist, as birth and death count it. */
+	/* The user's number of tasks follows: under tasklist, as birth and death count
+	 * it. */
 	mutex_lock(&t->k->tasklist);
 	mutex_lock(&t->lock);
 	old = t->cred;
@@ -311,7 +314,8 @@ bool task_capable(struct task *t, enum lx_cap cap)
 	return cred_ns_capable(t->cred, cap);
 }
 
-/* Same ids all round, or CAP_SYS_PTRACE over the target's user namespace; and dumpable. */
+/* Same ids all round, or CAP_SYS_PTRACE over the target's user namespace; and dumpable.
+ */
 static bool ptrace_ids_match(const struct cred *c, const struct cred *tc, bool attach)
 {
 	uint32_t uid = attach ? c->uid : c->fsuid, gid = attach ? c->gid : c->fsgid;
@@ -332,7 +336,8 @@ int task_may_ptrace(struct task *t, struct task *target, bool attach)
 	capable = cred_capable(c, tc->user_ns, LX_CAP_SYS_PTRACE);
 	ids = ptrace_ids_match(c, tc, attach);
 	/* Nobody gets more capabilities through a process than they have. */
-	if (!capable && (c->user_ns != tc->user_ns || (tc->cap_permitted & ~c->cap_permitted)))
+	if (!capable &&
+	    (c->user_ns != tc->user_ns || (tc->cap_permitted & ~c->cap_permitted)))
 		ids = false;
 	mm = task_mm_get(target);
 	if (mm) {
@@ -343,7 +348,7 @@ int task_may_ptrace(struct task *t, struct task *target, bool attach)
 	return (ids && dumpable) || capable ? 0 : -EPERM;
 }
 
-/* --- the Sentry thread -------------------------------------------------------- */
+/* --- the Sentry thread --------------------------------------------------- */
 
 struct birth { /* on the parent's stack until it was told */
 	struct task *t;
@@ -462,7 +467,8 @@ int task_start_thread(struct task *t, const struct lx_regs *regs, const void *xs
 		return r == -EAGAIN ? -EAGAIN : -ENOMEM;
 	}
 	park_wait(&b.done, NO_DEADLINE);
-	/* From now on the thread has a reference of its own; it cannot run before task_let_go(). */
+	/* From now on the thread has a reference of its own; it cannot run before
+	 * task_let_go(). */
 	if (!b.err)
 		task_get(t);
 	return b.err;

@@ -60,7 +60,7 @@ static void commit(struct task *t, struct next_state *n)
 	nsproxy_put(ns);
 }
 
-/* --- unshare ---------------------------------------------------------------------------------- */
+/* --- unshare ------------------------------------------------------------- */
 
 #define UNSHARE_FLAGS                                                                    \
 	(NS_ALL_FLAGS | LX_CLONE_THREAD | LX_CLONE_FS | LX_CLONE_SIGHAND | LX_CLONE_VM | \
@@ -86,9 +86,11 @@ static int check_unshare(struct task *t, uint64_t f)
 {
 	if (f & ~UNSHARE_FLAGS)
 		return -EINVAL;
-	if ((f & (LX_CLONE_THREAD | LX_CLONE_SIGHAND | LX_CLONE_VM)) && thread_group_size(t->tg) > 1)
+	if ((f & (LX_CLONE_THREAD | LX_CLONE_SIGHAND | LX_CLONE_VM)) &&
+	    thread_group_size(t->tg) > 1)
 		return -EINVAL;
-	if ((f & (LX_CLONE_SIGHAND | LX_CLONE_VM)) && refcount_read(&t->tg->sighand->ref) > 1)
+	if ((f & (LX_CLONE_SIGHAND | LX_CLONE_VM)) &&
+	    refcount_read(&t->tg->sighand->ref) > 1)
 		return -EINVAL;
 	if ((f & LX_CLONE_VM) && refcount_read(&t->mm->users) > 1)
 		return -EINVAL;
@@ -116,7 +118,8 @@ int task_unshare(struct task *t, uint64_t flags)
 		r = unshare_cred(t, &n);
 	/* Last, as it moves root and working directory into the new mount namespace. */
 	if (!r && (f & NS_PROXY_FLAGS))
-		r = nsproxy_unshare(t, f, n.cred ? n.cred : t->cred, n.fs ? n.fs : t->fs, &n.ns);
+		r = nsproxy_unshare(t, f, n.cred ? n.cred : t->cred, n.fs ? n.fs : t->fs,
+				    &n.ns);
 	if (!r && (f & LX_CLONE_SYSVSEM))
 		sem_undo_leave(t);
 	if (!r)
@@ -125,7 +128,7 @@ int task_unshare(struct task *t, uint64_t flags)
 	return r;
 }
 
-/* --- setns -------------------------------------------------------------------------------------- */
+/* --- setns --------------------------------------------------------------- */
 
 static const struct cred *cred_of(struct task *t, const struct next_state *n)
 {
@@ -207,8 +210,10 @@ static int join(struct task *t, struct next_state *n, const struct ns_ref *ref)
 	}
 }
 
-/* All that are asked for of one process: its user namespace first, it decides the rest. */
-static int join_process(struct task *t, struct next_state *n, struct pid *pid, uint64_t flags)
+/* All that are asked for of one process: its user namespace first, it decides the rest.
+ */
+static int join_process(struct task *t, struct next_state *n, struct pid *pid,
+			uint64_t flags)
 {
 	static const uint64_t order[] = {
 		LX_CLONE_NEWUSER, LX_CLONE_NEWNS,  LX_CLONE_NEWUTS,    LX_CLONE_NEWIPC,

@@ -73,14 +73,15 @@ static bool take_stopped_locked(struct task *t, struct thread_group *c,
 	return found;
 }
 
-/* 1: *r is filled (*dead: to be put); 0: nothing to report yet; -ECHILD: nobody to wait for. */
+/* 1: *r is filled (*dead: to be put); 0: nothing to report yet; -ECHILD: nobody to wait
+ * for. */
 static int look_locked(struct task *t, const struct wait_args *a, struct wait_result *r,
 		       struct task **dead)
 {
 	struct thread_group *c;
 	int found = -ECHILD;
 
-	list_for_each(c, &t->tg->children, sibling) {
+	list_for_each (c, &t->tg->children, sibling) {
 		if (!eligible(t, c, a))
 			continue;
 		found = 0;
@@ -122,7 +123,8 @@ int task_wait(struct task *t, const struct wait_args *a, struct wait_result *r)
 		found = look(t, a, r);
 		if (found || (a->options & LX_WNOHANG))
 			break;
-		err = task_block(t, NO_DEADLINE, "child", a->pid ? (uint64_t)pid_own_nr(a->pid) : 0);
+		err = task_block(t, NO_DEADLINE, "child",
+				 a->pid ? (uint64_t)pid_own_nr(a->pid) : 0);
 		if (err) {
 			found = -ERESTARTSYS;
 			break;

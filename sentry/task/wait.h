@@ -15,15 +15,15 @@
 
 struct wait_args {
 	enum { WAIT_ANY, WAIT_PID, WAIT_PGRP } which;
-	struct pid *pid;   /* borrowed; NULL with WAIT_PID, WAIT_PGRP: no such one */
-	unsigned options;  /* LX_W*, WEXITED always explicit */
+	struct pid *pid;  /* borrowed; NULL with WAIT_PID, WAIT_PGRP: no such one */
+	unsigned options; /* LX_W*, WEXITED always explicit */
 };
 
 struct wait_result {
-	int pid;	   /* as the caller sees it; 0: nothing yet (WNOHANG) */
-	uint32_t uid;	   /* in the caller's user namespace */
-	int code, status;  /* si_code and si_status */
-	int wstatus;	   /* as wait4 packs it */
+	int pid;	  /* as the caller sees it; 0: nothing yet (WNOHANG) */
+	uint32_t uid;	  /* in the caller's user namespace */
+	int code, status; /* si_code and si_status */
+	int wstatus;	  /* as wait4 packs it */
 	struct rusage_sum usage;
 };
 

@@ -12,7 +12,7 @@
 #include "sentry/base/bytes.h"
 #include "sentry/loader/loader.h"
 
-/* --- a file in memory ------------------------------------------------------------- */
+/* --- a file in memory ---------------------------------------------------- */
 
 struct mem_file {
 	struct file f;
@@ -31,13 +31,21 @@ ssize_t file_kernel_read(struct file *f, void *buf, size_t n, int64_t pos)
 	return (ssize_t)n;
 }
 
-/* --- an ELF program -------------------------------------------------------------------- */
+/* --- an ELF program ------------------------------------------------------ */
 
 #define FILE_SIZE 1024
 enum { TYPE = 16, MACHINE = 18, ENTRY = 24, PHOFF = 32, PHENTSIZE = 54, PHNUM = 56 };
 /* Offsets of a program header's fields. */
-enum { P_TYPE = 0, P_FLAGS = 4, P_OFFSET = 8, P_VADDR = 16, P_FILESZ = 32, P_MEMSZ = 40,
-       P_ALIGN = 48, P_SIZE = 56 };
+enum {
+	P_TYPE = 0,
+	P_FLAGS = 4,
+	P_OFFSET = 8,
+	P_VADDR = 16,
+	P_FILESZ = 32,
+	P_MEMSZ = 40,
+	P_ALIGN = 48,
+	P_SIZE = 56
+};
 
 static uint8_t image[FILE_SIZE];
 
@@ -46,8 +54,8 @@ static uint8_t *phdr(unsigned i)
 	return image + 64 + i * P_SIZE;
 }
 
-static void put_phdr(unsigned i, uint32_t type, uint64_t off, uint64_t vaddr, uint64_t filesz,
-		     uint64_t memsz)
+static void put_phdr(unsigned i, uint32_t type, uint64_t off, uint64_t vaddr,
+		     uint64_t filesz, uint64_t memsz)
 {
 	put_le32(phdr(i) + P_TYPE, type);
 	put_le32(phdr(i) + P_FLAGS, 5);
@@ -110,16 +118,24 @@ static void refused(void **state)
 		unsigned at, width;
 		uint64_t value;
 	} bad[] = {
-		{0, 1, 'X'}, {4, 1, 1}, {5, 1, 2}, {TYPE, 2, 1}, {MACHINE, 2, 3},
-		{PHENTSIZE, 2, 32}, {PHNUM, 2, 0}, {PHNUM, 2, 0xffff}, {PHOFF, 8, 1ull << 63},
-		{PHOFF, 8, INT64_MAX}, {PHOFF, 8, FILE_SIZE},
-		{64 + P_FILESZ, 8, 513},	      /* more in the file than in memory */
-		{64 + P_VADDR, 8, 1},		      /* offset and address disagree */
-		{64 + P_MEMSZ, 8, UINT64_MAX},	      /* wraps */
-		{64 + P_MEMSZ, 8, 1ull << 47},	      /* beyond every address */
-		{64 + 2 * P_SIZE + P_FILESZ, 8, 1},   /* an interpreter without a name */
+		{0, 1, 'X'},
+		{4, 1, 1},
+		{5, 1, 2},
+		{TYPE, 2, 1},
+		{MACHINE, 2, 3},
+		{PHENTSIZE, 2, 32},
+		{PHNUM, 2, 0},
+		{PHNUM, 2, 0xffff},
+		{PHOFF, 8, 1ull << 63},
+		{PHOFF, 8, INT64_MAX},
+		{PHOFF, 8, FILE_SIZE},
+		{64 + P_FILESZ, 8, 513},	    /* more in the file than in memory */
+		{64 + P_VADDR, 8, 1},		    /* offset and address disagree */
+		{64 + P_MEMSZ, 8, UINT64_MAX},	    /* wraps */
+		{64 + P_MEMSZ, 8, 1ull << 47},	    /* beyond every address */
+		{64 + 2 * P_SIZE + P_FILESZ, 8, 1}, /* an interpreter without a name */
 		{64 + 2 * P_SIZE + P_FILESZ, 8, 5000},
-		{64 + 2 * P_SIZE + P_FILESZ, 8, 4},   /* not terminated */
+		{64 + 2 * P_SIZE + P_FILESZ, 8, 4}, /* not terminated */
 		{64 + 2 * P_SIZE + P_OFFSET, 8, UINT64_MAX},
 	};
 	struct elf_image e;
@@ -172,7 +188,8 @@ static void check_accepted(const struct elf_image *e)
 		n_load++;
 		assert_true(p->filesz <= p->memsz);
 		assert_true(p->vaddr + p->memsz >= p->vaddr);
-		assert_true(p->vaddr >= e->min_vaddr && p->vaddr + p->memsz <= e->max_vaddr);
+		assert_true(p->vaddr >= e->min_vaddr &&
+			    p->vaddr + p->memsz <= e->max_vaddr);
 		assert_int_equal((p->vaddr ^ p->offset) % PAGE_SIZE, 0);
 	}
 	assert_true(n_load > 0);
@@ -185,8 +202,14 @@ static void check_accepted(const struct elf_image *e)
 static void mutations(void **state)
 {
 	static const uint64_t interesting[] = {
-		0, 1, 0x7f, 0x80, 0xff, 0xfff, 0x1000, 0x7fffffff, 0x80000000, 0xffffffff,
-		INT64_MAX, 1ull << 63, UINT64_MAX, UINT64_MAX - 4095, 1ull << 47,
+		0,	    1,
+		0x7f,	    0x80,
+		0xff,	    0xfff,
+		0x1000,	    0x7fffffff,
+		0x80000000, 0xffffffff,
+		INT64_MAX,  1ull << 63,
+		UINT64_MAX, UINT64_MAX - 4095,
+		1ull << 47,
 	};
 	unsigned accepted = 0;
 	struct elf_image e;
@@ -202,7 +225,8 @@ static void mutations(void **state)
 				image[at] = (uint8_t)random();
 			else
 				put_le64(image + (at & ~7ul),
-					 interesting[random() % (long)ARRAY_SIZE(interesting)]);
+					 interesting[random() %
+						     (long)ARRAY_SIZE(interesting)]);
 		}
 		if (parse(random() & 1, FILE_SIZE, &e))
 			continue;
@@ -213,7 +237,7 @@ static void mutations(void **state)
 	assert_true(accepted > 1000);
 }
 
-/* --- scripts ---------------------------------------------------------------------------- */
+/* --- scripts ------------------------------------------------------------- */
 
 static int script(const char *text, const char **interp, const char **arg)
 {
@@ -255,7 +279,7 @@ static void scripts(void **state)
 	assert_int_equal(script(longest, &interp, &arg), -ENOEXEC);
 }
 
-/* --- arguments ------------------------------------------------------------------------- */
+/* --- arguments ----------------------------------------------------------- */
 
 #define GUEST_SIZE (1024 * 1024)
 static uint8_t *guest; /* guest addresses are offsets from GUEST_BASE */
@@ -345,9 +369,9 @@ static void argument_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_program), cmocka_unit_test(refused),
-		cmocka_unit_test(out_of_memory), cmocka_unit_test(mutations),
-		cmocka_unit_test(scripts),	 cmocka_unit_test(arguments),
+		cmocka_unit_test(good_program),	   cmocka_unit_test(refused),
+		cmocka_unit_test(out_of_memory),   cmocka_unit_test(mutations),
+		cmocka_unit_test(scripts),	   cmocka_unit_test(arguments),
 		cmocka_unit_test(argument_limits),
 	};
 

@@ -9,7 +9,7 @@
 
 #include "sentry/task/fdtable.h"
 
-/* --- what the table needs of others -------------------------------------------------- */
+/* --- what the table needs of others -------------------------------------- */
 
 static uint64_t nofile = 1024;
 static int n_flushed, n_lock_closes;
@@ -73,7 +73,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- cases --------------------------------------------------------------------------- */
+/* --- cases --------------------------------------------------------------- */
 
 static int install(struct file *f, int min, int flags)
 {
@@ -140,7 +140,8 @@ static void limits(void **state)
 	nofile = UINT64_MAX;
 	assert_int_equal(install(&f, 1 << 20, 0), -EMFILE);
 	assert_int_equal(fd_install_at(&task, &f, 1 << 20, 0), -EBADF);
-	assert_int_equal(fd_install_at(&task, file_get(&f), (1 << 20) - 1, 0), (1 << 20) - 1);
+	assert_int_equal(fd_install_at(&task, file_get(&f), (1 << 20) - 1, 0),
+			 (1 << 20) - 1);
 	assert_true(fd_table_size(task.files) >= 1 << 20);
 }
 
