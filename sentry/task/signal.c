@@ -210,14 +210,25 @@ static int queue_locked(struct thread_group *tg, struct task *t, bool group,
 	return 0;
 }
 
+/*
+ * Whose mask and queue count: the thread's own, or the leader's, which stays in the list
+ * until the process is reaped. NULL: gone, or on its way.
+ */
+static struct task *receiver_locked(struct thread_group *tg, struct task *t)
+{
+	if (t)
+		return t->sig_exiting ? NULL : t;
+	return list_empty(&tg->threads) ? NULL : tg->leader;
+}
+
 int signal_queue(struct thread_group *tg, struct task *t, const struct lx_siginfo *info,
 		 bool force)
 {
 	struct sighand *sh = tg_sighand_lock(tg);
-	struct task *to = t ? t : tg->leader;
+	struct task *to = receiver_locked(tg, t);
 	int r = 0;
 
-	if (to && !(t && t->sig_exiting))
+	if (to)
 		r = queue_locked(tg, to, !t, info, force);
 	mutex_unlock(&sh->lock);
 	return r;
@@ -258,13 +269,13 @@ int signal_send_pgrp_locked(struct pid *pgrp, const struct lx_siginfo *info)
 int signal_queue_entry(struct thread_group *tg, struct task *t, struct sigqueue *q)
 {
 	struct sighand *sh = tg_sighand_lock(tg);
-	struct task *to = t ? t : tg->leader;
+	struct task *to = receiver_locked(tg, t);
 	struct sigpending *p = t ? &t->pending : &tg->pending;
 	int signo = q->info.signo, r = 0;
 
 	if (!list_empty(&q->node)) {
 		r = -EBUSY;
-	} else if (to && !(t && t->sig_exiting) && prepare_locked(tg, to, signo, false)) {
+	} else if (to && prepare_locked(tg, to, signo, false)) {
 		list_add_tail(&p->queue, &q->node);
 		p->set |= LX_SIGMASK(signo);
 		announce_locked(tg, to, !t, signo);
