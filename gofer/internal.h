@@ -82,6 +82,10 @@ struct ident {
 
 void ident_set(struct ident *id, const struct statx *st);
 bool ident_eq(const struct ident *a, const struct ident *b);
+/* path_open, if the name still leads to the inode @id; @st: as the open file is. -ESTALE.
+ */
+int path_open_same(int dir_hfd, const char *name, int flags, const struct ident *id,
+		   struct statx *st);
 
 /* --- nodes (node.c) ------------------------------------------------------ */
 
@@ -147,6 +151,9 @@ void node_unlinked(struct session *s, struct node *dir, const char *name);
 /* A rename was done. @exchange: both names live on. */
 void node_renamed(struct session *s, struct node *olddir, const char *oldname,
 		  struct node *newdir, const char *newname, bool exchange);
+
+/* --- using an inode (open.c) --------------------------------------------- */
+
 /* Attributes of @n itself. -ESTALE. */
 int node_stat(struct session *s, struct node *n, struct statx *st);
 /*

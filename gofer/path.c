@@ -75,3 +75,28 @@ bool ident_eq(const struct ident *a, const struct ident *b)
 	       a->dev_minor == b->dev_minor && a->type == b->type &&
 	       a->btime.sec == b->btime.sec && a->btime.nsec == b->btime.nsec;
 }
+
+int path_open_same(int dir_hfd, const char *name, int flags, const struct ident *id,
+		   struct statx *st)
+{
+	struct ident now;
+	int hfd, r;
+
+	hfd = path_open(dir_hfd, name, flags, 0);
+	/* Whatever the name is now, it is not what it was. */
+	if (hfd == -ENOENT || hfd == -ELOOP || hfd == -ENXIO || hfd == -ENOTDIR)
+		return -ESTALE;
+	if (hfd < 0)
+		return hfd;
+	r = path_stat(hfd, "", st);
+	if (r == 0) {
+		ident_set(&now, st);
+		if (!ident_eq(&now, id))
+			r = -ESTALE;
+	}
+	if (r < 0) {
+		close(hfd);
+		return r;
+	}
+	return hfd;
+}
