@@ -78,6 +78,9 @@ static int64_t open_fd(struct task *t, int dirfd, uaddr_t name,
 	r = check_how(how, &checked);
 	if (!r)
 		r = path_arg(t, dirfd, name, &a);
+	/* In a root of one's own an absolute name starts at the descriptor too. */
+	if (!r && checked.lookup & LOOKUP_IN_ROOT && !a.base)
+		r = at_base(t, dirfd, "", &a.store, &a.base);
 	if (!r)
 		r = file_open_wait(t, a.base, a.name, &checked, &f);
 	if (r)
