@@ -18,8 +18,13 @@ struct epoll *file_epoll(struct file *f);
 int epoll_change(struct epoll *ep, int op, int fd, struct file *target,
 	      const struct lx_epoll_event *event, const struct cred *cred);
 
-/* Take up to @max ready events, in the order they became ready. Never sleeps. */
-int epoll_collect(struct epoll *ep, struct lx_epoll_event *out, int max);
+/*
+ * epoll_collect - up to @max ready events to @to, in the order they became ready; how many.
+ * Never sleeps and faults nothing in. -EFAULT: there are some, but none could be written;
+ * none is lost: uio_fault_in(), then try again.
+ */
+struct uio;
+int epoll_collect(struct epoll *ep, struct uio *to, int max);
 /* Where epoll_wait(2) sleeps; waiters are exclusive. */
 struct waitq *epoll_waitq(struct epoll *ep);
 /* May something be there? Cheap: false means surely not. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* epoll_create, epoll_ctl, epoll_wait and its kin. Source: epoll_wait(2). */
 #include "fs/epoll.h"
-#include "sentry/base/alloc.h"
+#include "sentry/mm/uio.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/syscall/time_args.h"
 #include "sentry/task/block.h"
@@ -52,14 +52,34 @@ SYSCALL4(epoll_ctl, int epfd, int op, int fd, uaddr_t uevent)
 
 /* Events waited for are bounded by what one guest buffer can hold. */
 #define EPOLL_MAX_EVENTS (INT32_MAX / (int)sizeof(struct lx_epoll_event))
-/* Collected at a time; a larger request gets a short answer, which callers must expect. */
-#define EPOLL_BATCH 256
+#define EVENT_SIZE	 sizeof(struct lx_epoll_event)
 
-static int wait_for_events(struct task *t, struct epoll *ep, struct lx_epoll_event *events,
-			   int max, int64_t deadline)
+#define MAX_FAULTS	 4
+
+/* The next event may stand on two pages. */
+static int fault_in_event(const struct uio *to)
+{
+	struct uio first = *to, last = *to;
+
+	uio_advance(&last, EVENT_SIZE - 1);
+	return uio_fault_in(&first, 1, true) || uio_fault_in(&last, 1, true) ? -EFAULT : 0;
+}
+
+/* What is ready, written to the guest. 0: nothing; -EFAULT: not one could be. */
+static int give_events(struct epoll *ep, struct uio *to, int max)
+{
+	int n = epoll_collect(ep, to, max);
+
+	for (int i = 0; n == -EFAULT && i < MAX_FAULTS && !fault_in_event(to); i++)
+		n = epoll_collect(ep, to, max);
+	return n;
+}
+
+static int wait_for_events(struct task *t, struct epoll *ep, struct uio *to, int max,
+			   int64_t deadline)
 {
 	struct task_waiter w;
-	int n = epoll_collect(ep, events, max), r;
+	int n = give_events(ep, to, max), r;
 
 	if (n || deadline == 0)
 		return n;
@@ -67,13 +87,13 @@ static int wait_for_events(struct task *t, struct epoll *ep, struct lx_epoll_eve
 	w.entry.exclusive = true;
 	waitq_add(epoll_waitq(ep), &w.entry);
 	for (;;) {
-		n = epoll_collect(ep, events, max);
+		n = give_events(ep, to, max);
 		if (n)
 			break;
 		r = task_block(t, deadline, "epoll_wait", 0);
 		if (r) {
 			/* The wake-up may have come together with the signal or deadline. */
-			n = epoll_collect(ep, events, max);
+			n = give_events(ep, to, max);
 			n = n ? n : r == -ETIMEDOUT ? 0 : r;
 			break;
 		}
@@ -85,21 +105,24 @@ static int wait_for_events(struct task *t, struct epoll *ep, struct lx_epoll_eve
 static int64_t epoll_wait_until(struct task *t, int epfd, uaddr_t uevents, int max,
 				int64_t deadline)
 {
-	struct lx_epoll_event events[EPOLL_BATCH];
 	AUTO_PUT(file) struct file *f = NULL;
-	int n, r;
+	struct uio to;
+	uaddr_t end;
+	int r;
 
 	if (max <= 0 || max > EPOLL_MAX_EVENTS)
 		return -EINVAL;
+	/* An array that no guest can have is refused before there is anything to write. */
+	if (!add_ok(uevents, (uint64_t)max * EVENT_SIZE, &end) ||
+	    end > t->k->platform->limits.max_addr)
+		return -EFAULT;
 	r = fd_lookup(t->files, epfd, &f);
 	if (r)
 		return r;
 	if (!file_epoll(f))
 		return -EINVAL;
-	n = wait_for_events(t, file_epoll(f), events, min_t(int, max, EPOLL_BATCH), deadline);
-	if (n > 0 && copy_to_user(&t->mem, uevents, events, (size_t)n * sizeof(*events)))
-		return -EFAULT;
-	return n;
+	uio_init_user(&to, &t->mem, uevents, (size_t)max * EVENT_SIZE);
+	return wait_for_events(t, file_epoll(f), &to, max, deadline);
 }
 
 static int64_t ms_deadline(int timeout_ms)
