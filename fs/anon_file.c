@@ -51,7 +51,9 @@ int anon_file_create(struct kernel *k, const char *name, const struct file_ops *
 	if (r)
 		return r;
 	(*out)->priv = priv;
-	(*out)->mode &= ~(unsigned)(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE);
+	(*out)->mode &= ~(unsigned)(FMODE_PREAD | FMODE_PWRITE);
+	if (!ops->lseek)
+		(*out)->mode &= ~(unsigned)FMODE_LSEEK;
 	(*out)->mode |= FMODE_STREAM | FMODE_NONOTIFY;
 	return 0;
 }

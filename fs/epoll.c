@@ -16,6 +16,7 @@
 
 #include <errno.h>
 
+#include "fs/simple.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"
 
@@ -484,6 +485,7 @@ static void epoll_show_fdinfo(struct file *f, struct strbuf *out)
 }
 
 static const struct file_ops epoll_ops = {
+	.lseek = simple_noop_lseek,
 	.poll = epoll_poll,
 	.release = epoll_release,
 	.show_fdinfo = epoll_show_fdinfo,

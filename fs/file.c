@@ -392,7 +392,8 @@ int64_t file_lseek(struct file *f, int64_t off, int whence)
 
 	if (f->mode & FMODE_PATH)
 		return -EBADF;
-	if (f->mode & FMODE_STREAM || !(f->mode & FMODE_LSEEK))
+	/* A stream may say that it is at 0 wherever one seeks. */
+	if ((f->mode & FMODE_STREAM && !f->ops->lseek) || !(f->mode & FMODE_LSEEK))
 		return -ESPIPE;
 	if (whence < LX_SEEK_SET || whence > LX_SEEK_HOLE)
 		return -EINVAL;

@@ -23,6 +23,9 @@ int simple_lookup(struct inode *dir, struct dentry *d, struct inode **out);
 /* setattr: the generic fields; a size is refused with -EINVAL. */
 int simple_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a);
 
+/* lseek: of files that have no position and yet do not say so (eventfd, epoll...): 0. */
+int64_t simple_noop_lseek(struct file *f, int64_t off, int whence);
+
 /*
  * A directory's names in the order they were made, with cookies that stay valid while
  * names come and go. Embedded in a directory's inode; protected by the inode's lock.

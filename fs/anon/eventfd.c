@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "fs/anon/anon.h"
+#include "fs/simple.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"
 
@@ -99,6 +100,7 @@ static void eventfd_show_fdinfo(struct file *f, struct strbuf *out)
 }
 
 static const struct file_ops eventfd_ops = {
+	.lseek = simple_noop_lseek,
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "fs/notify.h"
+#include "fs/simple.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"
 
@@ -380,6 +381,7 @@ static void inotify_show_fdinfo(struct file *f, struct strbuf *out)
 }
 
 static const struct file_ops inotify_ops = {
+	.lseek = simple_noop_lseek,
 	.read = inotify_read,
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,

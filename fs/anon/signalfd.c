@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "fs/anon/anon.h"
+#include "fs/simple.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"
 #include "sentry/task/sigsend.h"
@@ -119,6 +120,7 @@ static void signalfd_show_fdinfo(struct file *f, struct strbuf *out)
 }
 
 static const struct file_ops signalfd_ops = {
+	.lseek = simple_noop_lseek,
 	.read = signalfd_read,
 	.poll = signalfd_poll,
 	.release = signalfd_release,

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "fs/anon/anon.h"
+#include "fs/simple.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/kernel.h"
 #include "sentry/base/strbuf.h"
@@ -194,6 +195,7 @@ static void timerfd_show_fdinfo(struct file *f, struct strbuf *out)
 }
 
 static const struct file_ops timerfd_ops = {
+	.lseek = simple_noop_lseek,
 	.read = timerfd_read,
 	.poll = timerfd_poll,
 	.release = timerfd_release,

@@ -105,6 +105,18 @@ bool user_ns_map_gid(const struct user_ns *ns, uint32_t gid, uint32_t *kgid)
 	return user_ns_map_uid(ns, gid, kgid);
 }
 
+uint32_t user_ns_unmap_uid(const struct user_ns *ns, uint32_t kuid)
+{
+	(void)ns;
+	return kuid;
+}
+
+uint32_t user_ns_unmap_gid(const struct user_ns *ns, uint32_t kgid)
+{
+	(void)ns;
+	return kgid;
+}
+
 struct user_ns *user_ns_get(struct user_ns *ns)
 {
 	return ns;
