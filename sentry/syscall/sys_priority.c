@@ -11,7 +11,7 @@ enum { WHO_PROCESS, WHO_PGRP, WHO_USER };
 
 #define IOPRIO_CLASS_SHIFT 13
 enum { IOPRIO_NONE, IOPRIO_RT, IOPRIO_BE, IOPRIO_IDLE };
-#define IOPRIO_LEVELS 8
+#define IOPRIO_LEVEL_MASK 7
 
 /*
  * Calls @fn for each task meant, with tasklist held. Returns -ESRCH when there is none,
@@ -182,28 +182,15 @@ static void set_ioprio(struct visit *v, struct task *target)
 SYSCALL3(ioprio_set, int which, int who, int prio)
 {
 	struct visit v = {.t = t, .fn = set_ioprio, .value = prio};
-	int class = prio >> IOPRIO_CLASS_SHIFT,
-	    level = prio & ((1 << IOPRIO_CLASS_SHIFT) - 1);
+	int class = prio >> IOPRIO_CLASS_SHIFT, level = prio & IOPRIO_LEVEL_MASK;
 	int r;
 
 	if (class == IOPRIO_RT && !task_capable(t, LX_CAP_SYS_ADMIN) &&
 	    !task_capable(t, LX_CAP_SYS_NICE))
 		return -EPERM;
-	switch (class) {
-	case IOPRIO_RT:
-	case IOPRIO_BE:
-		if (level >= IOPRIO_LEVELS)
-			return -EINVAL;
-		break;
-	case IOPRIO_IDLE:
-		break;
-	case IOPRIO_NONE:
-		if (level)
-			return -EINVAL;
-		break;
-	default:
+	/* Between class and level stand hints, of which all are welcome. */
+	if (class < IOPRIO_NONE || class > IOPRIO_IDLE || (class == IOPRIO_NONE && level))
 		return -EINVAL;
-	}
 	r = visit_all(&v, ioprio_which(which), who);
 	return r ? r : v.result;
 }
