@@ -46,8 +46,9 @@ unsigned proc_dir_nlink(const struct proc_dir *dir)
 {
 	unsigned n = 2;
 
-	for (unsigned i = 0; i < dir->n_nodes; i++)
-		n += LX_S_ISDIR(dir->nodes[i].mode);
+	for (; dir; dir = dir->base)
+		for (unsigned i = 0; i < dir->n_nodes; i++)
+			n += LX_S_ISDIR(dir->nodes[i].mode);
 	return n;
 }
 
@@ -65,8 +66,7 @@ void proc_dir_count(const struct proc_call *c, struct kstat *st)
 	mem_free(l.nr);
 }
 
-/* --- lookup ----------------------------------------------------------------------------
- */
+/* --- lookup ------------------------------------------------------------------------ */
 
 /* Canonical decimal: "0", "17", not "017". */
 static int parse_number(const char *s, size_t len)
@@ -85,9 +85,10 @@ static int parse_number(const char *s, size_t len)
 
 static const struct proc_node *find_node(const struct proc_dir *dir, const char *name)
 {
-	for (unsigned i = 0; i < dir->n_nodes; i++)
-		if (!strcmp(dir->nodes[i].name, name))
-			return &dir->nodes[i];
+	for (; dir; dir = dir->base)
+		for (unsigned i = 0; i < dir->n_nodes; i++)
+			if (!strcmp(dir->nodes[i].name, name))
+				return &dir->nodes[i];
 	return NULL;
 }
 
@@ -135,8 +136,7 @@ const struct inode_ops proc_dir_inode_ops = {
 	.permission = proc_permission,
 };
 
-/* --- listing ---------------------------------------------------------------------------
- */
+/* --- listing ----------------------------------------------------------------------- */
 
 static bool emit_dots(struct file *f, struct dir_sink *sink)
 {
@@ -155,10 +155,19 @@ static bool emit_dots(struct file *f, struct dir_sink *sink)
 	return true;
 }
 
+static const struct proc_node *node_at(const struct proc_dir *dir, uint64_t i)
+{
+	for (; dir; i -= dir->n_nodes, dir = dir->base)
+		if (i < dir->n_nodes)
+			return &dir->nodes[i];
+	return NULL;
+}
+
 static bool emit_nodes(struct file *f, const struct proc_dir *dir, struct dir_sink *sink)
 {
-	while ((uint64_t)f->pos < 2 + dir->n_nodes) {
-		const struct proc_node *node = &dir->nodes[f->pos - 2];
+	const struct proc_node *node;
+
+	while ((node = node_at(dir, (uint64_t)f->pos - 2))) {
 		size_t len = strlen(node->name);
 
 		if (!sink->emit(sink, node->name, len,

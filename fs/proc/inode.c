@@ -104,8 +104,7 @@ int proc_check_access(const struct proc_call *c, enum proc_access access)
 	return task_may_ptrace(c->viewer, c->t, access == PROC_ATTACH) ? -EACCES : 0;
 }
 
-/* --- owners --------------------------------------------------------------------------
- */
+/* --- owners ------------------------------------------------------------------------ */
 
 static bool dumpable(struct task *t)
 {
@@ -208,8 +207,7 @@ int proc_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iatt
 	return 0;
 }
 
-/* --- is it still there?
- * ----------------------------------------------------------------- */
+/* --- is it still there? ------------------------------------------------------------ */
 
 static int proc_revalidate(struct dentry *d)
 {

@@ -62,26 +62,28 @@ struct proc_node {
 	int (*open)(const struct proc_call *c, struct file *f);
 };
 
-#define DIR_NODE(n, m, d)                                                                \
-	{                                                                                \
-		.name = (n), .mode = LX_S_IFDIR | (m), .dir = (d)                        \
-	}
-#define TEXT_NODE(n, m, s)                                                               \
-	{                                                                                \
-		.name = (n), .mode = LX_S_IFREG | (m), .show = (s)                       \
-	}
-#define CONST_NODE(n, t)                                                                 \
-	{                                                                                \
-		.name = (n), .mode = LX_S_IFREG | 0444, .text = (t)                      \
-	}
-#define LINK_NODE(n, t)                                                                  \
-	{                                                                                \
-		.name = (n), .mode = LX_S_IFLNK | 0777, .target = (t)                    \
-	}
-#define MAGIC_NODE(n, j)                                                                 \
-	{                                                                                \
-		.name = (n), .mode = LX_S_IFLNK | 0777, .access = PROC_READ, .jump = (j) \
-	}
+/* clang-format off */
+#define DIR_NODE(n, m, d)  {.name = (n), .mode = LX_S_IFDIR | (m), .dir = (d)}
+#define TEXT_NODE(n, m, s) {.name = (n), .mode = LX_S_IFREG | (m), .show = (s)}
+#define CONST_NODE(n, t)   {.name = (n), .mode = LX_S_IFREG | 0444, .text = (t)}
+#define RW_NODE(n, m, s, w) \
+	{.name = (n), .mode = LX_S_IFREG | (m), .show = (s), .write = (w)}
+#define READ_NODE(n, m, s) \
+	{.name = (n), .mode = LX_S_IFREG | (m), .access = PROC_READ, .show = (s)}
+#define ATTACH_NODE(n, m, s) \
+	{.name = (n), .mode = LX_S_IFREG | (m), .access = PROC_ATTACH, .show = (s)}
+#define ID_MAP_NODE(n, which) \
+	{.name = (n), .mode = LX_S_IFREG | 0644, .arg = (which), .show = show_id_map, \
+	 .write = write_id_map}
+#define FILE_NODE(n, m, acc, a, ops, o) \
+	{.name = (n), .mode = LX_S_IFREG | (m), .access = (acc), .arg = (a), .fops = (ops), \
+	 .open = (o)}
+#define MOUNTS_NODE(n, m, how) \
+	FILE_NODE(n, m, PROC_ANYONE, how, &proc_mounts_ops, proc_mounts_open)
+#define LINK_NODE(n, t)	   {.name = (n), .mode = LX_S_IFLNK | 0777, .target = (t)}
+#define MAGIC_NODE(n, j) \
+	{.name = (n), .mode = LX_S_IFLNK | 0777, .access = PROC_READ, .jump = (j)}
+/* clang-format on */
 
 /* What a number in a directory stands for. */
 struct proc_key {
@@ -93,6 +95,7 @@ struct proc_key {
 struct proc_dir {
 	const struct proc_node *nodes;
 	unsigned n_nodes;
+	const struct proc_dir *base; /* its nodes are in here, too; or NULL */
 	/* Numbers, all three or none. */
 	const struct proc_node *each;
 	int (*find)(const struct proc_call *c, int nr,
@@ -221,6 +224,9 @@ ssize_t write_timerslack(const struct proc_call *c, char *text, size_t len);
 int show_timers(const struct proc_call *c, struct strbuf *out);
 int show_wchan(const struct proc_call *c, struct strbuf *out);
 int show_syscall(const struct proc_call *c, struct strbuf *out);
+int show_loginuid(const struct proc_call *c, struct strbuf *out);
+ssize_t write_loginuid(const struct proc_call *c, char *text, size_t len);
+int show_sessionid(const struct proc_call *c, struct strbuf *out);
 int show_personality(const struct proc_call *c, struct strbuf *out);
 int show_io(const struct proc_call *c, struct strbuf *out);
 int show_thread_io(const struct proc_call *c, struct strbuf *out);

@@ -10,8 +10,7 @@
 #include "sentry/task/load.h"
 #include "sentry/task/meminfo.h"
 
-/* --- memory
- * ------------------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------------------ */
 
 static void put_kb(struct strbuf *out, const char *key, uint64_t bytes)
 {
@@ -60,8 +59,7 @@ int show_meminfo(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- time
- * -------------------------------------------------------------------------------- */
+/* --- time -------------------------------------------------------------------------- */
 
 struct busy {
 	int64_t boot_ns; /* since the host started, as the guest's CLOCK_BOOTTIME */
@@ -188,8 +186,7 @@ int show_vmstat(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- names
- * --------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------- */
 
 int show_version(const struct proc_call *c, struct strbuf *out)
 {

@@ -4,8 +4,7 @@
 #include "sentry/mm/mm.h"
 #include "sentry/task/fs_struct.h"
 
-/* --- exe, cwd, root -------------------------------------------------------------------
- */
+/* --- exe, cwd, root ---------------------------------------------------------------- */
 
 static int exe_jump(const struct proc_call *c, struct path *out)
 {
@@ -52,95 +51,67 @@ static int root_jump(const struct proc_call *c, struct path *out)
 	return fs_jump(c, true, out);
 }
 
-/* --- tables
- * ----------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------ */
 
-#define READ_NODE(n, m, s)                                                               \
-	{                                                                                \
-		.name = (n), .mode = LX_S_IFREG | (m), .access = PROC_READ, .show = (s)  \
-	}
-#define ATTACH_NODE(n, m, s)                                                             \
-	{                                                                                \
-		.name = (n), .mode = LX_S_IFREG | (m), .access = PROC_ATTACH,            \
-		.show = (s)                                                              \
-	}
-#define RW_NODE(n, m, s, w)                                                              \
-	{                                                                                \
-		.name = (n), .mode = LX_S_IFREG | (m), .show = (s), .write = (w)         \
-	}
-#define MOUNTS_NODE(n, how)                                                              \
-	{                                                                                \
-		.name = (n), .mode = LX_S_IFREG | 0444, .arg = (how),                    \
-		.fops = &proc_mounts_ops, .open = proc_mounts_open                       \
-	}
-
-#define ID_MAP_NODE(n, which)                                                            \
-	{                                                                                \
-		.name = (n), .mode = LX_S_IFREG | 0644, .arg = (which),                  \
-		.show = show_id_map, .write = write_id_map                               \
-	}
-
+/* clang-format off */
 /* What processes and threads have in common. */
-#define COMMON_NODES                                                                     \
-	DIR_NODE("fd", 0500, &proc_fd_dir), DIR_NODE("fdinfo", 0555, &proc_fdinfo_dir),  \
-		DIR_NODE("ns", 0511, &proc_ns_dir),                                      \
-		DIR_NODE("net", 0555, &proc_net_dir),                                    \
-		READ_NODE("environ", 0400, show_environ),                                \
-		READ_NODE("auxv", 0400, show_auxv),                                      \
-		TEXT_NODE("status", 0444, show_status),                                  \
-		TEXT_NODE("limits", 0444, show_limits),                                  \
-		{.name = "comm",                                                         \
-		 .mode = LX_S_IFREG | 0644,                                              \
-		 .show = show_comm,                                                      \
-		 .write = write_comm},                                                   \
-		TEXT_NODE("cmdline", 0444, show_cmdline),                                \
-		TEXT_NODE("statm", 0444, show_statm),                                    \
-		READ_NODE("maps", 0444, show_maps), MAGIC_NODE("cwd", cwd_jump),         \
-		MAGIC_NODE("root", root_jump), MAGIC_NODE("exe", exe_jump),              \
-		MOUNTS_NODE("mounts", MOUNTS_MOUNTS),                                    \
-		MOUNTS_NODE("mountinfo", MOUNTS_MOUNTINFO),                              \
-		MOUNTS_NODE("mountstats", MOUNTS_MOUNTSTATS),                            \
-		TEXT_NODE("cgroup", 0444, show_cgroup),                                  \
-		ID_MAP_NODE("uid_map", ID_MAP_UID), ID_MAP_NODE("gid_map", ID_MAP_GID),  \
-		READ_NODE("smaps", 0444, show_smaps),                                    \
-		READ_NODE("smaps_rollup", 0444, show_smaps_rollup),                      \
-		{.name = "mem",                                                          \
-		 .mode = LX_S_IFREG | 0600,                                              \
-		 .access = PROC_ATTACH,                                                  \
-		 .fops = &proc_mem_ops,                                                  \
-		 .open = proc_mem_open},                                                 \
-		RW_NODE("oom_score_adj", 0644, show_oom_score_adj, write_oom_score_adj), \
-		RW_NODE("oom_adj", 0644, show_oom_adj, write_oom_adj),                   \
-		TEXT_NODE("oom_score", 0444, show_oom_score),                            \
-		{.name = "clear_refs",                                                   \
-		 .mode = LX_S_IFREG | 0200,                                              \
-		 .write = write_clear_refs},                                             \
-		TEXT_NODE("sched", 0444, show_sched),                                    \
-		TEXT_NODE("schedstat", 0444, show_schedstat),                            \
-		TEXT_NODE("wchan", 0444, show_wchan),                                    \
-		ATTACH_NODE("syscall", 0400, show_syscall),                              \
-		ATTACH_NODE("personality", 0400, show_personality),                      \
-	{                                                                                \
-		.name = "setgroups", .mode = LX_S_IFREG | 0644, .show = show_setgroups,  \
-		.write = write_setgroups                                                 \
-	}
+static const struct proc_node common_nodes[] = {
+	DIR_NODE("fd", 0500, &proc_fd_dir),
+	DIR_NODE("fdinfo", 0555, &proc_fdinfo_dir),
+	DIR_NODE("ns", 0511, &proc_ns_dir),
+	DIR_NODE("net", 0555, &proc_net_dir),
+	READ_NODE("environ", 0400, show_environ),
+	READ_NODE("auxv", 0400, show_auxv),
+	TEXT_NODE("status", 0444, show_status),
+	ATTACH_NODE("personality", 0400, show_personality),
+	TEXT_NODE("limits", 0444, show_limits),
+	TEXT_NODE("sched", 0444, show_sched),
+	RW_NODE("comm", 0644, show_comm, write_comm),
+	ATTACH_NODE("syscall", 0400, show_syscall),
+	TEXT_NODE("cmdline", 0444, show_cmdline),
+	TEXT_NODE("statm", 0444, show_statm),
+	READ_NODE("maps", 0444, show_maps),
+	FILE_NODE("mem", 0600, PROC_ATTACH, 0, &proc_mem_ops, proc_mem_open),
+	MAGIC_NODE("cwd", cwd_jump),
+	MAGIC_NODE("root", root_jump),
+	MAGIC_NODE("exe", exe_jump),
+	MOUNTS_NODE("mounts", 0444, MOUNTS_MOUNTS),
+	MOUNTS_NODE("mountinfo", 0444, MOUNTS_MOUNTINFO),
+	MOUNTS_NODE("mountstats", 0400, MOUNTS_MOUNTSTATS),
+	RW_NODE("clear_refs", 0200, NULL, write_clear_refs),
+	READ_NODE("smaps", 0444, show_smaps),
+	READ_NODE("smaps_rollup", 0444, show_smaps_rollup),
+	TEXT_NODE("wchan", 0444, show_wchan),
+	TEXT_NODE("schedstat", 0444, show_schedstat),
+	TEXT_NODE("cgroup", 0444, show_cgroup),
+	TEXT_NODE("oom_score", 0444, show_oom_score),
+	RW_NODE("oom_adj", 0644, show_oom_adj, write_oom_adj),
+	RW_NODE("oom_score_adj", 0644, show_oom_score_adj, write_oom_score_adj),
+	RW_NODE("loginuid", 0644, show_loginuid, write_loginuid),
+	TEXT_NODE("sessionid", 0444, show_sessionid),
+	ID_MAP_NODE("uid_map", ID_MAP_UID),
+	ID_MAP_NODE("gid_map", ID_MAP_GID),
+	RW_NODE("setgroups", 0644, show_setgroups, write_setgroups),
+};
 
 static const struct proc_node thread_nodes[] = {
-	COMMON_NODES,
-	READ_NODE("io", 0400, show_thread_io),
-	TEXT_NODE("children", 0444, show_children),
 	TEXT_NODE("stat", 0444, show_thread_stat),
+	TEXT_NODE("children", 0444, show_children),
+	READ_NODE("io", 0400, show_thread_io),
 };
+/* clang-format on */
+
+static const struct proc_dir common_dir = STATIC_DIR(common_nodes);
 
 static const struct proc_dir thread_dir = {
 	.nodes = thread_nodes,
 	.n_nodes = ARRAY_SIZE(thread_nodes),
+	.base = &common_dir,
 };
 
 static const struct proc_node thread_node = DIR_NODE("", 0555, &thread_dir);
 
-/* --- task/TID
- * --------------------------------------------------------------------------- */
+/* --- task/TID ---------------------------------------------------------------------- */
 
 static int find_thread(const struct proc_call *c, int nr, struct proc_key *out)
 {
@@ -177,19 +148,21 @@ static const struct proc_dir task_dir = {
 	.list = list_threads,
 };
 
+/* clang-format off */
 static const struct proc_node pid_nodes[] = {
 	DIR_NODE("task", 0555, &task_dir),
-	COMMON_NODES,
+	TEXT_NODE("stat", 0444, show_stat),
 	READ_NODE("io", 0400, show_io),
 	RW_NODE("coredump_filter", 0644, show_coredump_filter, write_coredump_filter),
-	RW_NODE("timerslack_ns", 0666, show_timerslack, write_timerslack),
 	TEXT_NODE("timers", 0444, show_timers),
-	TEXT_NODE("stat", 0444, show_stat),
+	RW_NODE("timerslack_ns", 0666, show_timerslack, write_timerslack),
 };
+/* clang-format on */
 
 static const struct proc_dir pid_dir = {
 	.nodes = pid_nodes,
 	.n_nodes = ARRAY_SIZE(pid_nodes),
+	.base = &common_dir,
 };
 
 const struct proc_node proc_pid_node = DIR_NODE("", 0555, &pid_dir);

@@ -31,8 +31,7 @@ static int lookup_file(struct task *t, int fd, struct file **out, int *fd_flags)
 	return r ? -ENOENT : 0;
 }
 
-/* --- fd -------------------------------------------------------------------------------
- */
+/* --- fd ---------------------------------------------------------------------------- */
 
 static int fd_jump(const struct proc_call *c, struct path *out)
 {
@@ -85,8 +84,7 @@ static const struct proc_node fd_node = {
 
 const struct proc_dir proc_fd_dir = {.each = &fd_node, .find = find_fd, .list = list_fds};
 
-/* --- fdinfo ---------------------------------------------------------------------------
- */
+/* --- fdinfo ------------------------------------------------------------------------ */
 
 static int show_fdinfo(const struct proc_call *c, struct strbuf *out)
 {
@@ -120,8 +118,7 @@ static const struct proc_node fdinfo_node = {
 const struct proc_dir proc_fdinfo_dir = {
 	.each = &fdinfo_node, .find = find_fdinfo, .list = list_fds};
 
-/* --- ns -------------------------------------------------------------------------------
- */
+/* --- ns ---------------------------------------------------------------------------- */
 
 static int ns_jump(const struct proc_call *c, struct path *out)
 {

@@ -9,8 +9,7 @@
 #define VSYSCALL    "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 "
 #define NAME_COLUMN 73
 
-/* --- maps
- * ------------------------------------------------------------------------------- */
+/* --- maps -------------------------------------------------------------------------- */
 
 static void put_area_name(struct strbuf *out, size_t line, const struct vma_info *v,
 			  struct path root)
@@ -76,8 +75,7 @@ int show_maps(const struct proc_call *c, struct strbuf *out)
 	return r;
 }
 
-/* --- strings
- * ------------------------------------------------------------------------------ */
+/* --- strings ----------------------------------------------------------------------- */
 
 /* Appends [@start, @end) as far as it is there. */
 static int put_memory_range(struct mm *mm, uaddr_t start, uaddr_t end, struct strbuf *out)

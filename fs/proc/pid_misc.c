@@ -9,8 +9,7 @@
 #include "sentry/task/rusage.h"
 #include "sentry/task/sched.h"
 
-/* --- the out-of-memory killer's view
- * --------------------------------------------------------- */
+/* --- the out-of-memory killer's view ----------------------------------------------- */
 
 #define OOM_ADJ_MIN -1000
 #define OOM_ADJ_MAX 1000
@@ -114,8 +113,7 @@ int show_oom_score(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- memory settings
- * ------------------------------------------------------------------------- */
+/* --- memory settings --------------------------------------------------------------- */
 
 #define DUMP_FILTER_ALL 0x1ff
 
@@ -162,8 +160,48 @@ ssize_t write_clear_refs(const struct proc_call *c, char *text, size_t len)
 	return v == 5 ? (ssize_t)len : -EINVAL;
 }
 
-/* --- scheduling
- * ---------------------------------------------------------------------------------- */
+/* --- who logged in ----------------------------------------------------------------- */
+
+int show_loginuid(const struct proc_call *c, struct strbuf *out)
+{
+	uint32_t uid = __atomic_load_n(&c->t->loginuid, __ATOMIC_RELAXED);
+
+	sb_printf(out, "%u", uid == UINT32_MAX ? uid : user_ns_unmap_uid(c->user_ns, uid));
+	return 0;
+}
+
+int show_sessionid(const struct proc_call *c, struct strbuf *out)
+{
+	sb_printf(out, "%u", __atomic_load_n(&c->t->sessionid, __ATOMIC_RELAXED));
+	return 0;
+}
+
+/* One's own only. Once it is set, changing it takes CAP_AUDIT_CONTROL. */
+ssize_t write_loginuid(const struct proc_call *c, char *text, size_t len)
+{
+	struct task *t = c->viewer;
+	uint32_t uid = UINT32_MAX;
+	long v;
+	int r;
+
+	if (t != c->t)
+		return -EPERM;
+	r = c->pos ? -EINVAL : proc_parse_long(text, &v);
+	if (r)
+		return r;
+	if (v < 0 || v > UINT32_MAX)
+		return -EINVAL;
+	if (v != UINT32_MAX && !user_ns_map_uid(c->user_ns, (uint32_t)v, &uid))
+		return -EINVAL;
+	if (t->loginuid != UINT32_MAX && !cred_init_capable(t->cred, LX_CAP_AUDIT_CONTROL))
+		return -EPERM;
+	t->sessionid = uid == UINT32_MAX ? UINT32_MAX
+					 : atomic_fetch_add(&c->k->last_sessionid, 1) + 1;
+	t->loginuid = uid;
+	return (ssize_t)len;
+}
+
+/* --- scheduling -------------------------------------------------------------------- */
 
 int show_sched(const struct proc_call *c, struct strbuf *out)
 {
@@ -246,8 +284,7 @@ int show_timers(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- what it does now
- * -------------------------------------------------------------------------- */
+/* --- what it does now -------------------------------------------------------------- */
 
 int show_wchan(const struct proc_call *c, struct strbuf *out)
 {
@@ -294,8 +331,7 @@ int show_personality(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- input and output
- * ---------------------------------------------------------------------------- */
+/* --- input and output -------------------------------------------------------------- */
 
 /* No bytes are known to have reached a disk: that is the host's business. */
 static int put_io(const struct rusage_sum *u, struct strbuf *out)

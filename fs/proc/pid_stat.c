@@ -85,8 +85,7 @@ void task_signals(struct task *t, struct signal_info *out)
 	mutex_unlock(&sh->lock);
 }
 
-/* --- stat
- * --------------------------------------------------------------------------------- */
+/* --- stat -------------------------------------------------------------------------- */
 
 struct family {
 	int ppid, pgrp, session, tty_nr, tpgid, n_threads, exit_signal, exit_code;
@@ -234,8 +233,7 @@ int show_children(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- comm
- * --------------------------------------------------------------------------------- */
+/* --- comm -------------------------------------------------------------------------- */
 
 int show_comm(const struct proc_call *c, struct strbuf *out)
 {

@@ -213,8 +213,7 @@ int show_status(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
-/* --- limits ---------------------------------------------------------------------------
- */
+/* --- limits ------------------------------------------------------------------------ */
 
 static const struct {
 	const char *name, *unit;

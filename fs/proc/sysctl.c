@@ -19,8 +19,7 @@
 _Static_assert(LX_CAP_LAST_NR == LX_CAP_LAST && OVERFLOW_ID == LX_OVERFLOW_ID,
 	       "as shown");
 
-/* --- kernel ----------------------------------------------------------------------------
- */
+/* --- kernel ------------------------------------------------------------------------ */
 
 /* Of the reader's own UTS namespace. */
 static int put_uts_name(const struct proc_call *c, bool domain, struct strbuf *out)
@@ -174,8 +173,7 @@ static const struct proc_node kernel_nodes[] = {
 };
 static const struct proc_dir kernel_dir = STATIC_DIR(kernel_nodes);
 
-/* --- vm
- * --------------------------------------------------------------------------------- */
+/* --- vm ---------------------------------------------------------------------------- */
 
 static int show_mmap_min(const struct proc_call *c, struct strbuf *out)
 {
@@ -196,8 +194,7 @@ static const struct proc_node vm_nodes[] = {
 };
 static const struct proc_dir vm_dir = STATIC_DIR(vm_nodes);
 
-/* --- fs
- * --------------------------------------------------------------------------------- */
+/* --- fs ---------------------------------------------------------------------------- */
 
 static int show_file_nr(const struct proc_call *c, struct strbuf *out)
 {
@@ -251,8 +248,7 @@ static const struct proc_node fs_nodes[] = {
 };
 static const struct proc_dir fs_dir = STATIC_DIR(fs_nodes);
 
-/* --- net, user
- * ------------------------------------------------------------------------------ */
+/* --- net, user --------------------------------------------------------------------- */
 
 static const struct proc_node net_core_nodes[] = {
 	CONST_NODE("rmem_default", "212992\n"), CONST_NODE("rmem_max", "212992\n"),

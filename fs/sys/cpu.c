@@ -46,8 +46,7 @@ static void add_cpu_text(struct sys_super *ss, struct sys_node *dir,
 	sb_free(&t.mask);
 }
 
-/* --- cpuN
- * ------------------------------------------------------------------------------------ */
+/* --- cpuN -------------------------------------------------------------------------- */
 
 static void fill_topology(struct sys_super *ss, struct sys_node *dir)
 {
@@ -127,9 +126,7 @@ void sysfs_fill_cpus(struct sys_super *ss, struct sys_node *dir)
 	sysfs_text(ss, smt, "control", "notsupported\n");
 }
 
-/* --- node0
- * -------------------------------------------------------------------------------------
- */
+/* --- node0 ------------------------------------------------------------------------- */
 
 static void put_kb(struct strbuf *out, const char *key, uint64_t bytes)
 {

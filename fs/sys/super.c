@@ -20,8 +20,7 @@ static struct sys_node *node_of(struct inode *inode)
 	return inode->priv;
 }
 
-/* --- files
- * ------------------------------------------------------------------------------ */
+/* --- files ------------------------------------------------------------------------- */
 
 static ssize_t sysfs_read(struct file *f, struct uio *u, int64_t pos, unsigned flags)
 {
@@ -83,8 +82,7 @@ static const struct inode_ops file_inode_ops = {.open = sysfs_open,
 static const struct inode_ops link_inode_ops = {.readlink = sysfs_readlink,
 						.setattr = sysfs_setattr};
 
-/* --- directories
- * -------------------------------------------------------------------------- */
+/* --- directories ------------------------------------------------------------------- */
 
 static const struct inode_ops dir_inode_ops;
 static const struct file_ops dir_ops;
@@ -160,8 +158,7 @@ static const struct file_ops dir_ops = {.iterate = sysfs_iterate, .lseek = dir_l
 static const struct inode_ops dir_inode_ops = {.lookup = sysfs_lookup,
 					       .setattr = sysfs_setattr};
 
-/* --- instances
- * ------------------------------------------------------------------------------ */
+/* --- instances --------------------------------------------------------------------- */
 
 static void sysfs_release(struct super *sb)
 {

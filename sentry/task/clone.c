@@ -259,6 +259,8 @@ static void copy_small_state(struct task *t, struct task *child,
 	mutex_unlock(&t->lock);
 	sched_fork(child);
 	child->timer_slack_ns = t->timer_slack_ns;
+	child->loginuid = t->loginuid;
+	child->sessionid = t->sessionid;
 	child->no_new_privs = t->no_new_privs;
 	child->keep_caps = t->keep_caps;
 	child->personality = t->personality;

@@ -79,6 +79,7 @@ struct kernel {
 	struct ipc_state *ipc;
 	_Atomic(struct unix_names *) unix_names; /* sentry/socket/unix.c; made on first use */
 	atomic_uint n_files;
+	atomic_uint last_sessionid; /* /proc/PID/sessionid */
 	atomic_ulong next_file_id;
 	atomic_uint next_ns_ino;   /* kernel_new_ns_ino() */
 };

@@ -30,8 +30,7 @@ void kernel_cpu_times(struct kernel *k, struct cpu_times *out)
 	task_list_put(list, n);
 }
 
-/* --- averages
- * ----------------------------------------------------------------------------- */
+/* --- averages ---------------------------------------------------------------------- */
 
 #define LOAD_STEP_NS (5 * NSEC_PER_SEC)
 

@@ -49,6 +49,7 @@ int task_alloc(struct kernel *k, struct task **out)
 	list_init(&t->group_node);
 	list_init(&t->pi_owned);
 	t->timer_slack_ns = 50 * NSEC_PER_USEC;
+	t->loginuid = t->sessionid = UINT32_MAX;
 	t->start_ns = clock_mono_ns();
 	return 0;
 }

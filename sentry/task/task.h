@@ -305,6 +305,7 @@ struct task {
 	int ioprio;			/* protected by lock: class << 13 | level */
 	atomic_bool affinity_changed;	/* by another task: sched_task_work() tells the ctx */
 	uint64_t timer_slack_ns;
+	uint32_t loginuid, sessionid;	/* own: /proc/PID/loginuid; UINT32_MAX: never logged in */
 	bool no_new_privs, keep_caps;
 	bool nproc_exceeded;		/* own: its new user has too many tasks for an exec */
 	unsigned securebits_unused;
