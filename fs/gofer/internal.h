@@ -95,6 +95,8 @@ uint32_t session_new_fids(struct gofer_session *s, unsigned n);
 /* Given back with the next batch. */
 void session_clunk(struct gofer_session *s, uint32_t fid);
 void session_unwatch(struct gofer_session *s, int wd);
+/* A file that was let go of is back before its watch was given back. */
+void session_keep_watch(struct gofer_session *s, int wd);
 
 /* --- files (inode.c) --------------------------------------------------------- */
 

@@ -211,6 +211,17 @@ void session_unwatch(struct gofer_session *s, int wd)
 	batch_add(s, &s->unwatch, (uint32_t)wd);
 }
 
+void session_keep_watch(struct gofer_session *s, int wd)
+{
+	struct id_batch *b = &s->unwatch;
+
+	mutex_lock(&s->clunk_lock);
+	for (unsigned i = 0; i < b->n; i++)
+		if (b->v[i] == (uint32_t)wd)
+			b->v[i--] = b->v[--b->n];
+	mutex_unlock(&s->clunk_lock);
+}
+
 /*
  * Sends what has gathered, over the channel of a call that is done with. Whoever gives
  * back may be in the middle of another call, and would wait for a channel with one in

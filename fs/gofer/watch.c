@@ -131,7 +131,10 @@ static void take_event(struct gofer_session *s, const struct inotify_event *e,
 	if (!e->len || e->mask & NAMES_CHANGE)
 		atomic_store(&g->attr_fresh, false);
 	if (e->mask & IN_IGNORED) {
-		atomic_fetch_add(&s->epoch, 1);
+		/* No more events for what is below: stamps made under this watch are
+		 * void. */
+		if (LX_S_ISDIR(g->base.mode))
+			atomic_fetch_add(&s->epoch, 1);
 		forget_locked(s, g);
 	}
 }
@@ -179,6 +182,7 @@ void watch_set(struct ginode *g, int wd)
 
 	if (wd < 0 || atomic_load(&g->wd) == wd)
 		return;
+	session_keep_watch(s, wd);
 	mutex_lock(&s->watch_lock);
 	if (atomic_load(&g->wd) == P9_NO_WD && !find(s, wd) &&
 	    htab_insert(&s->wds, &g->by_wd, hash_u64((uint64_t)wd)) == 0) {
