@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* runsc-c: finds the command and runs it. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runsc-c/commands.h"
 #include "sentry/base/log.h"
@@ -25,8 +27,24 @@ static void usage(FILE *to)
 	fputs("\nrunsc-c do --help lists the options of `do`.\n", to);
 }
 
+/*
+ * A standard stream that is closed gets a descriptor that can do nothing: else the next
+ * one we open would take its place, here and in the programs we start.
+ */
+static int occupy_streams(void)
+{
+	int hfd;
+
+	do {
+		hfd = open("/", O_PATH | O_DIRECTORY);
+	} while (hfd >= 0 && hfd < 3);
+	return hfd < 0 ? -1 : close(hfd);
+}
+
 int main(int argc, char **argv)
 {
+	if (occupy_streams())
+		return EXIT_STATUS_OURS;
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_STATUS_OURS;

@@ -75,7 +75,8 @@ static int std_stream(int i)
 	struct stat st;
 	int hfd, flags = fcntl(i, F_GETFL);
 
-	if (flags < 0 || fstat(i, &st))
+	/* One that was closed holds a place (main.c); the guest's is closed. */
+	if (flags < 0 || flags & O_PATH || fstat(i, &st))
 		return -1;
 	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", i);
@@ -290,6 +291,9 @@ int sandbox_start(const struct do_options *o, struct sandbox *s, struct error *e
 			      .gofer.pidfd = -1,
 			      .tty.sock = -1,
 			      .strict = o->strict};
+	/* However we were started: ends of our children are told, and writes may fail. */
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
 	s->tty_streams = terminal_streams(&s->tty.hfd);
 	if (s->tty.hfd >= 0)
 		tcgetattr(s->tty.hfd, &s->tty.saved);

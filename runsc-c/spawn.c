@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,10 +50,25 @@ static unsigned long clone_flags(unsigned ns)
 	       (ns & NS_UTS ? CLONE_NEWUTS : 0) | (ns & NS_MNT ? CLONE_NEWNS : 0);
 }
 
-/* Runs in the child between clone and exec: only plain system calls. */
-static void child_main(const struct spawn_args *a, int program, int sync, bool become_root)
-	NORETURN;
-static void child_main(const struct spawn_args *a, int program, int sync, bool become_root)
+/* Of a child from here on: it dies with us, also if that happened already. */
+static void die_with_parent(int sync)
+{
+	struct pollfd p = {sync, 0, 0};
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	poll(&p, 1, 0);
+	if (p.revents & POLLHUP)
+		_exit(EXIT_STATUS_OURS);
+}
+
+/*
+ * Runs in the child between clone and exec: only plain system calls. @sync: the pipe to
+ * the parent, who alone holds the writing end after the first close here.
+ */
+static void child_main(const struct spawn_args *a, int program, const int sync[2],
+		       bool become_root) NORETURN;
+static void child_main(const struct spawn_args *a, int program, const int sync[2],
+		       bool become_root)
 {
 	char *argv[] = {(char *)a->program, (char *)a->arg, NULL};
 	char *envp[] = {NULL};
@@ -60,12 +76,17 @@ static void child_main(const struct spawn_args *a, int program, int sync, bool b
 	sigset_t none;
 	char c;
 
-	/* Wait until the parent has written the id maps; nothing read: it gave up. */
-	if (sync >= 0 && read(sync, &c, 1) != 1)
+	close(sync[1]);
+	/* Wait until the parent has written the id maps; nothing read: it gave up, or died. */
+	if (read(sync[0], &c, 1) != 1)
 		_exit(EXIT_STATUS_OURS);
 	if (become_root && (setresgid(0, 0, 0) || setresuid(0, 0, 0)))
 		_exit(EXIT_STATUS_OURS);
+	/* Only now: a change of ids would undo it. */
+	die_with_parent(sync[0]);
 	/* Signal state is inherited through exec: the program starts from a clean one. */
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Out of the way of the places 3.. first, then down to them. */
@@ -79,7 +100,6 @@ static void child_main(const struct spawn_args *a, int program, int sync, bool b
 	if (a->stdout_hfd >= 0)
 		dup2(a->stdout_hfd, 1);
 	syscall(SYS_close_range, base, ~0u, CLOSE_RANGE_CLOEXEC);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	syscall(SYS_execveat, program, "", argv, envp, AT_EMPTY_PATH);
 	_exit(EXIT_STATUS_OURS);
 }
@@ -118,28 +138,25 @@ static int try_spawn(const struct spawn_args *a, int program, unsigned ns, struc
 	int sync[2] = {-1, -1}, pidfd = -1;
 	long hpid;
 
-	if (user && pipe2(sync, O_CLOEXEC))
+	if (pipe2(sync, O_CLOEXEC))
 		return -1;
 	hpid = syscall(SYS_clone, clone_flags(ns) | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL,
 		       0);
 	if (hpid == 0)
-		child_main(a, program, sync[0], user);
-	if (user) {
-		bool ok = hpid > 0 && !write_maps((int)hpid, a->nobody) &&
-			  write(sync[1], "", 1) == 1;
-
-		close(sync[0]);
-		close(sync[1]);
-		if (hpid > 0 && !ok) {
-			waitpid((pid_t)hpid, NULL, __WALL);
-			close(pidfd);
-			return -1;
-		}
+		child_main(a, program, sync, user);
+	close(sync[0]);
+	if (hpid > 0 && (!user || !write_maps((int)hpid, a->nobody)) &&
+	    write(sync[1], "", 1) == 1) {
+		*out = (struct child){.hpid = (int)hpid, .pidfd = pidfd,
+				      .alive_hfd = sync[1], .got_ns = ns};
+		return 0;
 	}
-	if (hpid < 0)
-		return -1;
-	*out = (struct child){.hpid = (int)hpid, .pidfd = pidfd, .got_ns = ns};
-	return 0;
+	close(sync[1]);
+	if (hpid > 0) {
+		waitpid((pid_t)hpid, NULL, __WALL);
+		close(pidfd);
+	}
+	return -1;
 }
 
 int spawn_program(const struct spawn_args *a, struct child *out, struct error *e)
@@ -166,6 +183,7 @@ int child_wait(struct child *c)
 		;
 	if (c->pidfd >= 0)
 		close(c->pidfd);
+	close(c->alive_hfd);
 	*c = (struct child){.pidfd = -1};
 	return status;
 }

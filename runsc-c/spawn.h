@@ -22,6 +22,7 @@ struct spawn_args {
 struct child {
 	int hpid;
 	int pidfd;	 /* owned */
+	int alive_hfd;	 /* owned: a pipe's end that closes when we are gone */
 	unsigned got_ns; /* NS_* */
 };
 

@@ -23,6 +23,8 @@ struct wait_state {
 	struct sandbox *s;
 	bool ended;	/* the guest's init ended, or could not be started */
 	bool told;	/* the Sentry said how */
+	bool no_files;	/* the Gofer ended and the guest is still there */
+	int gofer_status;
 	int status;	/* what we exit with */
 };
 
@@ -37,7 +39,6 @@ static int open_signals(void)
 	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
 		sigaddset(&set, forwarded[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -130,6 +131,41 @@ static void on_sentry_death(struct wait_state *w)
 			WEXITSTATUS(status));
 }
 
+/* The Gofer's end: of itself when the Sentry has let go of it, else no file is in reach. */
+static void on_gofer_end(struct wait_state *w)
+{
+	struct pollfd p = {w->s->control, POLLIN, 0};
+
+	w->gofer_status = child_wait(&w->s->gofer);
+	/* When the Sentry ended first, its socket has the word, or says so by its end. */
+	if (!w->ended && poll(&p, 1, 100) == 0)
+		w->ended = w->no_files = true;
+}
+
+/* Whether the guest ended for want of files; its own failure may have been heard of first. */
+static bool lost_files(struct wait_state *w)
+{
+	struct pollfd p = {w->s->gofer.pidfd, POLLIN, 0};
+
+	if (w->no_files)
+		return true;
+	if (!w->told || !w->status)
+		return false;
+	if (p.fd >= 0 && poll(&p, 1, 100) > 0)
+		on_gofer_end(w);
+	return WIFSIGNALED(w->gofer_status);
+}
+
+static void say_lost_files(const struct wait_state *w)
+{
+	if (WIFSIGNALED(w->gofer_status))
+		fprintf(stderr, "runsc-c: the Gofer was ended by signal %d (%s)\n",
+			WTERMSIG(w->gofer_status), strsignal(WTERMSIG(w->gofer_status)));
+	else
+		fprintf(stderr, "runsc-c: the Gofer ended unexpectedly (status %d)\n",
+			WEXITSTATUS(w->gofer_status));
+}
+
 /* What the guest wrote last is still on its way to the screen. */
 static void flush_terminal(struct sandbox *s)
 {
@@ -157,6 +193,7 @@ int sandbox_wait(struct sandbox *s)
 			{s->gofer_control, POLLIN, 0},
 			{s->tty.raw ? s->tty.hfd : -1, terminal_want(&s->tty), 0},
 			{s->tty.raw ? s->tty.sock : -1, terminal_sock_want(&s->tty), 0},
+			{s->gofer.pidfd, POLLIN, 0},
 		};
 
 		if (poll(p, ARRAY_SIZE(p), -1) < 0)
@@ -173,11 +210,17 @@ int sandbox_wait(struct sandbox *s)
 			terminal_relay(&s->tty, p[3].revents, p[4].revents);
 		if (p[0].revents)
 			on_message(&w);
+		else if (p[5].revents)
+			on_gofer_end(&w);
 	}
 	flush_terminal(s);
 	terminal_restore(&s->tty);
-	if (!w.told && !s->gofer_refused)
+	if (lost_files(&w)) {
+		say_lost_files(&w);
+		w.status = EXIT_STATUS_OURS;
+	} else if (!w.told && !s->gofer_refused) {
 		on_sentry_death(&w);
+	}
 	close(signals);
 	return w.status;
 }

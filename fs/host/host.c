@@ -14,10 +14,12 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "sentry/abi/signal.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/host.h"
 #include "sentry/base/strbuf.h"
 #include "sentry/base/host_rules.h"
+#include "sentry/task/sigsend.h"
 
 #define HOST_MAGIC 0x72736873 /* nothing that any program looks for */
 #define CHUNK	   65536
@@ -71,6 +73,8 @@ static ssize_t host_file_write(struct file *f, struct uio *u, int64_t *pos, unsi
 	done = h->seekable ? host_pwrite(h->hfd, buf, (size_t)n, *pos)
 			   : host_write(h->hfd, buf, (size_t)n);
 	/* What the host did not take stays in the caller's buffer. */
+	if (done == -EPIPE)
+		sigsend_self(u->task, LX_SIGPIPE);
 	if (done < n) {
 		*u = before;
 		if (done > 0)

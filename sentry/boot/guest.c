@@ -9,6 +9,7 @@
 #include "fs/gofer/gofer.h"
 #include "fs/host/host.h"
 #include "fs/overlay/overlay.h"
+#include "sentry/abi/fcntl.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/log.h"
 #include "sentry/task/lifecycle.h"
@@ -85,10 +86,11 @@ static unsigned mount_flags(const Runsc__Mount *m)
 }
 
 /*
- * A volume's place may be missing in the root: it is made there when the root takes
- * writes into its private layer, never on the host.
+ * A volume's place may be missing in the root: it is made there, a directory or a file as
+ * the volume is, when the root takes writes into its private layer, never on the host.
  */
-static int find_place(const struct vfs_ctx *c, const Runsc__Mount *m, struct path *out)
+static int find_place(const struct vfs_ctx *c, const Runsc__Mount *m, const struct super *sb,
+		      struct path *out)
 {
 	char *copy, *p;
 	int r = path_lookup(c, NULL, m->target, LOOKUP_FOLLOW, out);
@@ -101,7 +103,9 @@ static int find_place(const struct vfs_ctx *c, const Runsc__Mount *m, struct pat
 	for (p = strchr(copy + 1, '/');; p = strchr(p + 1, '/')) {
 		if (p)
 			*p = '\0';
-		r = vfs_mkdir(c, NULL, copy, 0755);
+		r = p || LX_S_ISDIR(atomic_load(&sb->root->inode->mode))
+			    ? vfs_mkdir(c, NULL, copy, 0755)
+			    : vfs_mknod(c, NULL, copy, LX_S_IFREG | 0644, 0, NULL);
 		if ((r && r != -EEXIST) || !p)
 			break;
 		*p = '/';
@@ -118,18 +122,16 @@ static int mount_one(struct boot *b, const struct vfs_ctx *c, struct mnt_ns *ns,
 	AUTO_PATH struct path where = {0};
 	int r;
 
-	r = find_place(c, m, &where);
-	/* The kernel's own trees are only offered; a root without /sys has none. */
-	if (r && m->kind != RUNSC__MOUNT__KIND__GOFER)
-		return 0;
-	if (r)
-		return r;
 	r = m->kind == RUNSC__MOUNT__KIND__GOFER ? gofer_super(b, m, &sb)
 						 : typed_super(b, c, m, &sb);
-	if (r == -ENODEV)
-		return 0;
 	if (r)
-		return r;
+		return r == -ENODEV ? 0 : r;
+	r = find_place(c, m, sb, &where);
+	if (r) {
+		super_put(sb);
+		/* The kernel's own trees are only offered; a root without /sys has none. */
+		return m->kind == RUNSC__MOUNT__KIND__GOFER ? r : 0;
+	}
 	r = mount_attach(ns, sb, sb->root, where, mount_flags(m),
 			 m->kind == RUNSC__MOUNT__KIND__GOFER ? m->export : sb->type->name, &mnt);
 	super_put(sb);

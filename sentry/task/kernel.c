@@ -174,7 +174,7 @@ static int init_fs(struct task *t, const struct init_args *args, const char **wh
 			LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &cwd);
 	task_vfs_ctx_done(&c);
 	if (r) {
-		*why = "working directory";
+		*why = args->cwd ? args->cwd : "/";
 		return r;
 	}
 	fs_set_cwd(t->fs, cwd);

@@ -1,0 +1,381 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""From the command line to the exit status, as an ordinary shell user meets it."""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from stress import *  # noqa: F403
+
+
+@case
+def exit_statuses():
+    for script, want in (('exit 0', 0), ('exit 1', 1), ('exit 42', 42), ('exit 255', 255),
+                         ('kill -TERM $$', 143), ('kill -KILL $$', 137), ('kill -SEGV $$', 139),
+                         ('kill -PIPE $$', 141), ('kill -HUP $$', 129)):
+        equal(do('--', 'sh', '-c', script).status, want, script)
+
+
+@case
+def command_not_found():
+    for name in ('no-such-command', '/no/such/file', './no-such', '/etc/passwd/x'):
+        r = do('--', name)
+        check(r.status in (126, 127), name, r.status)
+        check(name in r.err, name, r.err)
+    equal(do('--', 'no-such-command').status, 127)
+    equal(do('--', '/no/such/file').status, 127)
+
+
+@case
+def cannot_be_run():
+    with Scratch() as s:
+        s.write('plain', 'echo hello\n', 0o644)
+        s.write('noise', '\x01\x02\x03', 0o755)
+        s.write('empty', '', 0o755)
+        s.write('truncated', '\x7fELF\x02\x01\x01', 0o755)
+        s.write('lost', '#!/no/such/interpreter -x\n', 0o755)
+        s.write('loop', '#!%s\n' % s.at('loop'), 0o755)
+        for name, want in (('plain', (126,)), ('noise', (126,)), ('truncated', (126,)),
+                           ('empty', (126,)), ('lost', (126, 127)), ('loop', (126,)),
+                           ('', (126,))):
+            r = do('--', s.at(name))
+            check(r.status in want, name, r)
+            check(r.err.count('\n') == 1 and s.at(name) in r.err, name, r.err)
+
+
+@case
+def bad_options():
+    bad = [['--no-such'], ['--platform', 'vax'], ['--root', '/no/such'], ['--root', '/etc/passwd'],
+           ['--cwd', 'relative'], ['--env', 'novalue'], ['--env', '=x'], ['--user', 'root'],
+           ['--user', '-1'], ['--user', '4294967295'], ['--user', '1:'], ['--hostname', ''],
+           ['--hostname', 'x' * 65], ['--volume', '/tmp'], ['--volume', '/no/such:/mnt'],
+           ['--volume', '/tmp:/mnt:xx'], ['--volume', '/tmp:/'], ['--volume', '/tmp:rel'],
+           ['--writes', 'maybe'], ['--hide', 'relative'], ['--tmpfs', 'rel'],
+           ['--tmpfs', '/x:size=0'], ['--tmpfs', '/x:size=1Q'], ['--tmpfs', '/x:mode=1'],
+           ['--memory', '0'], ['--memory', '-1'], ['--memory', 'lots'], ['--memory', '99999999999T'],
+           ['--pids-limit', '0'], ['--pids-limit', '-5'], ['--pids-limit', 'x'],
+           ['--pids-limit', '99999999999999999999'], ['--log-level', 'loud'],
+           ['--log-file', '/no/such/dir/log'], ['--strace=what']]
+    for options in bad:
+        r = do(*options, '--', 'true')
+        equal(r.status, 125, options, r.err)
+        check(r.err.startswith('runsc-c: ') and r.err.count('\n') == 1, options, r.err)
+        check(options[0].lstrip('-').split('=')[0] in r.err, options, r.err)
+    for args in ([], ['--'], ['--memory']):
+        r = do(*args)
+        equal(r.status, 125, args)
+        check(r.err.startswith('runsc-c: '), args, r.err)
+
+
+@case
+def unreadable_root():
+    if os.geteuid():
+        raise Skip('needs root to become another')
+    with Scratch() as s:
+        os.mkdir(s.at('root'), 0o700)
+        # Where the tests' programs stand an ordinary user may not get at all.
+        runsc = public_copy(s)
+        r = do('--root', s.at('root'), '--', '/x', runsc=runsc, user=65534, group=65534,
+               extra_groups=[], cwd='/')
+        equal(r.status, 125)
+        check('--root' in r.err and 'Permission denied' in r.err or 'EACCES' in r.err, r.err)
+
+
+@case
+def working_directory():
+    equal(do('--cwd', '/usr', '--', 'pwd').out, '/usr\n')
+    equal(do('--', 'pwd', cwd='/usr/lib').out, '/usr/lib\n')
+    r = do('--cwd', '/no/such/place', '--', 'pwd')
+    check(r.status in (125, 126, 127), r)
+    check('/no/such/place' in r.err, r.err)
+
+
+@case
+def environment():
+    r = do('--env', 'A=1', '--env', 'B=x=y', '--env', 'A=2', '--', 'env',
+           env={'PATH': '/usr/bin:/bin', 'KEPT': 'k', 'A': '0'})
+    lines = r.out.splitlines()
+    check('A=2' in lines and 'B=x=y' in lines and 'KEPT=k' in lines, r.out)
+    r = do('--clear-env', '--env', 'A=1', '--', '/usr/bin/env')
+    equal(r.out.splitlines(), ['A=1'])
+    equal(do('--clear-env', '--', '/usr/bin/env').out, '')
+
+
+@case
+def users():
+    if os.geteuid():
+        raise Skip('needs root')
+    equal(do('--', 'id', '-u').out, '0\n')
+    equal(do('--user', '1234', '--', 'id', '-u').out, '1234\n')
+    r = do('--user', '1234:77', '--', 'sh', '-c', 'id -u; id -g; id -G')
+    equal(r.out, '1234\n77\n77\n')
+    equal(do('--user', '1234', '--', 'cat', '/etc/shadow').status, 1)
+    r = do('--', 'setpriv', '--reuid', '99', '--clear-groups', 'id', '-u')
+    equal(r.out, '99\n')
+
+
+@case
+def hostname():
+    equal(do('--hostname', 'box', '--', 'uname', '-n').out, 'box\n')
+    equal(do('--', 'uname', '-n').out, os.uname().nodename + '\n')
+
+
+@case
+def volumes():
+    with Scratch() as s:
+        for mode in ('ro', 'rw', 'cow'):
+            s.write(mode + '/file', 'old\n')
+        change = 'echo new > file && rm -f file && mkdir d && echo x > d/y && ln -s y d/l'
+        r = do('--volume', s.at('ro') + ':/mnt:ro', '--cwd', '/mnt', '--', 'sh', '-c', change)
+        check(r.status and 'Read-only' in r.err, r)
+        equal(os.listdir(s.at('ro')), ['file'])
+        r = do('--volume', s.at('cow') + ':/mnt:cow', '--cwd', '/mnt', '--', 'sh', '-c',
+               change + ' && cat d/l')
+        equal((r.status, r.out), (0, 'x\n'), r.err)
+        equal(os.listdir(s.at('cow')), ['file'])
+        with open(s.at('cow/file')) as f:
+            equal(f.read(), 'old\n')
+        r = do('--volume', s.at('rw') + ':/mnt:rw', '--cwd', '/mnt', '--', 'sh', '-c', change)
+        equal(r.status, 0, r.err)
+        equal(os.listdir(s.at('rw')), ['d'])
+        with open(s.at('rw/d/l')) as f:
+            equal(f.read(), 'x\n')
+        # A place that is not there is made in the private layer only; a file will do, too.
+        r = do('--volume', s.at('cow/file') + ':/deep/new/place:ro', '--', 'cat', '/deep/new/place')
+        equal(r.out, 'old\n', r.err)
+        check(not os.path.exists('/deep'), '/deep on the host')
+
+
+@case
+def private_writes_stay_private():
+    with Scratch() as s:
+        path = s.write('data', 'a' * 100000)
+        before = os.stat(path)
+        # Every way to change a file, an open mapping among them.
+        r = python('''
+import mmap, os, sys
+p = sys.argv[1]
+with open(p, 'r+b') as f:
+    m = mmap.mmap(f.fileno(), 0)
+    m[0:4] = b'zzzz'; m.flush()
+    os.pwrite(f.fileno(), b'yy', 50000)
+    assert m[50000:50002] == b'yy'
+os.chmod(p, 0o600); os.utime(p, (1, 1)); os.truncate(p, 60000)
+os.rename(p, p + '.x'); os.link(p + '.x', p + '.y'); os.unlink(p + '.x')
+print(os.path.getsize(p + '.y'))
+''', path)
+        equal(r.out, '60000\n', r.err)
+        after = os.stat(path)
+        for field in ('st_ino', 'st_size', 'st_mode', 'st_mtime_ns', 'st_ctime_ns', 'st_nlink'):
+            equal(getattr(after, field), getattr(before, field), field)
+        with open(path) as f:
+            equal(f.read(), 'a' * 100000)
+        equal(os.listdir(s.path), ['data'])
+
+
+@case
+def writes_to_host_or_nowhere():
+    with Scratch() as s:
+        r = do('--writes', 'host', '--', 'sh', '-c', 'echo hello > %s' % s.at('new'))
+        equal(r.status, 0, r.err)
+        with open(s.at('new')) as f:
+            equal(f.read(), 'hello\n')
+        r = do('--writes', 'none', '--', 'sh', '-c', 'echo bye > %s' % s.at('new'))
+        check(r.status and 'Read-only' in r.err, r)
+        r = do('--read-only', '--', 'sh', '-c', 'rm %s' % s.at('new'))
+        check(r.status and 'Read-only' in r.err, r)
+        with open(s.at('new')) as f:
+            equal(f.read(), 'hello\n')
+
+
+@case
+def hidden():
+    with Scratch() as s:
+        s.write('dir/secret', 'x')
+        s.write('seen', 'y')
+        r = do('--hide', s.at('dir'), '--hide', '/etc/passwd', '--', 'ls', s.path)
+        equal(r.out, 'seen\n', r.err)
+        for path in (s.at('dir'), s.at('dir/secret'), s.at('../' + os.path.basename(s.path) + '/./dir/secret'), '/etc/passwd'):
+            r = do('--hide', s.at('dir'), '--hide', '/etc/passwd', '--', 'cat', path)
+            check(r.status == 1 and 'No such file' in r.err, path, r)
+
+
+@case
+def tmpfs_size():
+    r = python('''
+import errno, os
+def fill(path):
+    n = 0
+    try:
+        with open(path, 'wb', buffering=0) as f:
+            while n < 64 << 20:
+                n += f.write(b'x' * 65536)
+    except OSError as e:
+        return n, e.errno == errno.ENOSPC
+    return n, False
+for i in range(3):
+    n, full = fill('/scratch/f')
+    assert full and 1 << 20 >= n > 900 << 10, (n, full)
+    os.unlink('/scratch/f')
+print('good')
+''', options=['--tmpfs', '/scratch:size=1M'])
+    equal(r.out, 'good\n', r.err)
+
+
+@case
+def pids_limit():
+    r = python('''
+import os, errno, time
+kids = []
+try:
+    for i in range(100):
+        pid = os.fork()
+        if pid == 0:
+            time.sleep(60)
+        kids.append(pid)
+except OSError as e:
+    assert e.errno == errno.EAGAIN, e
+print(len(kids))
+for k in kids:
+    os.kill(k, 9); os.waitpid(k, 0)
+if os.fork() == 0:
+    os._exit(0)
+print(os.wait()[1])
+''', options=['--pids-limit', '20'])
+    n = int(r.out.split()[0]) if r.out else -1
+    check(10 <= n < 20, r)
+    equal(r.out.split()[1], '0')
+
+
+@case
+def arguments():
+    many = ['a' * 1000] * 200
+    equal(do('--', 'sh', '-c', 'echo $#', 'sh', *many).out, '200\n')
+    equal(python('import sys; print(len(sys.argv[1]))', 'x' * 131000).out, '131000\n')
+    r = python('''
+import os, errno
+for argv in (['true', 'x' * 131072], ['true'] + ['y' * 100000] * 100):
+    try:
+        os.execvp('true', argv)
+    except OSError as e:
+        assert e.errno == errno.E2BIG, e
+print('good')
+''')
+    equal(r.out, 'good\n', r.err)
+    r = do('--', 'true', *(['z' * 100000] * 18))
+    check(r.status == 0 or (r.status in (125, 126) and r.err), r)
+
+
+@case
+def closed_streams():
+    script = 'readlink /proc/self/fd/0 || echo none'
+    r = subprocess.run(['sh', '-c', '"$0" do -- sh -c "exit 7" <&-', RUNSC], timeout=60)
+    equal(r.returncode, 7, 'stdin')
+    r = subprocess.run(['sh', '-c', '"$0" do -- sh -c "exit 7" >&-', RUNSC], timeout=60)
+    equal(r.returncode, 7, 'stdout')
+    r = subprocess.run(['sh', '-c', '"$0" do -- sh -c "exit 7" <&- >&- 2>&-', RUNSC], timeout=60)
+    equal(r.returncode, 7, 'all')
+    r = subprocess.run(['sh', '-c', '"$0" do -- sh -c "echo x" >&-', RUNSC], timeout=60,
+                       stderr=subprocess.PIPE)
+    check(r.returncode != 0, 'writing to a closed stdout succeeds', script)
+
+
+@case
+def reader_gone():
+    r, w = os.pipe()
+    child = start('--', 'sh', '-c', 'while echo line; do :; done', stdout=w)
+    os.close(w)
+    os.read(r, 100)
+    os.close(r)
+    try:
+        equal(status_of(child.wait(20)), 141)
+    finally:
+        child.kill()
+        child.communicate()
+
+
+@case
+def full_streams():
+    """A reader that is slow stops the writer, not the sandbox."""
+    child = start('--', 'sh', '-c', 'head -c 3000000 /dev/zero; echo done >&2')
+    time.sleep(1)
+    out, err = child.communicate(timeout=30)
+    equal((len(out), err), (3000000, b'done\n'))
+    r = do('--', 'sh', '-c', 'wc -c; wc -c', input=b'x' * 500000)
+    equal(r.out.split(), ['500000', '0'])
+
+
+@case
+def signals_forwarded():
+    script = '''
+import os, signal, sys, time
+n = int(sys.argv[1])
+def handler(s, f):
+    print('got', s, flush=True); os._exit(50)
+signal.signal(n, handler)
+print('ready', flush=True)
+time.sleep(30)
+'''
+    for n in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1,
+              signal.SIGUSR2):
+        child = start('--', 'python3', '-c', script, str(int(n)))
+        child.stdout.readline()
+        child.send_signal(n)
+        out, _ = child.communicate(timeout=30)
+        equal((child.returncode, out), (50, b'got %d\n' % n), n)
+        # Without a handler it ends the program: init of a sandbox is an ordinary one.
+        child = start('--', 'sh', '-c', 'echo ready; exec sleep 30')
+        child.stdout.readline()
+        child.send_signal(n)
+        child.communicate(timeout=30)
+        equal(status_of(child.returncode), 128 + n, 'default', n)
+
+
+@case
+def started_with_odd_signal_state():
+    def odd():
+        for n in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGQUIT):
+            signal.signal(n, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))
+
+    r = do('--', 'sh', '-c', 'sleep 0.1 & wait; exit 9', preexec_fn=odd)
+    equal(r.status, 9, r.err)
+    child = start('--', 'sh', '-c', 'echo ready; sleep 30', preexec_fn=odd)
+    child.stdout.readline()
+    child.send_signal(signal.SIGKILL)
+    child.communicate(timeout=10)
+
+
+@case
+def few_descriptors():
+    import resource
+
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    r = do('--', 'sh', '-c', 'ls / | wc -l', preexec_fn=few)
+    check(r.status in (0, 125) and (r.out.strip() or r.err), r)
+
+
+@case
+def nothing_left_behind():
+    do('--', 'true')
+    before = traces()
+    for _ in range(200):
+        equal(do('--', 'true').status, 0)
+    no_traces(before)
+
+
+def public_copy(s):
+    """The three programs where every user can get at them."""
+    import shutil
+    for name in NAMES:
+        shutil.copy(os.path.join(os.path.dirname(RUNSC), name), s.at(name))
+        os.chmod(s.at(name), 0o755)
+    return s.at('runsc-c')
+
+
+main()
