@@ -84,6 +84,7 @@ struct kstat {
 };
 
 /* What setattr changes. */
+/* clang-format off */
 enum {
 	ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_ATIME = 0x10,
 	ATTR_MTIME = 0x20, ATTR_CTIME = 0x40, ATTR_ATIME_SET = 0x80, ATTR_MTIME_SET = 0x100,
@@ -91,6 +92,7 @@ enum {
 	ATTR_KILL_PRIV = 0x200, /* clear setuid, and setgid with group x: write, truncate, chown */
 	ATTR_FILE = 0x400,	/* through an open descriptor (file is set): ftruncate */
 };
+/* clang-format on */
 struct iattr {
 	unsigned valid;
 	uint32_t mode, uid, gid;
@@ -415,6 +417,7 @@ void rename_unlock_dirs(struct dentry *a, struct dentry *b);
 
 /* --- mounts --------------------------------------------------------------- */
 
+/* clang-format off */
 enum {
 	MNT_RDONLY = 1, MNT_NOSUID = 2, MNT_NODEV = 4, MNT_NOEXEC = 8, MNT_NOATIME = 0x10,
 	MNT_NODIRATIME = 0x20, MNT_RELATIME = 0x40, MNT_LOCKED = 0x80,
@@ -422,6 +425,7 @@ enum {
 	/* a flag that a less privileged namespace may not take away again */
 	MNT_LOCK_FLAGS = 0x400,
 };
+/* clang-format on */
 
 struct mount {
 	refcount_t ref;
@@ -490,6 +494,7 @@ int mnt_want_write(struct mount *m); /* -EROFS */
 
 /* --- the walker (namei.c) --------------------------------------------------- */
 
+/* clang-format off */
 enum {
 	LOOKUP_FOLLOW = 1,	/* follow a symlink in the last place */
 	LOOKUP_DIRECTORY = 2,	/* -ENOTDIR unless it is one */
@@ -500,6 +505,7 @@ enum {
 	LOOKUP_MOUNT = 0x400,	/* umount: do not cross into a mount at the last name */
 	LOOKUP_OPEN = 0x800,	/* hint: open_flags are given */
 };
+/* clang-format on */
 
 /*
  * path_lookup - resolve @name from @base (NULL: the cwd). @name is a kernel copy, at most
@@ -580,6 +586,7 @@ int path_print(struct path p, struct path root, bool strict, struct strbuf *out)
 
 /* --- files ---------------------------------------------------------------- */
 
+/* clang-format off */
 enum {
 	FMODE_READ = 1, FMODE_WRITE = 2, FMODE_EXEC = 4, FMODE_LSEEK = 8, FMODE_PREAD = 0x10,
 	FMODE_PWRITE = 0x20, FMODE_PATH = 0x40, FMODE_STREAM = 0x80, /* no position at all */
@@ -587,6 +594,7 @@ enum {
 	FMODE_NOCTTY = 0x800, /* opened with O_NOCTTY, which F_GETFL does not show */
 	FMODE_DENY_WRITE = 0x400, /* a program: inode_allow_write() with the last reference */
 };
+/* clang-format on */
 
 /*
  * The shared entry of iterate: called once a name; false when the buffer is full. Cookies
@@ -716,6 +724,7 @@ int anon_file_create(struct kernel *k, const char *name /* "[eventfd]" */,
 		     struct file **out);
 
 /* --- notify (inotify): file systems' wrappers report here ------------------- */
+/* clang-format off */
 enum {
 	FS_NOTIFY_ACCESS = 1, FS_NOTIFY_MODIFY = 2, FS_NOTIFY_ATTRIB = 4,
 	FS_NOTIFY_CLOSE_WRITE = 8, FS_NOTIFY_CLOSE_NOWRITE = 0x10, FS_NOTIFY_OPEN = 0x20,
@@ -723,6 +732,7 @@ enum {
 	FS_NOTIFY_DELETE = 0x200, FS_NOTIFY_DELETE_SELF = 0x400, FS_NOTIFY_MOVE_SELF = 0x800,
 	FS_NOTIFY_UNMOUNT = 0x2000, FS_NOTIFY_IGNORED = 0x8000, FS_NOTIFY_ISDIR = 0x40000000,
 };
+/* clang-format on */
 /* An event on @inode itself and, by name, on the directory that holds @d (either may be NULL). */
 void fs_notify(struct inode *inode, struct dentry *d, uint32_t mask, uint32_t cookie);
 /* Frees marks and locks of a dying inode. */

@@ -100,6 +100,7 @@ static int parse_size(const char *s, uint64_t *out)
 	v = strtoull(s, &end, 10);
 	if (errno)
 		return -1;
+	/* clang-format off */
 	switch (*end) {
 	case 'k': case 'K': shift = 10; end++; break;
 	case 'm': case 'M': shift = 20; end++; break;
@@ -107,6 +108,7 @@ static int parse_size(const char *s, uint64_t *out)
 	case 't': case 'T': shift = 40; end++; break;
 	default: break;
 	}
+	/* clang-format on */
 	if (*end || v > UINT64_MAX >> shift || v == 0)
 		return -1;
 	*out = v << shift;
@@ -219,11 +221,13 @@ static int check_root(struct do_options *o, const char *arg, struct error *e)
 	return 0;
 }
 
+/* clang-format off */
 enum {
 	OPT_PLATFORM = 256, OPT_ROOT, OPT_CWD, OPT_ENV, OPT_CLEAR_ENV, OPT_USER, OPT_HOSTNAME,
 	OPT_VOLUME, OPT_WRITES, OPT_READ_ONLY, OPT_HIDE, OPT_TMPFS, OPT_MEMORY, OPT_PIDS,
 	OPT_STRICT, OPT_STRACE, OPT_STATS, OPT_LOG_FILE, OPT_LOG_LEVEL,
 };
+/* clang-format on */
 
 static const struct option long_options[] = {
 	{"platform", required_argument, NULL, OPT_PLATFORM},

@@ -20,6 +20,7 @@
 struct file;
 struct pool;
 
+/* clang-format off */
 enum vm_flags {
 	VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4, VM_SHARED = 8,
 	VM_MAYREAD = 0x10, VM_MAYWRITE = 0x20, VM_MAYEXEC = 0x40, VM_MAYSHARE = 0x80,
@@ -32,6 +33,7 @@ enum vm_flags {
 	VM_LOCKONFAULT = 0x800000,
 	VM_MAYCOPY = 0x1000000, /* private and once writable: may hold pages of its own */
 };
+/* clang-format on */
 
 struct vma {
 	struct rb_node node;   /* in mm->vmas by start */

@@ -146,6 +146,7 @@ static void put_timeout(void *val, uint32_t *len, int64_t ns)
 }
 
 /* lock held; -ENOPROTOOPT: not one of the plain numbers. */
+/* clang-format off */
 static int get_number(struct socket *sk, int opt, int *v)
 {
 	switch (opt) {
@@ -173,6 +174,8 @@ static int get_number(struct socket *sk, int opt, int *v)
 	default: return -ENOPROTOOPT;
 	}
 }
+/* clang-format on */
+
 
 int socket_getopt(struct socket *sk, struct task *t, int level, int opt, void *val,
 		  uint32_t *len)

@@ -11,6 +11,7 @@
 enum syscall_level { SYSCALL_NONE, SYSCALL_PARTIAL, SYSCALL_FULL };
 
 /* How strace shows an argument. A kind ending in _OUT is read after the call. */
+/* clang-format off */
 enum arg_kind {
 	A_END, A_INT, A_LONG, A_HEX, A_PTR, A_SIZE, A_OFF, A_FD, A_ATFD, A_PATH, A_STR,
 	A_BUF_IN, A_BUF_OUT, /* length: the next argument; _OUT: the result */
@@ -27,6 +28,7 @@ enum arg_kind {
 	A_MOUNTFLAGS, A_UMOUNTFLAGS, A_XATTRFLAGS, A_RENAMEFLAGS, A_FALLOC, A_RWF,
 	A_OPEN_HOW, A_GRND, A_SEALFLAGS, A_INOTIFY, A_ACCESS, A_LOCKOP, A_NSFLAGS,
 };
+/* clang-format on */
 
 struct syscall_entry {
 	const char *name;

@@ -10,6 +10,7 @@
 #include "sentry/base/alloc.h"
 
 /* Capability numbers of Linux 6.x. */
+/* clang-format off */
 enum lx_cap {
 	LX_CAP_CHOWN, LX_CAP_DAC_OVERRIDE, LX_CAP_DAC_READ_SEARCH, LX_CAP_FOWNER,
 	LX_CAP_FSETID, LX_CAP_KILL, LX_CAP_SETGID, LX_CAP_SETUID, LX_CAP_SETPCAP,
@@ -23,6 +24,7 @@ enum lx_cap {
 	LX_CAP_BLOCK_SUSPEND, LX_CAP_AUDIT_READ, LX_CAP_PERFMON, LX_CAP_BPF,
 	LX_CAP_CHECKPOINT_RESTORE, LX_CAP_LAST = LX_CAP_CHECKPOINT_RESTORE,
 };
+/* clang-format on */
 #define LX_CAP_ALL ((1ull << (LX_CAP_LAST + 1)) - 1)
 
 struct user_ns;

@@ -143,12 +143,14 @@ struct rlimit64 {
 	uint64_t cur, max;
 };
 #define LX_RLIM_INFINITY UINT64_MAX
+/* clang-format off */
 enum lx_rlimit {
 	LX_RLIMIT_CPU, LX_RLIMIT_FSIZE, LX_RLIMIT_DATA, LX_RLIMIT_STACK, LX_RLIMIT_CORE,
 	LX_RLIMIT_RSS, LX_RLIMIT_NPROC, LX_RLIMIT_NOFILE, LX_RLIMIT_MEMLOCK, LX_RLIMIT_AS,
 	LX_RLIMIT_LOCKS, LX_RLIMIT_SIGPENDING, LX_RLIMIT_MSGQUEUE, LX_RLIMIT_NICE,
 	LX_RLIMIT_RTPRIO, LX_RLIMIT_RTTIME, LX_RLIMIT_N,
 };
+/* clang-format on */
 
 /* Resources used, as getrusage wants them; summed into the parent at wait. */
 struct rusage_sum {
