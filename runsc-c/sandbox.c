@@ -290,13 +290,12 @@ int sandbox_start(const struct do_options *o, struct sandbox *s, struct error *e
 			      .sentry.pidfd = -1,
 			      .gofer.pidfd = -1,
 			      .tty.sock = -1,
+			      .tty.guard = -1,
 			      .strict = o->strict};
 	/* However we were started: ends of our children are told, and writes may fail. */
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
-	s->tty_streams = terminal_streams(&s->tty.hfd);
-	if (s->tty.hfd >= 0)
-		tcgetattr(s->tty.hfd, &s->tty.saved);
+	s->tty_streams = terminal_find(&s->tty);
 	/* The 9P channel between the two. */
 	if (host_socketpair(SOCK_SEQPACKET, pair))
 		return error_set(e, "cannot make a socket pair: %s", error_name(errno));
@@ -318,13 +317,11 @@ static void end_child(struct child *c)
 
 void sandbox_end(struct sandbox *s)
 {
-	terminal_restore(&s->tty);
+	terminal_done(&s->tty);
 	end_child(&s->sentry);
 	end_child(&s->gofer);
 	if (s->control >= 0)
 		close(s->control);
 	if (s->gofer_control >= 0)
 		close(s->gofer_control);
-	if (s->tty.sock >= 0)
-		close(s->tty.sock);
 }

@@ -2,52 +2,107 @@
 #include "runsc-c/terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runsc-c/guard.h"
 #include "sentry/base/host.h"
 
-unsigned terminal_streams(int *hfd)
+/*
+ * A description of our own that does not block: a slow screen must not keep us from
+ * signals, and the flag must not reach the caller's other programs.
+ */
+static int open_anew(int i)
+{
+	char path[32];
+	int hfd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", i);
+	hfd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return hfd >= 0 ? hfd : fcntl(i, F_DUPFD_CLOEXEC, 3);
+}
+
+unsigned terminal_find(struct terminal *t)
 {
 	struct stat first = {0}, st;
 	unsigned bits = 0;
 
-	*hfd = -1;
+	t->hfd = -1;
 	for (int i = 0; i < 3; i++) {
 		if (!isatty(i) || fstat(i, &st))
 			continue;
 		/* A second, different terminal stays a plain file. */
-		if (*hfd >= 0 && st.st_rdev != first.st_rdev)
+		if (t->hfd >= 0 && st.st_rdev != first.st_rdev)
 			continue;
-		if (*hfd < 0) {
-			*hfd = i;
+		if (t->hfd < 0) {
+			t->hfd = open_anew(i);
 			first = st;
 		}
 		bits |= 1u << i;
 	}
+	if (t->hfd >= 0)
+		tcgetattr(t->hfd, &t->saved);
 	return bits;
 }
 
-void terminal_raw(struct terminal *t)
+/* In the background it would stop us (SIGTTOU), and a job that only computes need not stop. */
+static bool in_foreground(const struct terminal *t)
 {
-	struct termios raw;
+	pid_t group = tcgetpgrp(t->hfd);
 
-	if (t->hfd < 0 || t->raw || tcgetattr(t->hfd, &t->saved))
+	/* -1: not our controlling terminal, so nobody's job control minds. */
+	return group < 0 || group == getpgrp();
+}
+
+static bool same_modes(const struct termios *a, const struct termios *b)
+{
+	return a->c_iflag == b->c_iflag && a->c_oflag == b->c_oflag && a->c_lflag == b->c_lflag;
+}
+
+void terminal_enter(struct terminal *t)
+{
+	struct termios now;
+
+	if (t->hfd < 0 || t->raw)
 		return;
-	raw = t->saved;
-	cfmakeraw(&raw);
-	if (!tcsetattr(t->hfd, TCSADRAIN, &raw))
+	t->wanted = true;
+	if (!in_foreground(t) || tcgetattr(t->hfd, &now))
+		return;
+	/* After a SIGSTOP it may still be as we left it: that is not what to restore. */
+	if (!same_modes(&now, &t->set))
+		t->saved = now;
+	if (t->guard < 0)
+		t->guard = guard_start(t->hfd, &t->saved, &t->guard_hpid);
+	t->set = t->saved;
+	cfmakeraw(&t->set);
+	guard_tell(t->guard, true);
+	if (!tcsetattr(t->hfd, TCSADRAIN, &t->set))
 		t->raw = true;
 }
 
-void terminal_restore(struct terminal *t)
+void terminal_leave(struct terminal *t)
 {
-	if (t->raw)
+	if (t->raw && in_foreground(t))
 		tcsetattr(t->hfd, TCSADRAIN, &t->saved);
-	t->raw = false;
+	if (t->raw)
+		guard_tell(t->guard, false);
+	t->raw = t->wanted = false;
+}
+
+void terminal_done(struct terminal *t)
+{
+	terminal_leave(t);
+	guard_end(t->guard, t->guard_hpid);
+	if (t->sock >= 0)
+		close(t->sock);
+	if (t->hfd >= 0)
+		close(t->hfd);
+	t->guard = t->sock = t->hfd = -1;
 }
 
 struct winsize terminal_winsize(const struct terminal *t)
@@ -61,7 +116,7 @@ struct winsize terminal_winsize(const struct terminal *t)
 
 short terminal_want(const struct terminal *t)
 {
-	return (short)((t->in_len < sizeof(t->in) && !t->in_eof ? POLLIN : 0) |
+	return (short)((t->raw && t->in_len < sizeof(t->in) && !t->in_eof ? POLLIN : 0) |
 		       (t->out_len ? POLLOUT : 0));
 }
 
@@ -97,12 +152,15 @@ static void drain(int hfd, bool sock, char *buf, size_t *len)
 
 void terminal_relay(struct terminal *t, short tty_events, short sock_events)
 {
-	if (tty_events & (POLLIN | POLLHUP | POLLERR))
+	if (tty_events & (POLLIN | POLLHUP | POLLERR) && t->raw && t->in_len < sizeof(t->in))
 		fill(t->hfd, t->in, sizeof(t->in), &t->in_len, &t->in_eof);
 	if (sock_events & (POLLIN | POLLHUP | POLLERR) && t->out_len < sizeof(t->out))
 		fill(t->sock, t->out, sizeof(t->out), &t->out_len, &t->out_eof);
 	if (t->in_len)
 		drain(t->sock, true, t->in, &t->in_len);
+	/* The terminal is gone: so is the guest's. */
+	if (t->in_eof && !t->in_len)
+		shutdown(t->sock, SHUT_WR);
 	if (t->out_len)
 		drain(t->hfd, false, t->out, &t->out_len);
 }

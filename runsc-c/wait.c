@@ -19,6 +19,9 @@
 #include "sentry/base/host.h"
 #include "sentry/base/log.h"
 
+/* How often a job in the background looks whether the terminal is its own again. */
+#define BACKGROUND_MS 300
+
 struct wait_state {
 	struct sandbox *s;
 	bool ended;	/* the guest's init ended, or could not be started */
@@ -42,13 +45,42 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Stop with the guest, as a shell's job does; go on when the shell says so. */
+static void send_winsize(struct wait_state *w)
+{
+	struct winsize ws = terminal_winsize(&w->s->tty);
+
+	if (w->s->tty.hfd >= 0)
+		control_send_winsize(w->s->control, &ws);
+}
+
+/* After a stop, by whom ever: the shell had the terminal meanwhile. */
+static void resume(struct wait_state *w)
+{
+	if (w->s->tty.wanted || w->s->tty.raw) {
+		w->s->tty.raw = false;
+		terminal_enter(&w->s->tty);
+		send_winsize(w);
+	}
+	control_send_signal(w->s->control, SIGCONT);
+}
+
+/*
+ * Stop with the guest, and the rest of our job with us, as the terminal's own ^Z would. Where
+ * nobody could continue us (no shell with job control) the signal does nothing.
+ */
 static void suspend(struct wait_state *w)
 {
-	terminal_restore(&w->s->tty);
-	raise(SIGSTOP);
-	terminal_raw(&w->s->tty);
-	control_send_signal(w->s->control, SIGCONT);
+	bool wanted = w->s->tty.wanted;
+	sigset_t set;
+
+	terminal_leave(&w->s->tty);
+	w->s->tty.wanted = wanted;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTSTP);
+	kill(0, SIGTSTP);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	resume(w);
 }
 
 static void on_signal(struct wait_state *w, int hfd)
@@ -56,15 +88,13 @@ static void on_signal(struct wait_state *w, int hfd)
 	struct signalfd_siginfo si;
 
 	while (read(hfd, &si, sizeof(si)) == sizeof(si)) {
-		if (si.ssi_signo == SIGWINCH && w->s->tty.hfd >= 0) {
-			struct winsize ws = terminal_winsize(&w->s->tty);
-
-			control_send_winsize(w->s->control, &ws);
-		} else {
+		/* SIGTSTP: the guest stops, says so, and then we do. */
+		if (si.ssi_signo == SIGWINCH && w->s->tty.hfd >= 0)
+			send_winsize(w);
+		else if (si.ssi_signo == SIGCONT)
+			resume(w);
+		else
 			control_send_signal(w->s->control, (int)si.ssi_signo);
-			if (si.ssi_signo == SIGTSTP)
-				suspend(w);
-		}
 	}
 }
 
@@ -72,7 +102,7 @@ static void on_exit_message(struct wait_state *w, const Runsc__Exit *x)
 {
 	w->ended = w->told = true;
 	if (x->error) {
-		terminal_restore(&w->s->tty);
+		terminal_leave(&w->s->tty);
 		fprintf(stderr, "runsc-c: %s%s%s\n", x->reason ? x->reason : "",
 			x->reason && *x->reason ? ": " : "", error_name(x->error));
 		w->status = x->error == -ENOENT || x->error == ENOENT ? 127 : 126;
@@ -95,7 +125,7 @@ static void on_message(struct wait_state *w)
 	}
 	switch (m->what_case) {
 	case RUNSC__FROM_SENTRY__WHAT_STARTED:
-		terminal_raw(&w->s->tty);
+		terminal_enter(&w->s->tty);
 		break;
 	case RUNSC__FROM_SENTRY__WHAT_EXIT:
 		on_exit_message(w, m->exit);
@@ -119,7 +149,7 @@ static void on_sentry_death(struct wait_state *w)
 	int status = child_wait(&w->s->sentry);
 
 	w->status = EXIT_STATUS_OURS;
-	terminal_restore(&w->s->tty);
+	terminal_leave(&w->s->tty);
 	if (WIFSIGNALED(status))
 		fprintf(stderr, "runsc-c: the Sentry was ended by signal %d (%s)%s\n",
 			WTERMSIG(status), strsignal(WTERMSIG(status)),
@@ -191,13 +221,18 @@ int sandbox_wait(struct sandbox *s)
 			{s->control, POLLIN, 0},
 			{signals, POLLIN, 0},
 			{s->gofer_control, POLLIN, 0},
-			{s->tty.raw ? s->tty.hfd : -1, terminal_want(&s->tty), 0},
-			{s->tty.raw ? s->tty.sock : -1, terminal_sock_want(&s->tty), 0},
+			{terminal_want(&s->tty) ? s->tty.hfd : -1, terminal_want(&s->tty), 0},
+			{terminal_sock_want(&s->tty) ? s->tty.sock : -1,
+			 terminal_sock_want(&s->tty), 0},
 			{s->gofer.pidfd, POLLIN, 0},
 		};
+		bool background = s->tty.wanted && !s->tty.raw;
 
-		if (poll(p, ARRAY_SIZE(p), -1) < 0)
+		if (poll(p, ARRAY_SIZE(p), background ? BACKGROUND_MS : -1) < 0)
 			continue;
+		/* Nobody tells a running job that it came to the foreground. */
+		if (background)
+			terminal_enter(&s->tty);
 		if (p[1].revents)
 			on_signal(&w, signals);
 		if (p[2].revents && !gofer_event(s)) {
@@ -214,7 +249,7 @@ int sandbox_wait(struct sandbox *s)
 			on_gofer_end(&w);
 	}
 	flush_terminal(s);
-	terminal_restore(&s->tty);
+	terminal_leave(&s->tty);
 	if (lost_files(&w)) {
 		say_lost_files(&w);
 		w.status = EXIT_STATUS_OURS;

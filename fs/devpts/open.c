@@ -126,6 +126,11 @@ void devpts_set_console(struct super *sb, struct file *master)
 	*kernel_console(sb->k) = tty_get(tty_file(master)->tty);
 }
 
+void devpts_hang_up(struct file *master)
+{
+	tty_hang_up(tty_file(master)->tty);
+}
+
 void devpts_set_owner(struct file *master, uint32_t uid)
 {
 	struct dentry *d = devpts_slave_dentry(tty_file(master)->sb, tty_file(master)->tty->index);

@@ -47,8 +47,8 @@ struct boot {
 
 	uv_loop_t loop;
 	uv_poll_t on_control, on_timers, on_hostpoll, on_signal;
-	uv_async_t on_idle, on_console;
-	struct wait_entry idle_entry;
+	uv_async_t on_idle, on_console, on_stopped;
+	struct wait_entry idle_entry, stopped_entry;
 	int signal_hfd;
 	bool exit_sent;
 };

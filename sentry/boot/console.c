@@ -33,7 +33,7 @@ struct console {
 	struct relay keyboard, screen;
 	struct hostpoll_watch watch;
 	struct wait_entry on_sock, on_master;
-	bool finishing;
+	bool finishing, keyboard_gone;
 };
 
 static bool wake_console(struct console *c)
@@ -81,8 +81,16 @@ static bool pump_keyboard(struct console *c)
 	struct vfs_ctx ctx = {.cred = c->master->cred, .fsize_limit = UINT64_MAX,
 			      .k = c->b->kernel};
 	struct uio u;
+	ssize_t n;
 
-	if (!r->len && !filled(r, host_read(c->sock, r->buf, sizeof(r->buf))))
+	if (!r->len && !c->keyboard_gone) {
+		n = host_read(c->sock, r->buf, sizeof(r->buf));
+		c->keyboard_gone = n == 0;
+		if (c->keyboard_gone)
+			devpts_hang_up(c->master);
+		filled(r, n);
+	}
+	if (!r->len)
 		return false;
 	uio_init_kernel(&u, r->buf + r->off, r->len);
 	return sent(r, file_write(&ctx, c->master, &u, 0));

@@ -80,6 +80,22 @@ static bool idle_wake(struct wait_entry *e, uint32_t events)
 	return false;
 }
 
+/* The guest's init was stopped (any thread). */
+static bool stopped_wake(struct wait_entry *e, uint32_t events)
+{
+	struct boot *b = container_of(e, struct boot, stopped_entry);
+
+	(void)events;
+	uv_async_send(&b->on_stopped);
+	return false;
+}
+
+static void stopped_ready(uv_async_t *h)
+{
+	(void)h;
+	control_send_stopped();
+}
+
 static void idle_ready(uv_async_t *h)
 {
 	struct boot *b = h->data;
@@ -132,6 +148,9 @@ int loop_init(struct boot *b, struct timers *timers)
 		r = uv_async_init(&b->loop, &b->on_console, console_ready);
 	b->on_console.data = b;
 	if (!r)
+		r = uv_async_init(&b->loop, &b->on_stopped, stopped_ready);
+	b->on_stopped.data = b;
+	if (!r)
 		r = watch(b, &b->on_control, CONTROL_HFD, control_ready);
 	if (!r)
 		r = watch(b, &b->on_timers, timers_hfd(timers), timers_ready);
@@ -147,6 +166,9 @@ void loop_run(struct boot *b)
 	b->idle_entry.events = LX_POLLIN;
 	b->idle_entry.wake = idle_wake;
 	waitq_add(&b->kernel->idle, &b->idle_entry);
+	b->stopped_entry.events = LX_POLLPRI;
+	b->stopped_entry.wake = stopped_wake;
+	waitq_add(&b->kernel->idle, &b->stopped_entry);
 	/* It may have ended before we joined. */
 	uv_async_send(&b->on_idle);
 	uv_run(&b->loop, UV_RUN_DEFAULT);

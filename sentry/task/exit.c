@@ -33,7 +33,12 @@ bool pgrp_orphaned_locked(struct pid *pgrp, struct thread_group *but)
 			list_entry(n, struct thread_group, pid_node[PIDTYPE_PGID]);
 		struct thread_group *parent = tg->parent;
 
-		if (tg == but || tg->zombie || !parent)
+		if (tg == but || tg->zombie)
+			continue;
+		/* The sandbox's init: its parent is outside, and continues it. */
+		if (!parent && tg->is_init)
+			return false;
+		if (!parent)
 			continue;
 		if (parent->pid[PIDTYPE_PGID] != pgrp &&
 		    parent->pid[PIDTYPE_SID] == tg->pid[PIDTYPE_SID])

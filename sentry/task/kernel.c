@@ -348,7 +348,14 @@ void kernel_signal_init(struct kernel *k, int signo)
 	if (!tg)
 		return;
 	siginfo_kernel(&info, signo);
-	signal_send_group(tg, &info);
+	if (signo == LX_SIGCONT) {
+		/* They were stopped together. */
+		mutex_lock(&k->tasklist);
+		signal_send_pgrp_locked(tg->pid[PIDTYPE_PGID], &info);
+		mutex_unlock(&k->tasklist);
+	} else {
+		signal_send_group(tg, &info);
+	}
 	thread_group_put(tg);
 }
 

@@ -63,7 +63,7 @@ struct kernel {
 	struct nsproxy *init_ns;
 	unsigned n_tasks, n_forks; /* protected by tasklist */
 	unsigned n_threads_live;   /* Sentry threads of tasks; protected by tasklist */
-	struct waitq idle;	   /* woken when n_threads_live falls to 0 */
+	struct waitq idle;	   /* IN: n_threads_live fell to 0; PRI: init was stopped */
 	int exit_status;	   /* wait status of the sandbox's init, protected by tasklist */
 	bool dying;		   /* no new tasks; protected by tasklist */
 

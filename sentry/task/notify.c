@@ -41,8 +41,12 @@ void notify_parent_locked(struct thread_group *tg, int si_code, int status)
 	struct lx_sigaction sa;
 	struct lx_siginfo info;
 
-	if (!parent)
+	if (!parent) {
+		/* The sandbox's init: who started the sandbox stops with it. */
+		if (si_code == LX_CLD_STOPPED)
+			waitq_wake(&tg->k->idle, LX_POLLPRI);
 		return;
+	}
 	sa = parent_action(parent, LX_SIGCHLD);
 	if (sa.handler != LX_SIG_IGN && !(sa.flags & LX_SA_NOCLDSTOP)) {
 		child_info(tg, LX_SIGCHLD, si_code, status, &info);
