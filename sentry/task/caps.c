@@ -3,6 +3,7 @@
 #include "sentry/task/caps.h"
 
 #include "sentry/abi/errno.h"
+#include "sentry/base/bytes.h"
 #include "fs/vfs.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/task.h"
@@ -103,13 +104,72 @@ static void apply_setid_bits(struct cred *c, const struct kstat *st)
 		c->egid = st->gid;
 }
 
-int cred_for_exec(struct task *t, const struct kstat *st, bool nosuid, struct cred **out,
-		  bool *secure)
+#define CAPS_REVISION_MASK 0xff000000u
+#define CAPS_REVISION_1	   0x01000000u
+#define CAPS_REVISION_2	   0x02000000u
+#define CAPS_REVISION_3	   0x03000000u
+#define CAPS_EFFECTIVE	   1u
+
+/* Is this sandbox-wide id root where @c lives, or above? */
+static bool is_root_here(const struct cred *c, uint32_t kuid)
+{
+	for (const struct user_ns *ns = c->user_ns; ns; ns = ns->parent) {
+		if (user_ns_has_uid(ns, kuid) && user_ns_unmap_uid(ns, kuid) == 0)
+			return true;
+	}
+	return false;
+}
+
+int file_caps_parse(const struct cred *c, const void *xattr, size_t n,
+		    struct file_caps *out)
+{
+	const uint8_t *p = xattr;
+	uint32_t magic, revision;
+	size_t size;
+
+	*out = (struct file_caps){0};
+	if (n < sizeof(magic))
+		return -EINVAL;
+	magic = get_le32(p);
+	revision = magic & CAPS_REVISION_MASK;
+	size = revision == CAPS_REVISION_1   ? 12
+	       : revision == CAPS_REVISION_2 ? 20
+	       : revision == CAPS_REVISION_3 ? FILE_CAPS_SIZE
+					     : 0;
+	if (n != size)
+		return -EINVAL;
+	if (revision == CAPS_REVISION_3 && !is_root_here(c, get_le32(p + 20)))
+		return -ENODATA;
+	out->effective = magic & CAPS_EFFECTIVE;
+	out->permitted = get_le32(p + 4);
+	out->inheritable = get_le32(p + 8);
+	if (revision != CAPS_REVISION_1) {
+		out->permitted |= (uint64_t)get_le32(p + 12) << 32;
+		out->inheritable |= (uint64_t)get_le32(p + 16) << 32;
+	}
+	out->permitted &= LX_CAP_ALL;
+	out->inheritable &= LX_CAP_ALL;
+	return 0;
+}
+
+/* pP' = (pX & fP) | (pI & fI). A program that wants them effective can't do with fewer.
+ */
+static int apply_file_caps(struct cred *c, const struct file_caps *fc, bool *effective)
+{
+	c->cap_permitted =
+		(c->cap_bset & fc->permitted) | (c->cap_inheritable & fc->inheritable);
+	*effective = fc->effective;
+	return fc->effective && (fc->permitted & ~c->cap_permitted) ? -EPERM : 0;
+}
+
+int cred_for_exec(struct task *t, const struct kstat *st, const struct file_caps *fc,
+		  bool nosuid, struct cred **out, bool *secure)
 {
 	const struct cred *old = t->cred;
 	struct cred *c = cred_dup(old);
 	uint32_t root;
 	bool effective = false, is_setid;
+	int r = 0;
 
 	*out = NULL;
 	*secure = false;
@@ -120,9 +180,17 @@ int cred_for_exec(struct task *t, const struct kstat *st, bool nosuid, struct cr
 		apply_setid_bits(c, st);
 
 	c->cap_permitted = 0;
-	if (!(c->securebits & LX_SECBIT_NOROOT) && (c->euid == root || c->uid == root)) {
+	if (fc && !nosuid)
+		r = apply_file_caps(c, fc, &effective);
+	if (r) {
+		cred_put(c);
+		return r;
+	}
+	/* A set-user-id root program with capabilities of its own gets these alone. */
+	if (!(c->securebits & LX_SECBIT_NOROOT) && (c->euid == root || c->uid == root) &&
+	    !(fc && c->uid != root && c->euid == root)) {
 		c->cap_permitted = c->cap_bset | c->cap_inheritable;
-		effective = c->euid == root;
+		effective |= c->euid == root;
 	}
 	/* no_new_privs: root's rule gives back nothing that was given up. */
 	if (t->no_new_privs)
@@ -131,7 +199,7 @@ int cred_for_exec(struct task *t, const struct kstat *st, bool nosuid, struct cr
 	c->sgid = c->fsgid = c->egid;
 
 	is_setid = c->euid != old->uid || c->egid != old->gid;
-	if (is_setid)
+	if (is_setid || (fc && !nosuid))
 		c->cap_ambient = 0;
 	c->cap_permitted |= c->cap_ambient;
 	c->cap_effective = effective ? c->cap_permitted : c->cap_ambient;

@@ -42,6 +42,18 @@ void cap_fix_setfsuid(struct cred *c, const struct cred *old);
  */
 int cap_apply_set(struct cred *c, uint64_t effective, uint64_t permitted,
 		  uint64_t inheritable);
+/* The extended attribute "security.capability" of a program. */
+#define FILE_CAPS_SIZE 24 /* of the largest version */
+struct file_caps {
+	bool effective;
+	uint64_t permitted, inheritable;
+};
+/*
+ * file_caps_parse - @n bytes of it as @c's user may have them: 0, -EINVAL malformed,
+ * -ENODATA when it is meant for another user namespace's root.
+ */
+int file_caps_parse(const struct cred *c, const void *xattr, size_t n,
+		    struct file_caps *out);
 /* Has the user of @c more tasks than @t's RLIMIT_NPROC allows? Root may. */
 bool task_over_nproc(struct task *t, const struct cred *c);
 /*

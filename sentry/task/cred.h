@@ -84,14 +84,16 @@ bool user_ns_has_gid(const struct user_ns *ns, uint32_t kgid);
 bool user_ns_map_uid(const struct user_ns *ns, uint32_t uid, uint32_t *kuid);
 bool user_ns_map_gid(const struct user_ns *ns, uint32_t gid, uint32_t *kgid);
 /*
- * cred_for_exec - what the program with attributes @st (NULL: unknown) gives @t: set-id bits
- * unless @nosuid or no_new_privs, capabilities of root, ambient ones. *out is private,
- * to be published with task_set_cred(). *secure: AT_SECURE, and PDEATHSIG is to be cleared.
- * -ENOMEM. Source: execve(2), capabilities(7).
+ * cred_for_exec - what the program with attributes @st (NULL: unknown) gives @t: set-id
+ * bits unless @nosuid or no_new_privs, capabilities of root, of the file (@fc, or NULL),
+ * ambient ones. *out is private, to be published with task_set_cred(). *secure: AT_SECURE,
+ * and PDEATHSIG is to be cleared. -EPERM: the file asks for capabilities that the bounding
+ * set lacks; -ENOMEM. Source: execve(2), capabilities(7).
  */
 struct task;
 struct kstat;
-int cred_for_exec(struct task *t, const struct kstat *st, bool nosuid, struct cred **out,
-		  bool *secure);
+struct file_caps;
+int cred_for_exec(struct task *t, const struct kstat *st, const struct file_caps *fc,
+		  bool nosuid, struct cred **out, bool *secure);
 struct user_ns *user_ns_get(struct user_ns *ns);
 void user_ns_put(struct user_ns *ns);

@@ -127,15 +127,43 @@ static bool ignores_set_id(struct task *t, const struct file *f)
 	       refcount_read(&t->fs->ref) > thread_group_size(t->tg);
 }
 
-/* Ids and capabilities come from the program itself, not from a script that names it. */
-static int make_cred(struct task *t, struct exec_state *s, const struct kstat *st)
+/*
+ * The file's capabilities. Root gets all it may have without them, and asking costs a
+ * message to the Gofer, so only others' execs ask.
+ */
+static int read_file_caps(const struct vfs_ctx *vc, struct task *t, struct file *f,
+			  bool nosuid, struct file_caps *out, bool *found)
 {
-	bool nosuid = ignores_set_id(t, s->file);
+	uint8_t xattr[FILE_CAPS_SIZE];
+	ssize_t n;
+	int r;
+
+	*found = false;
+	if (nosuid || t->no_new_privs || !f->path.mnt ||
+	    (t->cred->uid == 0 && t->cred->euid == 0))
+		return 0;
+	n = vfs_getxattr(vc, f->path, "security.capability", xattr, sizeof(xattr));
+	if (n < 0)
+		return n == -ERANGE ? -EINVAL : 0;
+	r = file_caps_parse(t->cred, xattr, (size_t)n, out);
+	*found = r == 0;
+	return r == -ENODATA ? 0 : r;
+}
+
+/* Ids and capabilities come from the program itself, not from a script that names it. */
+static int make_cred(const struct vfs_ctx *vc, struct task *t, struct exec_state *s,
+		     const struct kstat *st)
+{
+	bool nosuid = ignores_set_id(t, s->file), has_caps;
 	struct exec_image *img = &s->img;
+	struct file_caps fc;
 	const struct cred *c;
 	int r;
 
-	r = cred_for_exec(t, st, nosuid, &s->cred, &img->secure);
+	r = read_file_caps(vc, t, s->file, nosuid, &fc, &has_caps);
+	if (!r)
+		r = cred_for_exec(t, st, has_caps ? &fc : NULL, nosuid, &s->cred,
+				  &img->secure);
 	if (r)
 		return r;
 	c = s->cred;
@@ -186,7 +214,7 @@ static int exec_prepare(struct task *t, struct exec_call *call, struct exec_stat
 	if (!r && s->interp_file)
 		r = elf_read(s->interp_file, true, &img->interp);
 	if (!r)
-		r = make_cred(t, s, &st);
+		r = make_cred(&c, t, s, &st);
 	if (r)
 		return r;
 	img->file = s->file;

@@ -157,7 +157,7 @@ static struct cred *exec_as(struct task *t, uint32_t owner, uint32_t mode, bool 
 	struct kstat st = {.uid = owner, .gid = owner, .mode = mode};
 	struct cred *c;
 
-	assert_int_equal(cred_for_exec(t, &st, nosuid, &c, secure), 0);
+	assert_int_equal(cred_for_exec(t, &st, NULL, nosuid, &c, secure), 0);
 	return c;
 }
 
