@@ -5,6 +5,7 @@
 #include "fs/dev/devtmpfs.h"
 #include "fs/devpts/devpts.h"
 #include "fs/internal.h"
+#include "fs/mqueue/mqueue.h"
 #include "fs/proc/proc.h"
 #include "fs/sys/sys.h"
 #include "fs/tmpfs/tmpfs.h"
@@ -14,6 +15,7 @@ static const struct fs_type *const types[] = {
 	&ramfs_type,
 	&devtmpfs_type,
 	&devpts_type,
+	&mqueue_type,
 	&proc_type,
 	&sysfs_type,
 	NULL,

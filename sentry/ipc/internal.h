@@ -53,6 +53,7 @@ struct ipc_ns {
 	struct kernel *k;
 	struct user_ns *owner; /* a reference */
 	uint64_t ino;
+	struct super *mqueues; /* POSIX message queues: fs/mqueue; a reference */
 	/* protected by ipc->lock */
 	struct ipc_ids ids[IPC_KINDS];
 	uint64_t shm_pages; /* of all segments */

@@ -3,7 +3,7 @@
  * IPC namespaces: each has its own numbers and keys. What is left in one when its last
  * task has gone is removed; segments that are still attached live on without a number.
  */
-#include "fs/simple.h"
+#include "fs/mqueue/mqueue.h"
 #include "sentry/ipc/internal.h"
 #include "sentry/ipc/shm.h"
 #include "sentry/task/kernel.h"
@@ -43,6 +43,8 @@ static void ns_free(struct ipc_ns *ns)
 {
 	for (int i = 0; i < IPC_KINDS; i++)
 		ipc_ids_free(&ns->ids[i]);
+	if (ns->mqueues)
+		super_put(ns->mqueues);
 	user_ns_put(ns->owner);
 	mem_free(ns);
 }
@@ -64,6 +66,8 @@ int ipc_ns_create(struct kernel *k, struct user_ns *owner, uint64_t ino, struct 
 		r = ipc_ids_init(&ns->ids[IPC_SEM], SEM_SETS_MAX);
 	if (!r)
 		r = ipc_ids_init(&ns->ids[IPC_MSG], MSG_QUEUES_MAX);
+	if (!r)
+		r = mqueue_super_create(k, owner, &ns->mqueues);
 	if (r) {
 		ns_free(ns);
 		return r;
@@ -86,6 +90,11 @@ void ipc_ns_put(struct ipc_ns *ns)
 	sem_ns_exit(ns);
 	msg_ns_exit(ns);
 	ns_free(ns);
+}
+
+struct super *mqueue_super_of(struct task *t)
+{
+	return super_get(t->ns->ipc->mqueues);
 }
 
 uint64_t ipc_ns_ino(const struct ipc_ns *ns)

@@ -149,3 +149,28 @@ void sigsend_process(struct pid *pid, int signo)
 		signal_send_group(pid->task->tg, &info);
 	mutex_unlock(&k->tasklist);
 }
+
+void sigsend_message(struct pid *pid, int signo, uint64_t value, struct task *from)
+{
+	struct kernel *k = pid_kernel(pid);
+	struct lx_siginfo info;
+
+	mutex_lock(&k->tasklist);
+	if (pid->task) {
+		siginfo_user(&info, signo, from, pid->task);
+		info.code = LX_SI_MESGQ;
+		info.rt.value = value;
+		signal_send_group(pid->task->tg, &info);
+	}
+	mutex_unlock(&k->tasklist);
+}
+
+struct pid *sigsend_process_of(struct task *t)
+{
+	return t->tg->pid_self;
+}
+
+int sigsend_pid_number(const struct pid *pid)
+{
+	return pid_own_nr(pid);
+}

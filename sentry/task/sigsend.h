@@ -22,6 +22,11 @@ void sigsend_owner(const struct file_owner *owner, int hfd_number, int band_reas
 /* To every process of a group, as the kernel. */
 void sigsend_pgrp(struct pid *pgrp, int signo);
 void sigsend_process(struct pid *pid, int signo);
+/* mq_notify(3): a message of @from has come. */
+void sigsend_message(struct pid *pid, int signo, uint64_t value, struct task *from);
+/* The process of @t, borrowed; the number of one in its own pid namespace. */
+struct pid *sigsend_process_of(struct task *t);
+int sigsend_pid_number(const struct pid *pid);
 
 /*
  * signalfd: take one pending signal of @t out of @mask (false: none), and see whether one is
