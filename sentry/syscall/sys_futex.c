@@ -82,9 +82,9 @@ SYSCALL6(futex, uaddr_t addr, int op, uint32_t val, uaddr_t uts, uaddr_t addr2,
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(t, addr, shared, n, val3);
 	case FUTEX_REQUEUE:
-		return futex_requeue(t, addr, addr2, shared, n, val2, NULL);
+		return futex_requeue(t, addr, shared, addr2, shared, n, val2, NULL);
 	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(t, addr, addr2, shared, n, val2, &val3);
+		return futex_requeue(t, addr, shared, addr2, shared, n, val2, &val3);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(t, addr, addr2, shared, n, val2, val3);
 	case FUTEX_LOCK_PI:

@@ -111,9 +111,6 @@ SYSCALL4(futex_requeue, uaddr_t uwaiters, unsigned flags, int n_wake, int n_requ
 	r = get_items(t, uwaiters, 2, item);
 	if (r)
 		return r;
-	/* One word private and the other shared is more than anybody asked for. */
-	if (item[0].shared != item[1].shared)
-		return -EINVAL;
-	return futex_requeue(t, item[0].addr, item[1].addr, item[0].shared, n_wake,
-			     n_requeue, &item[0].value);
+	return futex_requeue(t, item[0].addr, item[0].shared, item[1].addr,
+			     item[1].shared, n_wake, n_requeue, &item[0].value);
 }

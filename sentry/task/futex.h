@@ -67,8 +67,8 @@ int futex_wait(struct task *t, uaddr_t addr, bool shared, uint32_t value, uint32
 /* At most @n waiters whose bitset intersects. Returns how many, -EINVAL, -EFAULT. */
 int futex_wake(struct task *t, uaddr_t addr, bool shared, int n, uint32_t bitset);
 /* @cmp: NULL, or the value the word at @addr must have (-EAGAIN). Woken + requeued. */
-int futex_requeue(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int n_wake,
-		  int n_requeue, const uint32_t *cmp);
+int futex_requeue(struct task *t, uaddr_t addr, bool shared, uaddr_t addr2, bool shared2,
+		  int n_wake, int n_requeue, const uint32_t *cmp);
 int futex_wake_op(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int n, int n2,
 		  uint32_t op);
 

@@ -3,14 +3,14 @@
 #include "sentry/abi/errno.h"
 #include "sentry/task/futex.h"
 
-static int get_two_keys(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared,
-			struct futex_key key[2])
+static int get_two_keys(struct task *t, uaddr_t addr, bool shared, uaddr_t addr2,
+			bool shared2, struct futex_key key[2])
 {
 	int r = futex_get_key(t, addr, shared, &key[0]);
 
 	if (r)
 		return r;
-	r = futex_get_key(t, addr2, shared, &key[1]);
+	r = futex_get_key(t, addr2, shared2, &key[1]);
 	if (r)
 		mm_futex_key_put(&key[0]);
 	return r;
@@ -56,8 +56,8 @@ static int requeue_locked(struct futex_bucket *b, struct futex_bucket *b2,
 	return n;
 }
 
-int futex_requeue(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int n_wake,
-		  int n_requeue, const uint32_t *cmp)
+int futex_requeue(struct task *t, uaddr_t addr, bool shared, uaddr_t addr2, bool shared2,
+		  int n_wake, int n_requeue, const uint32_t *cmp)
 {
 	struct futex_bucket *b, *b2;
 	struct futex_key key[2];
@@ -67,7 +67,7 @@ int futex_requeue(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int 
 
 	if (n_wake < 0 || n_requeue < 0)
 		return -EINVAL;
-	r = get_two_keys(t, addr, addr2, shared, key);
+	r = get_two_keys(t, addr, shared, addr2, shared2, key);
 	if (r)
 		return r;
 	b = futex_bucket_of(t->k->futexes, &key[0]);
@@ -199,7 +199,7 @@ int futex_wake_op(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int 
 	uint32_t old;
 	int r;
 
-	r = get_two_keys(t, addr, addr2, shared, key);
+	r = get_two_keys(t, addr, shared, addr2, shared, key);
 	if (r)
 		return r;
 	b = futex_bucket_of(t->k->futexes, &key[0]);

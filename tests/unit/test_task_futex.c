@@ -257,10 +257,11 @@ static void test_requeue(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++)
 		start(&c[i], i + 1, call_wait);
-	assert_int_equal(futex_requeue(&task[0], ADDR(0), ADDR(4), false, 1, 2, &wrong),
-			 -EAGAIN);
-	assert_int_equal(futex_requeue(&task[0], ADDR(0), ADDR(4), false, 1, 2, &zero),
-			 3);
+	assert_int_equal(
+		futex_requeue(&task[0], ADDR(0), false, ADDR(4), false, 1, 2, &wrong),
+		-EAGAIN);
+	assert_int_equal(
+		futex_requeue(&task[0], ADDR(0), false, ADDR(4), false, 1, 2, &zero), 3);
 	assert_int_equal(finish(&c[0]), 0);
 	assert_int_equal(futex_wake(&task[0], ADDR(0), false, 9, FUTEX_MATCH_ANY), 1);
 	assert_int_equal(finish(&c[3]), 0);
