@@ -293,6 +293,38 @@ static void test_text(void **state)
 	fs_env_done(&e);
 }
 
+/* Each allocation of a few mount calls fails once: whatever came of it can be undone. */
+static void test_no_memory(void **state)
+{
+	(void)state;
+	for (unsigned n = 1; n < 220; n++) {
+		static const char *const dirs[] = {"/a", "/b", "/c", NULL};
+		struct mnt_ns *copy;
+		struct fs_env e;
+		struct strbuf sb = STRBUF_INIT;
+
+		fs_env_init(&e);
+		mkdirs(&e, dirs);
+		assert_int_equal(mnt(&e, "none", "/a", 0), 0);
+		assert_int_equal(vfs_mkdir(&e.c, NULL, "/a/d", 0755), 0);
+		assert_int_equal(mnt(&e, NULL, "/a", LX_MS_SHARED), 0);
+		mem_fail_after(n);
+		mnt(&e, "/a", "/b", LX_MS_BIND);
+		mnt(&e, "/a", "/c", LX_MS_BIND);
+		mnt(&e, NULL, "/c", LX_MS_SLAVE);
+		mnt(&e, "none", "/a/d", 0);
+		mnt(&e, "/", "/b/d", LX_MS_BIND | LX_MS_REC);
+		mnt_ns_show(e.c.mnt_ns, e.c.root, MOUNTS_MOUNTINFO, &sb);
+		if (!mnt_ns_copy(e.c.mnt_ns, mnt_ns_owner(e.c.mnt_ns), NULL, NULL, &copy))
+			mnt_ns_put(copy);
+		vfs_umount(&e.c, "/b/d", LX_MNT_DETACH);
+		mnt(&e, "/a", "/c", LX_MS_MOVE);
+		mem_fail_after(0);
+		sb_free(&sb);
+		fs_env_done(&e);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_busy),	    cmocka_unit_test(test_move),
 		cmocka_unit_test(test_propagation), cmocka_unit_test(test_namespace),
 		cmocka_unit_test(test_pivot),	    cmocka_unit_test(test_text),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

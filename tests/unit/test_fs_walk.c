@@ -389,21 +389,45 @@ static void test_xattr(void **state)
 /* Every allocation fails once: nothing breaks, nothing leaks. */
 static void test_no_memory(void **state)
 {
-	for (unsigned n = 1; n < 60; n++) {
+	(void)state;
+	for (unsigned n = 1; n < 150; n++) {
+		struct names names = {.s.emit = take_name, .room = -1};
 		struct fs_env e;
+		struct path p;
+		struct file *f;
 		char buf[16];
 
-		(void)state;
 		fs_env_init(&e);
 		mem_fail_after(n);
 		vfs_mkdir(&e.c, NULL, "/a", 0755);
 		vfs_symlink(&e.c, "a/b", NULL, "/l");
 		fs_put(&e, "/a/b", "1");
 		fs_get(&e, "/l", buf, sizeof(buf));
+		if (!path_lookup(&e.c, NULL, "/l", LOOKUP_FOLLOW, &p)) {
+			struct iattr a = {.valid = ATTR_SIZE, .size = 100000};
+
+			vfs_link(&e.c, p, NULL, "/hard");
+			vfs_setxattr(&e.c, p, "user.x", "y", 1, 0);
+			vfs_setattr(&e.c, p, &a);
+			path_put(p);
+		}
+		f = fs_open(&e, "/", LX___O_TMPFILE | LX_O_DIRECTORY | LX_O_RDWR, 0600,
+			    NULL);
+		if (f) {
+			write_at(&e, f, "text", -1);
+			file_fallocate(&e.c, f, 0, 4096, 100000);
+			vfs_link(&e.c, f->path, NULL, "/from-tmp");
+			file_put(f);
+		}
 		vfs_rename(&e.c, NULL, "/a/b", NULL, "/c", 0);
-		vfs_mount(&e.c, "none", "/a", "tmpfs", 0, "size=1m");
-		vfs_mount(&e.c, "/", "/a", NULL, 4096 | 16384, NULL);
+		vfs_rename(&e.c, NULL, "/c", NULL, "/hard", LX_RENAME_EXCHANGE);
+		f = fs_open(&e, "/", LX_O_RDONLY | LX_O_DIRECTORY, 0, NULL);
+		if (f) {
+			file_iterate(&e.c, f, &names.s);
+			file_put(f);
+		}
 		vfs_unlink(&e.c, NULL, "/c");
+		vfs_rmdir(&e.c, NULL, "/a");
 		mem_fail_after(0);
 		fs_env_done(&e);
 	}
