@@ -69,6 +69,7 @@ static void store_attr(struct ginode *g, const struct p9_attr *a, uint64_t dev)
 	i->nlink = a->nlink;
 	i->size = a->size;
 	mutex_lock(&i->attr_lock);
+	g->read_ns = clock_real_ns();
 	i->atime = time_of(&a->atime);
 	i->mtime = time_of(&a->mtime);
 	i->ctime = time_of(&a->ctime);
@@ -136,6 +137,22 @@ static bool is_recent(struct ginode *g)
 }
 
 /*
+ * The host's kernel may stamp changes with the time of its last tick: two within one tick
+ * have the same ctime, and what was read between them looks true for ever. Attributes
+ * read long enough after their ctime do not have that doubt.
+ */
+#define TICK_NS (20 * NSEC_PER_MSEC)
+
+static bool is_settled(const struct ginode *g)
+{
+	const struct lx_timespec *c = &g->base.ctime;
+	int64_t ns;
+
+	return mul_ok(c->sec, NSEC_PER_SEC, &ns) && add_ok(ns, c->nsec, &ns) &&
+	       sub_ok(g->read_ns, ns, &ns) && ns > TICK_NS;
+}
+
+/*
  * Asks a donated descriptor instead of the Gofer: true if nothing changed but the access
  * time. Its owner is no use, as it is seen from the Sentry's user namespace: but whoever
  * changes the owner changes ctime.
@@ -149,8 +166,9 @@ static bool unchanged(struct ginode *g)
 	if (!LX_S_ISREG(i->mode) || !handle_fstat(g, &st))
 		return false;
 	mutex_lock(&i->attr_lock);
-	same = st.st_ctim.tv_sec == i->ctime.sec && st.st_ctim.tv_nsec == i->ctime.nsec &&
-	       st.st_mtim.tv_sec == i->mtime.sec && st.st_mtim.tv_nsec == i->mtime.nsec &&
+	same = is_settled(g) && st.st_ctim.tv_sec == i->ctime.sec &&
+	       st.st_ctim.tv_nsec == i->ctime.nsec && st.st_mtim.tv_sec == i->mtime.sec &&
+	       st.st_mtim.tv_nsec == i->mtime.nsec &&
 	       (uint64_t)st.st_size == g->stat.size && g->stat.nlink == st.st_nlink;
 	if (same) {
 		i->atime = (struct lx_timespec){st.st_atim.tv_sec, st.st_atim.tv_nsec};

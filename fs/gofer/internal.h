@@ -127,6 +127,7 @@ struct ginode {
 
 	/* beside the generic ones; protected by base.attr_lock */
 	struct kstat stat;
+	int64_t read_ns; /* CLOCK_REALTIME when they were read */
 
 	char *target;	     /* a symlink's; set once before it is seen */
 	struct list handles; /* session.handle_lock */
