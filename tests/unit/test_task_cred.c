@@ -9,6 +9,7 @@
 
 #include "fs/vfs.h"
 #include "sentry/abi/errno.h"
+#include "sentry/base/bytes.h"
 #include "sentry/base/strbuf.h"
 #include "sentry/task/caps.h"
 #include "sentry/task/groups.h"
@@ -217,6 +218,49 @@ static void test_exec(void **state)
 	cred_put(user);
 }
 
+static void test_file_caps(void **state)
+{
+	uint8_t x[FILE_CAPS_SIZE] = {0};
+	struct file_caps fc = {0};
+	struct task t = {.k = &kernel};
+	struct cred *c, *user = make(7, 0);
+	struct kstat st = {.mode = LX_S_IFREG | 0755};
+	bool secure;
+
+	(void)state;
+	put_le32(x, 0x02000001);
+	put_le32(x + 4, (uint32_t)CAP_BIT(LX_CAP_KILL));
+	put_le32(x + 12, ~0u);
+	assert_int_equal(file_caps_parse(user, x, 20, &fc), 0);
+	assert_true(fc.effective);
+	/* Numbers nobody knows are dropped. */
+	assert_int_equal(fc.permitted, (CAP_BIT(LX_CAP_KILL) | ~0ull << 32) & LX_CAP_ALL);
+	assert_int_equal(file_caps_parse(user, x, 24, &fc), -EINVAL);
+	assert_int_equal(file_caps_parse(user, x, 3, &fc), -EINVAL);
+	put_le32(x, 0x05000001);
+	assert_int_equal(file_caps_parse(user, x, 20, &fc), -EINVAL);
+	/* Version 3 names whose root it is meant for. */
+	put_le32(x, 0x03000001);
+	put_le32(x + 20, 1000);
+	assert_int_equal(file_caps_parse(user, x, 24, &fc), -ENODATA);
+	put_le32(x + 20, 0);
+	assert_int_equal(file_caps_parse(user, x, 24, &fc), 0);
+
+	fc = (struct file_caps){.effective = true, .permitted = CAP_BIT(LX_CAP_KILL)};
+	user->cap_bset = LX_CAP_ALL;
+	t.cred = user;
+	assert_int_equal(cred_for_exec(&t, &st, &fc, false, &c, &secure), 0);
+	assert_int_equal(c->cap_effective, CAP_BIT(LX_CAP_KILL));
+	assert_true(secure);
+	cred_put(c);
+	assert_int_equal(cred_for_exec(&t, &st, &fc, true, &c, &secure), 0);
+	assert_int_equal(c->cap_permitted, 0);
+	cred_put(c);
+	user->cap_bset = 0;
+	assert_int_equal(cred_for_exec(&t, &st, &fc, false, &c, &secure), -EPERM);
+	cred_put(user);
+}
+
 /* --- user namespaces
  * -------------------------------------------------------------------- */
 
@@ -324,7 +368,7 @@ int main(void)
 		cmocka_unit_test(test_setuid),	  cmocka_unit_test(test_setfsuid),
 		cmocka_unit_test(test_capset),	  cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_map_rules), cmocka_unit_test(test_nesting),
-		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_groups),	  cmocka_unit_test(test_file_caps),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
