@@ -23,7 +23,8 @@ struct acl *acl_dup(const struct acl *a)
 	return mem_dup(a, sizeof(*a) + a->n * sizeof(a->entry[0]));
 }
 
-/* --- form --------------------------------------------------------------------------------- */
+/* --- form
+ * --------------------------------------------------------------------------------- */
 
 /*
  * The owner, named users, the owning group, named groups, the mask (if anybody is named),
@@ -105,9 +106,12 @@ static struct acl_entry *group_class(struct acl *a)
 	return mask ? mask : find(a, ACL_GROUP_OBJ);
 }
 
-/* --- permission ---------------------------------------------------------------------------- */
+/* --- permission
+ * ---------------------------------------------------------------------------- */
 
-/* A named user, or any of the caller's groups that allows it; -EACCES, -EAGAIN: others. */
+/*
+ * A named user, or any of the caller's groups that allows it; -EACCES, -EAGAIN: others.
+ */
 static int judge(const struct vfs_ctx *c, struct inode *inode, const struct acl *a,
 		 unsigned want, const struct acl_entry **by)
 {
@@ -137,11 +141,13 @@ static int judge(const struct vfs_ctx *c, struct inode *inode, const struct acl 
 static int permission_locked(const struct vfs_ctx *c, struct inode *inode, struct acl *a,
 			     unsigned want)
 {
-	const struct acl_entry *by, *mask = find(a, ACL_MASK), *other = find(a, ACL_OTHER);
+	const struct acl_entry *by, *mask = find(a, ACL_MASK),
+				    *other = find(a, ACL_OTHER);
 	int r = judge(c, inode, a, want, &by);
 
 	if (!r)
-		return (by->perm & (mask ? mask->perm : RWX) & want) == want ? 0 : -EACCES;
+		return (by->perm & (mask ? mask->perm : RWX) & want) == want ? 0
+									     : -EACCES;
 	if (r == -EAGAIN)
 		return (other->perm & want) == want ? 0 : -EACCES;
 	return r;
@@ -149,7 +155,8 @@ static int permission_locked(const struct vfs_ctx *c, struct inode *inode, struc
 
 int acl_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want)
 {
-	struct inode_acls *acls = atomic_load_explicit(&inode->acls, memory_order_acquire);
+	struct inode_acls *acls =
+		atomic_load_explicit(&inode->acls, memory_order_acquire);
 	int r = -EAGAIN;
 
 	/* No bit for the group class: no entry has an effect. */
@@ -162,7 +169,8 @@ int acl_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want)
 	return r;
 }
 
-/* --- in step with the mode ----------------------------------------------------------------- */
+/* --- in step with the mode
+ * ----------------------------------------------------------------- */
 
 static void follow_mode(struct acl *a, uint32_t mode)
 {
@@ -173,7 +181,8 @@ static void follow_mode(struct acl *a, uint32_t mode)
 
 void acl_chmod(struct inode *inode, uint32_t mode)
 {
-	struct inode_acls *acls = atomic_load_explicit(&inode->acls, memory_order_acquire);
+	struct inode_acls *acls =
+		atomic_load_explicit(&inode->acls, memory_order_acquire);
 
 	if (!acls)
 		return;
@@ -183,7 +192,8 @@ void acl_chmod(struct inode *inode, uint32_t mode)
 	mutex_unlock(&acls->lock);
 }
 
-/* --- inheritance ----------------------------------------------------------------------------- */
+/* --- inheritance
+ * ----------------------------------------------------------------------------- */
 
 void inode_acls_free(struct inode_acls *acls)
 {
@@ -261,7 +271,8 @@ int acl_inherit(struct inode *dir, uint32_t *mode, bool *found, struct inode_acl
 
 struct inode_acls *inode_acls_of(struct inode *inode)
 {
-	struct inode_acls *acls = atomic_load_explicit(&inode->acls, memory_order_acquire);
+	struct inode_acls *acls =
+		atomic_load_explicit(&inode->acls, memory_order_acquire);
 
 	if (!acls) {
 		acls = acls_alloc();

@@ -18,7 +18,11 @@
 enum acl_kind { ACL_ACCESS, ACL_DEFAULT, ACL_KINDS };
 
 enum acl_tag {
-	ACL_USER_OBJ = 1, ACL_USER = 2, ACL_GROUP_OBJ = 4, ACL_GROUP = 8, ACL_MASK = 0x10,
+	ACL_USER_OBJ = 1,
+	ACL_USER = 2,
+	ACL_GROUP_OBJ = 4,
+	ACL_GROUP = 8,
+	ACL_MASK = 0x10,
 	ACL_OTHER = 0x20,
 };
 
@@ -42,12 +46,13 @@ struct acl *acl_alloc(unsigned n);
 struct acl *acl_dup(const struct acl *a);
 /* -EINVAL: not in order, or something is missing. */
 int acl_check(const struct acl *a);
-/* The mode that @a amounts to, over the bits of *mode that it does not say. True: it says more. */
+/* The mode that @a amounts to, over the bits of *mode that it does not say. True: it says
+ * more. */
 bool acl_to_mode(const struct acl *a, uint32_t *mode);
 
 /*
- * acl_permission - 0, -EACCES (capabilities may still help), or -EAGAIN: no list, the mode
- * decides. @c has credentials and is not the owner.
+ * acl_permission - 0, -EACCES (capabilities may still help), or -EAGAIN: no list, the
+ * mode decides. @c has credentials and is not the owner.
  */
 int acl_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want);
 /* The mode has changed to @mode. */
@@ -62,14 +67,19 @@ void inode_acls_free(struct inode_acls *acls);
 /* An inode's lists, made if there are none; NULL: -ENOMEM. Inode locked. */
 struct inode_acls *inode_acls_of(struct inode *inode);
 
-/* --- acl_xattr.c --------------------------------------------------------------------- */
+/* --- acl_xattr.c -------------------------------------------------------------- */
 
 /* Is @name one of the two, on a file system that keeps lists? */
 bool acl_name(struct inode *inode, const char *name, enum acl_kind *kind);
-/* vfs_getxattr and vfs_setxattr of such a name, @value NULL: remove. Takes the inode's lock. */
-ssize_t acl_get(const struct vfs_ctx *c, struct inode *inode, enum acl_kind kind, void *buf,
-		size_t size);
+/*
+ * vfs_getxattr and vfs_setxattr of such a name, @value NULL: remove. Takes the inode's
+ * lock.
+ */
+ssize_t acl_get(const struct vfs_ctx *c, struct inode *inode, enum acl_kind kind,
+		void *buf, size_t size);
 int acl_set(const struct vfs_ctx *c, struct path p, enum acl_kind kind, const void *value,
 	    size_t size);
-/* The names that are set, as listxattr lists them: bytes; appended at @buf if they fit. */
+/*
+ * The names that are set, as listxattr lists them: bytes; appended at @buf if they fit.
+ */
 size_t acl_list(struct inode *inode, char *buf, size_t size);

@@ -32,7 +32,8 @@ bool acl_name(struct inode *inode, const char *name, enum acl_kind *kind)
 	return false;
 }
 
-/* --- reading ---------------------------------------------------------------------------- */
+/* --- reading
+ * ---------------------------------------------------------------------------- */
 
 static uint32_t id_out(const struct vfs_ctx *c, const struct acl_entry *e)
 {
@@ -44,7 +45,8 @@ static uint32_t id_out(const struct vfs_ctx *c, const struct acl_entry *e)
 				  : user_ns_unmap_gid(c->cred->user_ns, e->id);
 }
 
-static ssize_t print(const struct vfs_ctx *c, const struct acl *a, uint8_t *buf, size_t size)
+static ssize_t print(const struct vfs_ctx *c, const struct acl *a, uint8_t *buf,
+		     size_t size)
 {
 	size_t need = HEADER_SIZE + (size_t)a->n * ENTRY_SIZE;
 
@@ -63,10 +65,11 @@ static ssize_t print(const struct vfs_ctx *c, const struct acl *a, uint8_t *buf,
 	return (ssize_t)need;
 }
 
-ssize_t acl_get(const struct vfs_ctx *c, struct inode *inode, enum acl_kind kind, void *buf,
-		size_t size)
+ssize_t acl_get(const struct vfs_ctx *c, struct inode *inode, enum acl_kind kind,
+		void *buf, size_t size)
 {
-	struct inode_acls *acls = atomic_load_explicit(&inode->acls, memory_order_acquire);
+	struct inode_acls *acls =
+		atomic_load_explicit(&inode->acls, memory_order_acquire);
 	ssize_t r = -ENODATA;
 
 	if (LX_S_ISLNK(inode->mode))
@@ -82,7 +85,8 @@ ssize_t acl_get(const struct vfs_ctx *c, struct inode *inode, enum acl_kind kind
 
 size_t acl_list(struct inode *inode, char *buf, size_t size)
 {
-	struct inode_acls *acls = atomic_load_explicit(&inode->acls, memory_order_acquire);
+	struct inode_acls *acls =
+		atomic_load_explicit(&inode->acls, memory_order_acquire);
 	size_t n = 0;
 
 	if (!acls)
@@ -101,7 +105,8 @@ size_t acl_list(struct inode *inode, char *buf, size_t size)
 	return n;
 }
 
-/* --- writing ----------------------------------------------------------------------------- */
+/* --- writing
+ * ----------------------------------------------------------------------------- */
 
 /* An id that means nothing to the caller is -EINVAL. */
 static int id_in(const struct vfs_ctx *c, struct acl_entry *e, uint32_t id)
@@ -121,7 +126,8 @@ static int id_in(const struct vfs_ctx *c, struct acl_entry *e, uint32_t id)
 }
 
 /* *out stays NULL for a list without entries, which is none. */
-static int parse(const struct vfs_ctx *c, const uint8_t *value, size_t size, struct acl **out)
+static int parse(const struct vfs_ctx *c, const uint8_t *value, size_t size,
+		 struct acl **out)
 {
 	AUTO_FREE struct acl *a = NULL;
 	unsigned n;
@@ -133,7 +139,8 @@ static int parse(const struct vfs_ctx *c, const uint8_t *value, size_t size, str
 		return -EINVAL;
 	if (get_le32(value) != ACL_XATTR_VERSION)
 		return -EOPNOTSUPP;
-	if ((size - HEADER_SIZE) % ENTRY_SIZE || size > HEADER_SIZE + ENTRIES_MAX * ENTRY_SIZE)
+	if ((size - HEADER_SIZE) % ENTRY_SIZE ||
+	    size > HEADER_SIZE + ENTRIES_MAX * ENTRY_SIZE)
 		return -EINVAL;
 	n = (unsigned)((size - HEADER_SIZE) / ENTRY_SIZE);
 	if (!n)
@@ -155,9 +162,12 @@ static int parse(const struct vfs_ctx *c, const uint8_t *value, size_t size, str
 	return 0;
 }
 
-/* Inode locked. The mode first: it is what may fail, and it takes the file into the layer. */
-static int replace_locked(const struct vfs_ctx *c, struct inode *inode, enum acl_kind kind,
-			  struct acl **a)
+/*
+ * Inode locked. The mode first: it is what may fail, and it takes the file into the
+ * layer.
+ */
+static int replace_locked(const struct vfs_ctx *c, struct inode *inode,
+			  enum acl_kind kind, struct acl **a)
 {
 	struct iattr attr = {.valid = ATTR_CTIME, .mode = inode->mode};
 	struct inode_acls *acls = inode_acls_of(inode);
@@ -209,6 +219,8 @@ int acl_set(const struct vfs_ctx *c, struct path p, enum acl_kind kind, const vo
 	mutex_unlock(&inode->lock);
 	if (!r)
 		fs_notify(inode, p.dentry,
-			  FS_NOTIFY_ATTRIB | (LX_S_ISDIR(inode->mode) ? FS_NOTIFY_ISDIR : 0), 0);
+			  FS_NOTIFY_ATTRIB |
+				  (LX_S_ISDIR(inode->mode) ? FS_NOTIFY_ISDIR : 0),
+			  0);
 	return r;
 }

@@ -41,18 +41,19 @@ struct ep_entry {
 };
 
 struct epitem {
-	struct hnode node;   /* in ep->items */
-	struct epoll *ep;    /* borrowed: the item dies first */
-	struct file *f;	     /* borrowed: see above */
+	struct hnode node; /* in ep->items */
+	struct epoll *ep;  /* borrowed: the item dies first */
+	struct file *f;	   /* borrowed: see above */
 	int fd;
-	struct list file_node; /* in f->epoll_items, protected by f->lock */
+	struct list file_node;	     /* in f->epoll_items, protected by f->lock */
 	struct lx_epoll_event event; /* written under ep->lock and ready_lock */
 	struct list ready_node;
 	bool on_ready;
-	struct user_account *user; /* charged; alive as long as the cred of the ep's file */
+	struct user_account
+		*user; /* charged; alive as long as the cred of the ep's file */
 	struct ep_entry entry[ITEM_QUEUES];
 	unsigned n_entries;
-	bool too_many;	     /* more queues than we have entries for */
+	bool too_many; /* more queues than we have entries for */
 };
 
 static const struct file_ops epoll_ops;
@@ -270,7 +271,7 @@ static int modify_item(struct epitem *it, const struct lx_epoll_event *event)
 	 LX_EPOLLET | LX_EPOLLEXCLUSIVE)
 
 int epoll_change(struct epoll *ep, int op, int fd, struct file *target,
-	      const struct lx_epoll_event *event, const struct cred *cred)
+		 const struct lx_epoll_event *event, const struct cred *cred)
 {
 	struct epoll *inner = file_epoll(target);
 	struct epitem *it;
@@ -316,7 +317,7 @@ int epoll_change(struct epoll *ep, int op, int fd, struct file *target,
 	return r;
 }
 
-/* --- collecting ----------------------------------------------------------------------- */
+/* --- collecting --------------------------------------------------------------- */
 
 /* Asked and copied at a time. */
 #define BATCH 64
@@ -354,8 +355,8 @@ static void delivered(struct epitem *it, struct list *again)
 
 	if (flags & LX_EPOLLONESHOT) {
 		mutex_lock(&it->ep->ready_lock);
-		it->event.events &= LX_EPOLLONESHOT | LX_EPOLLET | LX_EPOLLEXCLUSIVE |
-				    LX_EPOLLWAKEUP;
+		it->event.events &=
+			LX_EPOLLONESHOT | LX_EPOLLET | LX_EPOLLEXCLUSIVE | LX_EPOLLWAKEUP;
 		mutex_unlock(&it->ep->ready_lock);
 	} else if (!(flags & LX_EPOLLET)) {
 		put_on(it, again, false);
@@ -363,7 +364,8 @@ static void delivered(struct epitem *it, struct list *again)
 }
 
 /* What is ready, asked of the files: up to @max items, off the ready list. */
-static int ask(struct epoll *ep, int max, struct epitem **items, struct lx_epoll_event *events)
+static int ask(struct epoll *ep, int max, struct epitem **items,
+	       struct lx_epoll_event *events)
 {
 	struct epitem *it;
 	int n = 0;
@@ -429,7 +431,8 @@ int epoll_collect(struct epoll *ep, struct uio *to, int max)
 	return n ? n : got;
 }
 
-/* --- the file ---------------------------------------------------------------------------- */
+/* --- the file
+ * ---------------------------------------------------------------------------- */
 
 /* Readable when some item really is: asks them, as a set inside a set must. */
 static uint32_t epoll_poll(struct file *f, struct poll_table *pt)
@@ -474,9 +477,11 @@ static void epoll_show_fdinfo(struct file *f, struct strbuf *out)
 			struct epitem *it = container_of(n, struct epitem, node);
 
 			sb_printf(out,
-				  "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx sdev:%llx\n",
+				  "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx "
+				  "sdev:%llx\n",
 				  it->fd, it->event.events,
-				  (unsigned long long)it->event.data, (long long)it->f->pos,
+				  (unsigned long long)it->event.data,
+				  (long long)it->f->pos,
 				  (unsigned long long)it->f->inode->ino,
 				  (unsigned long long)it->f->inode->sb->dev);
 		}
@@ -531,7 +536,8 @@ void epoll_file_closed(struct file *f)
 			continue;
 		mutex_lock_nested(&ep->lock);
 		mutex_lock(&f->lock);
-		/* Still there, and still of this set? The pointer alone proves nothing. */
+		/* Still there, and still of this set? The pointer alone proves nothing.
+		 */
 		it = list_first(&f->epoll_items, struct epitem, file_node);
 		if (it && it->ep != ep)
 			it = NULL;

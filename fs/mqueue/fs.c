@@ -48,7 +48,8 @@ static struct memdir *names_of(struct inode *root)
 	return &container_of(root, struct mq_root, base)->dir;
 }
 
-/* --- making and removing --------------------------------------------------------------------- */
+/* --- making and removing
+ * --------------------------------------------------------------------- */
 
 static const struct inode_ops queue_inode_ops = {.setattr = simple_setattr};
 
@@ -80,7 +81,8 @@ static int root_create(struct inode *dir, struct dentry *d, const struct create_
 	struct mqueue *q;
 	int r;
 
-	if (ms->n >= QUEUES_MAX && !(req->cred && cred_ns_capable(req->cred, LX_CAP_SYS_RESOURCE)))
+	if (ms->n >= QUEUES_MAX &&
+	    !(req->cred && cred_ns_capable(req->cred, LX_CAP_SYS_RESOURCE)))
 		return -ENOSPC;
 	q = mem_zalloc(sizeof(*q));
 	if (!q)
@@ -90,7 +92,8 @@ static int root_create(struct inode *dir, struct dentry *d, const struct create_
 		mem_free(q);
 		return r;
 	}
-	inode_init(&q->base, dir->sb, &queue_inode_ops, &mqueue_file_ops, a->mode, a->uid, a->gid);
+	inode_init(&q->base, dir->sb, &queue_inode_ops, &mqueue_file_ops, a->mode, a->uid,
+		   a->gid);
 	mqueue_init(q, req->max_messages, req->message_size);
 	q->base.size = SHOWN_SIZE;
 	r = memdir_add(names_of(dir), d);
@@ -130,7 +133,8 @@ static const struct inode_ops root_inode_ops = {
 	.setattr = simple_setattr,
 };
 
-/* --- the super ---------------------------------------------------------------------------------- */
+/* --- the super
+ * ---------------------------------------------------------------------------------- */
 
 static void free_inode(struct inode *inode)
 {
@@ -209,7 +213,8 @@ int mqueue_super_create(struct kernel *k, struct user_ns *owner, struct super **
 	return 0;
 }
 
-/* --- mq_open, mq_unlink --------------------------------------------------------------------------- */
+/* --- mq_open, mq_unlink
+ * --------------------------------------------------------------------------- */
 
 static int check_size(const struct vfs_ctx *c, const struct lx_mq_attr *attr,
 		      struct request *req)
@@ -218,7 +223,8 @@ static int check_size(const struct vfs_ctx *c, const struct lx_mq_attr *attr,
 
 	if (!attr)
 		return 0;
-	if (attr->maxmsg <= 0 || attr->maxmsg > (may ? MESSAGES_HARD_MAX : MESSAGES_MAX) ||
+	if (attr->maxmsg <= 0 ||
+	    attr->maxmsg > (may ? MESSAGES_HARD_MAX : MESSAGES_MAX) ||
 	    attr->msgsize <= 0 || attr->msgsize > (may ? SIZE_HARD_MAX : SIZE_MAX_PLAIN))
 		return -EINVAL;
 	req->max_messages = attr->maxmsg;
@@ -284,12 +290,13 @@ int mqueue_open(const struct vfs_ctx *c, struct super *sb, const char *name, int
 	if (!r && !dentry_negative(d))
 		r = may_open(c, dentry_inode(d), flags);
 	else if (!r)
-		r = flags & LX_O_CREAT ? make_locked(c, sb->root, d, mode, attr, limit) : -ENOENT;
+		r = flags & LX_O_CREAT ? make_locked(c, sb->root, d, mode, attr, limit)
+				       : -ENOENT;
 	mutex_unlock(&root->lock);
 	if (!r)
 		return file_alloc(c->k, (struct path){.dentry = d},
-				  flags & (LX_O_ACCMODE | LX_O_NONBLOCK), &mqueue_file_ops,
-				  c->cred, out);
+				  flags & (LX_O_ACCMODE | LX_O_NONBLOCK),
+				  &mqueue_file_ops, c->cred, out);
 	if (d)
 		dentry_put(d);
 	return r;

@@ -12,15 +12,16 @@
 
 struct mqueue {
 	struct inode base;
-	const struct cred *creator; /* whose account it is charged to, or NULL; a reference */
+	const struct cred
+		*creator; /* whose account it is charged to, or NULL; a reference */
 	uint64_t charged;
 	int64_t max_messages, message_size; /* immutable */
 	struct waitq waitq;
-	struct mutex lock; /* LOCK_PIPE; protects the rest */
+	struct mutex lock;    /* LOCK_PIPE; protects the rest */
 	struct list messages; /* struct mq_message: highest priority first, then oldest */
 	int64_t n;
 	uint64_t bytes;
-	unsigned receivers; /* asleep */
+	unsigned receivers;  /* asleep */
 	struct pid *process; /* registered for the next message; a reference, or NULL */
 	struct mq_notify notify;
 };

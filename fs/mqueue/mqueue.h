@@ -3,7 +3,8 @@
  * POSIX message queues: files of a file system of their own, one an IPC namespace. The
  * calls of mq_overview(7) are sentry/syscall/sys_mq.c; here nothing sleeps.
  *
- * Source: mq_overview(7), mq_open(3), mq_send(3), mq_receive(3), mq_notify(3), mq_unlink(3).
+ * Source: mq_overview(7), mq_open(3), mq_send(3), mq_receive(3), mq_notify(3),
+ * mq_unlink(3).
  */
 #pragma once
 

@@ -52,13 +52,15 @@ void mqueue_attr(struct file *f, struct lx_mq_attr *out)
 	mutex_unlock(&q->lock);
 }
 
-/* --- messages ----------------------------------------------------------------------------- */
+/* --- messages
+ * ----------------------------------------------------------------------------- */
 
 static void insert_locked(struct mqueue *q, struct mq_message *m)
 {
 	struct list *at = q->messages.prev;
 
-	while (at != &q->messages && list_entry(at, struct mq_message, node)->prio < m->prio)
+	while (at != &q->messages &&
+	       list_entry(at, struct mq_message, node)->prio < m->prio)
 		at = at->prev;
 	list_insert(&m->node, at, at->next);
 	q->n++;
@@ -139,7 +141,8 @@ int mqueue_notify(struct file *f, struct pid *process, const struct mq_notify *n
 	return r;
 }
 
-/* --- as a file ------------------------------------------------------------------------------ */
+/* --- as a file
+ * ------------------------------------------------------------------------------ */
 
 static ssize_t mqueue_read(struct file *f, struct uio *u, int64_t pos, unsigned flags)
 {

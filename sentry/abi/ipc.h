@@ -13,11 +13,28 @@
 #define LX_IPC_NOWAIT  04000
 
 enum {
-	LX_IPC_RMID, LX_IPC_SET, LX_IPC_STAT, LX_IPC_INFO,
-	LX_SHM_LOCK = 11, LX_SHM_UNLOCK, LX_SHM_STAT, LX_SHM_INFO, LX_SHM_STAT_ANY,
-	LX_SEM_GETPID = 11, LX_SEM_GETVAL, LX_SEM_GETALL, LX_SEM_GETNCNT, LX_SEM_GETZCNT,
-	LX_SEM_SETVAL, LX_SEM_SETALL, LX_SEM_STAT, LX_SEM_INFO, LX_SEM_STAT_ANY,
-	LX_MSG_STAT = 11, LX_MSG_INFO, LX_MSG_STAT_ANY,
+	LX_IPC_RMID,
+	LX_IPC_SET,
+	LX_IPC_STAT,
+	LX_IPC_INFO,
+	LX_SHM_LOCK = 11,
+	LX_SHM_UNLOCK,
+	LX_SHM_STAT,
+	LX_SHM_INFO,
+	LX_SHM_STAT_ANY,
+	LX_SEM_GETPID = 11,
+	LX_SEM_GETVAL,
+	LX_SEM_GETALL,
+	LX_SEM_GETNCNT,
+	LX_SEM_GETZCNT,
+	LX_SEM_SETVAL,
+	LX_SEM_SETALL,
+	LX_SEM_STAT,
+	LX_SEM_INFO,
+	LX_SEM_STAT_ANY,
+	LX_MSG_STAT = 11,
+	LX_MSG_INFO,
+	LX_MSG_STAT_ANY,
 };
 
 /* shmget, shmat */
@@ -74,7 +91,8 @@ struct lx_semid_ds {
 _Static_assert(sizeof(struct lx_semid_ds) == 104, "semid64_ds");
 
 struct lx_seminfo {
-	int32_t semmap, semmni, semmns, semmnu, semmsl, semopm, semume, semusz, semvmx, semaem;
+	int32_t semmap, semmni, semmns, semmnu, semmsl, semopm, semume, semusz, semvmx,
+		semaem;
 };
 _Static_assert(sizeof(struct lx_seminfo) == 40, "seminfo");
 

@@ -39,7 +39,7 @@ void ipc_perm_init(struct ipc_perm *p, struct task *t, int key, int flags)
 	};
 }
 
-/* --- numbers ------------------------------------------------------------------------- */
+/* --- numbers ------------------------------------------------------------------ */
 
 static int grow(struct ipc_ids *ids, unsigned n)
 {
@@ -57,7 +57,8 @@ static int grow(struct ipc_ids *ids, unsigned n)
 /* A free one is there: there are more indexes in the cycle than objects. */
 static int take_index(struct ipc_ids *ids, unsigned *index)
 {
-	unsigned cycle = max_t(unsigned, IPC_MIN_CYCLE, (ids->n + 1) / 2 * 3), i = ids->next;
+	unsigned cycle = max_t(unsigned, IPC_MIN_CYCLE, (ids->n + 1) / 2 * 3),
+		 i = ids->next;
 	int r;
 
 	cycle = min_t(unsigned, cycle, IPC_INDEX_MAX);
@@ -158,11 +159,12 @@ int ipc_highest_locked(const struct ipc_ids *ids)
 	return 0;
 }
 
-/* --- rights ---------------------------------------------------------------------------- */
+/* --- rights ------------------------------------------------------------------- */
 
 int ipc_may_locked(struct task *t, const struct ipc_perm *p, uint32_t want)
 {
-	uint32_t granted = p->mode, asked = (want >> 6 | want >> 3 | want) & IPC_ACCESS_MASK;
+	uint32_t granted = p->mode,
+		 asked = (want >> 6 | want >> 3 | want) & IPC_ACCESS_MASK;
 	const struct cred *c = t->cred;
 
 	if (c->euid == p->cuid || c->euid == p->uid)
@@ -184,7 +186,8 @@ int ipc_owns_locked(struct task *t, const struct ipc_perm *p)
 	return -EPERM;
 }
 
-void ipc_perm_stat_locked(struct task *t, const struct ipc_perm *p, struct lx_ipc_perm *out)
+void ipc_perm_stat_locked(struct task *t, const struct ipc_perm *p,
+			  struct lx_ipc_perm *out)
 {
 	const struct user_ns *ns = t->cred->user_ns;
 
@@ -212,7 +215,8 @@ int ipc_perm_set_locked(struct task *t, struct ipc_perm *p, const struct lx_ipc_
 	return 0;
 }
 
-/* --- small change ------------------------------------------------------------------------ */
+/* --- small change
+ * ------------------------------------------------------------------------ */
 
 int64_t ipc_now(void)
 {

@@ -29,8 +29,8 @@ struct ipc_state {
 
 /* Embedded in each object, protected by ipc->lock. */
 struct ipc_perm {
-	struct hnode by_key; /* in ids->keys unless key is IPC_PRIVATE */
-	int id, key;	     /* id: -1 once it is out of the table */
+	struct hnode by_key;	       /* in ids->keys unless key is IPC_PRIVATE */
+	int id, key;		       /* id: -1 once it is out of the table */
 	uint32_t uid, gid, cuid, cgid; /* sandbox-wide */
 	uint32_t mode;
 	struct ipc_ns *ns; /* borrowed while in the table */
@@ -97,11 +97,15 @@ struct ipc_perm *ipc_at_locked(struct ipc_ids *ids, int index);
 /* The highest index in use; 0 when there is none: what *_INFO returns. */
 int ipc_highest_locked(const struct ipc_ids *ids);
 
-/* Does @t hold the rights @want (S_IRUGO, S_IWUGO... in any of the three places)? -EACCES. */
+/*
+ * Does @t hold the rights @want (S_IRUGO, S_IWUGO... in any of the three places)?
+ * -EACCES.
+ */
 int ipc_may_locked(struct task *t, const struct ipc_perm *p, uint32_t want);
 /* May @t change or remove it: owner, creator, CAP_SYS_ADMIN? -EPERM. */
 int ipc_owns_locked(struct task *t, const struct ipc_perm *p);
-void ipc_perm_stat_locked(struct task *t, const struct ipc_perm *p, struct lx_ipc_perm *out);
+void ipc_perm_stat_locked(struct task *t, const struct ipc_perm *p,
+			  struct lx_ipc_perm *out);
 /* IPC_SET: owner and permission bits. -EINVAL: an id that has no meaning to @t. */
 int ipc_perm_set_locked(struct task *t, struct ipc_perm *p, const struct lx_ipc_perm *in);
 

@@ -26,7 +26,11 @@ int ipc_create(struct kernel *k, struct ipc_state **out);
 /* Every namespace is gone. */
 void ipc_free(struct ipc_state *ipc);
 
-enum ipc_stat_how { IPC_BY_ID, IPC_BY_INDEX, IPC_BY_INDEX_ANY /* needs no read permission */ };
+enum ipc_stat_how {
+	IPC_BY_ID,
+	IPC_BY_INDEX,
+	IPC_BY_INDEX_ANY /* needs no read permission */
+};
 
 /* --- shm.c, shm_ctl.c ------------------------------------------------------------- */
 
@@ -48,8 +52,8 @@ void shm_leave_mm(struct task *t);
 
 /* --- sem.c, sem_ctl.c, sem_undo.c ------------------------------------------------- */
 
-#define SEM_OPS_MAX 500	  /* of one call */
-#define SEMS_MAX    32000 /* of one set */
+#define SEM_OPS_MAX   500   /* of one call */
+#define SEMS_MAX      32000 /* of one set */
 #define SEM_VALUE_MAX 32767
 
 int sem_get(struct task *t, int key, int n, int flags);
@@ -73,7 +77,9 @@ int sem_count(struct task *t, int id, bool write);
 int sem_get_all(struct task *t, int id, uint16_t *values, unsigned n);
 int sem_set_all(struct task *t, int id, const uint16_t *values, unsigned n);
 
-/* clone(2): the child shares the list of what is to be undone (CLONE_SYSVSEM). -ENOMEM. */
+/*
+ * clone(2): the child shares the list of what is to be undone (CLONE_SYSVSEM). -ENOMEM.
+ */
 int sem_undo_share(struct task *t, struct task *child);
 /* Leave it; who leaves last undoes. Also unshare(CLONE_SYSVSEM). Own thread, no lock. */
 void sem_undo_leave(struct task *t);
@@ -93,8 +99,9 @@ int msg_get(struct task *t, int key, int flags);
 /* Takes *m and makes it NULL when it is sent. Sleeps unless IPC_NOWAIT. */
 int msg_send(struct task *t, int id, struct msg **m, int flags);
 /*
- * msg_receive - the first message that @type and @flags want, in *out: the caller's, to be
- * mem_free()d. -E2BIG: longer than @size without MSG_NOERROR. -ENOMSG: none, IPC_NOWAIT.
+ * msg_receive - the first message that @type and @flags want, in *out: the caller's, to
+ * be mem_free()d. -E2BIG: longer than @size without MSG_NOERROR. -ENOMSG: none,
+ * IPC_NOWAIT.
  */
 int msg_receive(struct task *t, int id, size_t size, int64_t type, int flags,
 		struct msg **out);

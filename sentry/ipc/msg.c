@@ -7,7 +7,8 @@
 
 #include "sentry/task/block.h"
 
-/* --- queues ------------------------------------------------------------------------------- */
+/* --- queues
+ * ------------------------------------------------------------------------------- */
 
 void msg_queue_free(struct msg_queue *q)
 {
@@ -95,7 +96,8 @@ void msg_unlink_locked(struct msg_queue *q)
 	msg_wake_all_locked(&q->receivers, -EIDRM);
 }
 
-/* --- sleeping ------------------------------------------------------------------------------- */
+/* --- sleeping
+ * ------------------------------------------------------------------------------- */
 
 static void finish_locked(struct msg_wait *w, int result)
 {
@@ -108,7 +110,7 @@ void msg_wake_all_locked(struct list *waiting, int result)
 {
 	struct msg_wait *w, *tmp;
 
-	list_for_each_safe(w, tmp, waiting, node)
+	list_for_each_safe (w, tmp, waiting, node)
 		finish_locked(w, result);
 }
 
@@ -131,7 +133,8 @@ static int wait_for(struct task *t, struct msg_wait *w, const char *what, int id
 	return r;
 }
 
-/* --- which message -------------------------------------------------------------------------- */
+/* --- which message
+ * -------------------------------------------------------------------------- */
 
 enum { TAKE_ANY, TAKE_EQUAL, TAKE_OTHER, TAKE_LOWEST, TAKE_NUMBERED };
 
@@ -169,7 +172,7 @@ static struct msg *pick_locked(struct msg_queue *q, const struct msg_wait *w)
 	struct msg *m, *best = NULL;
 	int64_t i = 0;
 
-	list_for_each(m, &q->messages, node) {
+	list_for_each (m, &q->messages, node) {
 		if (w->mode == TAKE_NUMBERED ? i++ != w->type : !wanted(w, m))
 			continue;
 		if (w->mode != TAKE_LOWEST)
@@ -180,14 +183,18 @@ static struct msg *pick_locked(struct msg_queue *q, const struct msg_wait *w)
 	return best;
 }
 
-/* --- send ------------------------------------------------------------------------------------- */
+/* --- send
+ * -------------------------------------------------------------------------------------
+ */
 
-/* The oldest receiver that wants it and has room takes *m; those without room learn that. */
+/*
+ * The oldest receiver that wants it and has room takes *m; those without room learn that.
+ */
 static bool hand_over_locked(struct msg_queue *q, struct msg **m)
 {
 	struct msg_wait *w, *tmp;
 
-	list_for_each_safe(w, tmp, &q->receivers, node) {
+	list_for_each_safe (w, tmp, &q->receivers, node) {
 		if (!wanted(w, *m))
 			continue;
 		if ((*m)->size > w->size && !w->truncate) {
@@ -204,7 +211,8 @@ static bool hand_over_locked(struct msg_queue *q, struct msg **m)
 }
 
 /* 0: sent; MSG_WAITING: @w is in the queue's list of senders. */
-static int send_locked(struct task *t, int id, struct msg **m, int flags, struct msg_wait *w)
+static int send_locked(struct task *t, int id, struct msg **m, int flags,
+		       struct msg_wait *w)
 {
 	struct msg_queue *q;
 	int r = find_locked(t, id, 0222, &q);
@@ -247,7 +255,8 @@ int msg_send(struct task *t, int id, struct msg **m, int flags)
 	return r;
 }
 
-/* --- receive ---------------------------------------------------------------------------------- */
+/* --- receive
+ * ---------------------------------------------------------------------------------- */
 
 static int copy_message(const struct msg *m, struct msg **out)
 {

@@ -13,7 +13,8 @@ static int own_locked(struct task *t, int id, struct msg_queue **out)
 	return ipc_owns_locked(t, p);
 }
 
-static void fill_stat_locked(struct task *t, const struct msg_queue *q, struct lx_msqid_ds *out)
+static void fill_stat_locked(struct task *t, const struct msg_queue *q,
+			     struct lx_msqid_ds *out)
 {
 	struct pid_ns *ns = task_pid_ns(t);
 

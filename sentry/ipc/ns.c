@@ -37,7 +37,8 @@ void ipc_free(struct ipc_state *ipc)
 	mem_free(ipc);
 }
 
-/* --- namespaces ------------------------------------------------------------------------- */
+/* --- namespaces
+ * ------------------------------------------------------------------------- */
 
 static void ns_free(struct ipc_ns *ns)
 {
@@ -49,7 +50,8 @@ static void ns_free(struct ipc_ns *ns)
 	mem_free(ns);
 }
 
-int ipc_ns_create(struct kernel *k, struct user_ns *owner, uint64_t ino, struct ipc_ns **out)
+int ipc_ns_create(struct kernel *k, struct user_ns *owner, uint64_t ino,
+		  struct ipc_ns **out)
 {
 	struct ipc_ns *ns = mem_zalloc(sizeof(*ns));
 	int r;

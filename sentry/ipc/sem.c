@@ -12,7 +12,7 @@
 #define SEM_ADJUST_MAX SEM_VALUE_MAX
 #define SEMS_TOTAL_MAX ((uint64_t)SEM_SETS_MAX * SEMS_MAX)
 
-/* --- sets ----------------------------------------------------------------------------- */
+/* --- sets --------------------------------------------------------------------- */
 
 void sem_set_free(struct sem_set *s)
 {
@@ -88,7 +88,8 @@ int sem_get(struct task *t, int key, int n, int flags)
 	return r;
 }
 
-/* --- trying ----------------------------------------------------------------------------- */
+/* --- trying
+ * ----------------------------------------------------------------------------- */
 
 static void take_back_locked(struct sem_set *s, struct sem_call *c, unsigned n_done)
 {
@@ -97,12 +98,14 @@ static void take_back_locked(struct sem_set *s, struct sem_call *c, unsigned n_d
 
 		s->sem[op->num].value -= op->op;
 		if (op->flg & LX_SEM_UNDO)
-			c->undo->adjust[op->num] = (int16_t)(c->undo->adjust[op->num] + op->op);
+			c->undo->adjust[op->num] =
+				(int16_t)(c->undo->adjust[op->num] + op->op);
 	}
 }
 
 /* 0, -ERANGE, or SEM_WAITING: not possible now. */
-static int try_one_locked(struct sem_set *s, struct sem_call *c, const struct lx_sembuf *op)
+static int try_one_locked(struct sem_set *s, struct sem_call *c,
+			  const struct lx_sembuf *op)
 {
 	struct sem *sem = &s->sem[op->num];
 	int value = sem->value + op->op, adjust;
@@ -145,7 +148,8 @@ static int try_locked(struct sem_set *s, struct sem_call *c)
 	return 0;
 }
 
-/* --- the queues ------------------------------------------------------------------------- */
+/* --- the queues
+ * ------------------------------------------------------------------------- */
 
 /* The task of @c may go on; from here on @c is its own again. */
 static void finish_locked(struct sem_call *c, int result)
@@ -162,7 +166,7 @@ static bool serve_locked(struct sem_set *s, struct list *queue)
 	bool changed;
 	int r;
 
-	list_for_each_safe(c, tmp, queue, node) {
+	list_for_each_safe (c, tmp, queue, node) {
 		r = try_locked(s, c);
 		if (r == SEM_WAITING)
 			continue;
@@ -192,11 +196,12 @@ void sem_unlink_locked(struct sem_set *s)
 	while ((u = list_first(&s->undos, struct sem_undo, of_set)))
 		sem_undo_free_locked(u);
 	list_splice_tail(&s->waiting_change, &s->waiting_zero);
-	list_for_each_safe(c, tmp, &s->waiting_change, node)
+	list_for_each_safe (c, tmp, &s->waiting_change, node)
 		finish_locked(c, -EIDRM);
 }
 
-/* --- semop -------------------------------------------------------------------------------- */
+/* --- semop
+ * -------------------------------------------------------------------------------- */
 
 /* What is asked for, before the set is looked at. True: SEM_UNDO is among it. */
 static bool examine(struct sem_call *c, unsigned *highest)
@@ -229,7 +234,8 @@ static int begin_locked(struct task *t, int id, struct sem_call *c, unsigned hig
 	if (!r)
 		r = try_locked(s, c);
 	if (r == SEM_WAITING)
-		list_add_tail(c->changes ? &s->waiting_change : &s->waiting_zero, &c->node);
+		list_add_tail(c->changes ? &s->waiting_change : &s->waiting_zero,
+			      &c->node);
 	else if (!r && c->changes)
 		sem_update_locked(s);
 	c->result = r;

@@ -30,8 +30,8 @@ struct sem_call {
 	struct task *t;
 	const struct lx_sembuf *ops;
 	unsigned n;
-	bool changes;		  /* not only waits for zeroes */
-	struct sem_undo *undo;	  /* some operations have SEM_UNDO; else NULL */
+	bool changes;	       /* not only waits for zeroes */
+	struct sem_undo *undo; /* some operations have SEM_UNDO; else NULL */
 	const struct lx_sembuf *blocked_by;
 	int result; /* SEM_WAITING, or the outcome */
 };

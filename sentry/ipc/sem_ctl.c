@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* semctl(2): reading and setting values, what is known about a set, its owner, its end. */
+/*
+ * semctl(2): reading and setting values, what is known about a set, its owner, its end.
+ */
 #include "sentry/ipc/sem.h"
 
 /* By id, with the rights @want. */
@@ -25,7 +27,8 @@ static int own_locked(struct task *t, int id, struct sem_set **out)
 	return ipc_owns_locked(t, p);
 }
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- values
+ * ---------------------------------------------------------------------------------- */
 
 /* A call waits for the one semaphore that it could not get past. */
 static int count_waiting(const struct list *queue, unsigned num, bool zero)
@@ -33,7 +36,7 @@ static int count_waiting(const struct list *queue, unsigned num, bool zero)
 	struct sem_call *c;
 	int n = 0;
 
-	list_for_each(c, queue, node)
+	list_for_each (c, queue, node)
 		if (c->blocked_by->num == num && (c->blocked_by->op == 0) == zero)
 			n++;
 	return n;
@@ -64,8 +67,9 @@ int sem_query(struct task *t, int id, int num, int cmd)
 	mutex_lock(&ipc->lock);
 	r = find_locked(t, id, 0444, &s);
 	if (!r)
-		r = num < 0 || (unsigned)num >= s->n ? -EINVAL
-						     : query_locked(t, s, (unsigned)num, cmd);
+		r = num < 0 || (unsigned)num >= s->n
+			    ? -EINVAL
+			    : query_locked(t, s, (unsigned)num, cmd);
 	mutex_unlock(&ipc->lock);
 	return r;
 }
@@ -153,9 +157,12 @@ int sem_set_all(struct task *t, int id, const uint16_t *values, unsigned n)
 	return r;
 }
 
-/* --- sets -------------------------------------------------------------------------------------- */
+/* --- sets
+ * --------------------------------------------------------------------------------------
+ */
 
-static void fill_stat_locked(struct task *t, const struct sem_set *s, struct lx_semid_ds *out)
+static void fill_stat_locked(struct task *t, const struct sem_set *s,
+			     struct lx_semid_ds *out)
 {
 	*out = (struct lx_semid_ds){.otime = s->otime, .ctime = s->ctime, .nsems = s->n};
 	ipc_perm_stat_locked(t, &s->perm, &out->perm);

@@ -6,7 +6,8 @@
 #include "sentry/ipc/sem.h"
 #include "sentry/task/lifecycle.h"
 
-/* --- the list of a task ------------------------------------------------------------------- */
+/* --- the list of a task
+ * ------------------------------------------------------------------- */
 
 static struct sem_undo_list *list_of(struct task *t)
 {
@@ -33,7 +34,8 @@ int sem_undo_share(struct task *t, struct task *child)
 	return 0;
 }
 
-/* --- records -------------------------------------------------------------------------------- */
+/* --- records
+ * -------------------------------------------------------------------------------- */
 
 void sem_undo_free_locked(struct sem_undo *u)
 {
@@ -46,7 +48,7 @@ void sem_undo_forget_locked(struct sem_set *s, int num)
 {
 	struct sem_undo *u;
 
-	list_for_each(u, &s->undos, of_set)
+	list_for_each (u, &s->undos, of_set)
 		for (unsigned i = 0; i < s->n; i++)
 			if (num < 0 || (unsigned)num == i)
 				u->adjust[i] = 0;
@@ -56,7 +58,7 @@ static struct sem_undo *find_locked(struct sem_undo_list *l, const struct sem_se
 {
 	struct sem_undo *u;
 
-	list_for_each(u, &l->undos, of_list)
+	list_for_each (u, &l->undos, of_list)
 		if (u->set == s)
 			return u;
 	return NULL;
@@ -93,7 +95,8 @@ int sem_undo_get(struct task *t, int id, struct sem_undo **out)
 	return u ? 0 : -ENOMEM;
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end
+ * ---------------------------------------------------------------------------------- */
 
 static void undo_locked(struct task *t, struct sem_undo *u)
 {
@@ -105,7 +108,7 @@ static void undo_locked(struct task *t, struct sem_undo *u)
 		if (!u->adjust[i])
 			continue;
 		/* Others have used it meanwhile: as far as it goes. */
-		s->sem[i].value = value < 0		? 0
+		s->sem[i].value = value < 0		  ? 0
 				  : value > SEM_VALUE_MAX ? SEM_VALUE_MAX
 							  : value;
 		ipc_set_pid(&s->sem[i].last, t);

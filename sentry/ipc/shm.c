@@ -14,7 +14,8 @@
 #define WRITE_ALL 0222u
 #define EXEC_ALL  0111u
 
-/* --- get ---------------------------------------------------------------------------------- */
+/* --- get
+ * ---------------------------------------------------------------------------------- */
 
 static int check_new(struct task *t, size_t size, int flags)
 {
@@ -84,7 +85,8 @@ int shm_get(struct task *t, int key, size_t size, int flags)
 	return r;
 }
 
-/* --- attach ------------------------------------------------------------------------------- */
+/* --- attach
+ * ------------------------------------------------------------------------------- */
 
 /* A reference that also counts as an attachment, so that it is not removed meanwhile. */
 static int hold_segment(struct task *t, int id, uint32_t want, struct shm_segment **out)
@@ -182,7 +184,8 @@ int shm_attach(struct task *t, int id, uaddr_t addr, int flags, uaddr_t *out)
 	return r;
 }
 
-/* --- detach ------------------------------------------------------------------------------- */
+/* --- detach
+ * ------------------------------------------------------------------------------- */
 
 /*
  * The segment of the first area from @at on, a reference; NULL: none. @base: only of what
@@ -196,12 +199,14 @@ static struct shm_segment *segment_from(struct mm *mm, uaddr_t at, const uaddr_t
 
 	mutex_lock(&mm->lock);
 	v = mm_find_vma_locked(mm, at);
-	while (v && !(v->m && v->m->ops == &shm_map_ops && (!base || v->start - v->off == *base)))
+	while (v && !(v->m && v->m->ops == &shm_map_ops &&
+		      (!base || v->start - v->off == *base)))
 		v = mm_find_vma_locked(mm, v->end);
 	if (v) {
 		*next = v->end;
 		v->m->ops->get(v->m);
-		s = container_of(container_of(v->m, struct shmem, map), struct shm_segment, data);
+		s = container_of(container_of(v->m, struct shmem, map),
+				 struct shm_segment, data);
 	}
 	mutex_unlock(&mm->lock);
 	return s;

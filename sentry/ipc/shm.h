@@ -16,7 +16,7 @@ struct shm_segment {
 	struct shmem data;
 	/* immutable */
 	uint64_t size; /* as asked for */
-	int key;       /* as asked for: its name in maps. perm.key is forgotten at IPC_RMID */
+	int key; /* as asked for: its name in maps. perm.key is forgotten at IPC_RMID */
 	/* protected by ipc->lock */
 	struct ipc_perm perm;
 	unsigned n_attached;

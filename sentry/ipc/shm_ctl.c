@@ -15,7 +15,8 @@ static int own_locked(struct task *t, int id, struct shm_segment **out)
 	return ipc_owns_locked(t, p);
 }
 
-static void fill_stat_locked(struct task *t, struct shm_segment *s, struct lx_shmid_ds *out)
+static void fill_stat_locked(struct task *t, struct shm_segment *s,
+			     struct lx_shmid_ds *out)
 {
 	struct pid_ns *ns = task_pid_ns(t);
 
@@ -150,8 +151,11 @@ int shm_info(struct task *t, struct lx_shm_info *out)
 				    .shm_tot = t->ns->ipc->shm_pages};
 	for (unsigned i = 0; i < ids->n_slots; i++)
 		if (ids->slot[i])
-			out->shm_rss += shmem_bytes(&container_of(ids->slot[i], struct shm_segment,
-								  perm)->data) / PAGE_SIZE;
+			out->shm_rss +=
+				shmem_bytes(&container_of(ids->slot[i],
+							  struct shm_segment, perm)
+						     ->data) /
+				PAGE_SIZE;
 	r = ipc_highest_locked(ids);
 	mutex_unlock(&ipc->lock);
 	return r;
@@ -166,7 +170,8 @@ void shm_ns_exit(struct ipc_ns *ns)
 		struct shm_segment *s;
 
 		mutex_lock(&ipc->lock);
-		s = ids->slot[i] ? container_of(ids->slot[i], struct shm_segment, perm) : NULL;
+		s = ids->slot[i] ? container_of(ids->slot[i], struct shm_segment, perm)
+				 : NULL;
 		if (s)
 			shm_unlink_locked(s);
 		mutex_unlock(&ipc->lock);

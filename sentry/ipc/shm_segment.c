@@ -14,7 +14,8 @@
 
 #define LX_TMPFS_MAGIC 0x01021994
 
-/* --- counting --------------------------------------------------------------------------- */
+/* --- counting
+ * --------------------------------------------------------------------------- */
 
 void shm_unlink_locked(struct shm_segment *s)
 {
@@ -33,11 +34,13 @@ bool shm_attached_locked(struct shm_segment *s, int delta)
 	return true;
 }
 
-/* --- as a mappable ---------------------------------------------------------------------- */
+/* --- as a mappable
+ * ---------------------------------------------------------------------- */
 
 static struct shm_segment *of_map(struct mappable *map)
 {
-	return container_of(container_of(map, struct shmem, map), struct shm_segment, data);
+	return container_of(container_of(map, struct shmem, map), struct shm_segment,
+			    data);
 }
 
 static void map_get(struct mappable *map)
@@ -82,7 +85,8 @@ const struct mappable_ops shm_map_ops = {
 	.mapped = map_mapped,
 };
 
-/* --- as an inode ------------------------------------------------------------------------ */
+/* --- as an inode
+ * ------------------------------------------------------------------------ */
 
 static int segment_getattr(struct inode *inode, uint32_t mask, struct kstat *out)
 {
@@ -134,7 +138,8 @@ int shm_super_create(struct kernel *k, struct super **out)
 	return 0;
 }
 
-/* --- making ----------------------------------------------------------------------------- */
+/* --- making
+ * ----------------------------------------------------------------------------- */
 
 static void segment_dname(struct dentry *d, struct strbuf *out)
 {
@@ -171,7 +176,8 @@ int shm_segment_file(struct task *t, struct shm_segment *s, int flags, struct fi
 
 	*out = NULL;
 	snprintf(name, sizeof(name), "SYSV%08x", (unsigned)s->key);
-	p.dentry = dentry_new_anon(s->base.sb, inode_get(&s->base), name, &segment_dentry_ops);
+	p.dentry = dentry_new_anon(s->base.sb, inode_get(&s->base), name,
+				   &segment_dentry_ops);
 	if (!p.dentry) {
 		inode_put(&s->base);
 		return -ENOMEM;

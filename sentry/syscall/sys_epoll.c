@@ -54,7 +54,7 @@ SYSCALL4(epoll_ctl, int epfd, int op, int fd, uaddr_t uevent)
 #define EPOLL_MAX_EVENTS (INT32_MAX / (int)sizeof(struct lx_epoll_event))
 #define EVENT_SIZE	 sizeof(struct lx_epoll_event)
 
-#define MAX_FAULTS	 4
+#define MAX_FAULTS 4
 
 /* The next event may stand on two pages. */
 static int fault_in_event(const struct uio *to)
@@ -62,7 +62,8 @@ static int fault_in_event(const struct uio *to)
 	struct uio first = *to, last = *to;
 
 	uio_advance(&last, EVENT_SIZE - 1);
-	return uio_fault_in(&first, 1, true) || uio_fault_in(&last, 1, true) ? -EFAULT : 0;
+	return uio_fault_in(&first, 1, true) || uio_fault_in(&last, 1, true) ? -EFAULT
+									     : 0;
 }
 
 /* What is ready, written to the guest. 0: nothing; -EFAULT: not one could be. */
@@ -92,7 +93,8 @@ static int wait_for_events(struct task *t, struct epoll *ep, struct uio *to, int
 			break;
 		r = task_block(t, deadline, "epoll_wait", 0);
 		if (r) {
-			/* The wake-up may have come together with the signal or deadline. */
+			/* The wake-up may have come together with the signal or deadline.
+			 */
 			n = give_events(ep, to, max);
 			n = n ? n : r == -ETIMEDOUT ? 0 : r;
 			break;
@@ -112,7 +114,8 @@ static int64_t epoll_wait_until(struct task *t, int epfd, uaddr_t uevents, int m
 
 	if (max <= 0 || max > EPOLL_MAX_EVENTS)
 		return -EINVAL;
-	/* An array that no guest can have is refused before there is anything to write. */
+	/* An array that no guest can have is refused before there is anything to write.
+	 */
 	if (!add_ok(uevents, (uint64_t)max * EVENT_SIZE, &end) ||
 	    end > t->k->platform->limits.max_addr)
 		return -EFAULT;
@@ -159,7 +162,8 @@ static int64_t epoll_pwait_until(struct task *t, int epfd, uaddr_t events, int m
 SYSCALL6(epoll_pwait, int epfd, uaddr_t events, int max, int timeout_ms, uaddr_t mask,
 	 size_t mask_size)
 {
-	return epoll_pwait_until(t, epfd, events, max, ms_deadline(timeout_ms), mask, mask_size);
+	return epoll_pwait_until(t, epfd, events, max, ms_deadline(timeout_ms), mask,
+				 mask_size);
 }
 
 SYSCALL6(epoll_pwait2, int epfd, uaddr_t events, int max, uaddr_t timeout, uaddr_t mask,

@@ -130,7 +130,8 @@ SYSCALL5(mq_timedsend, int fd, uaddr_t buf, size_t size, unsigned prio, uaddr_t 
 	return r;
 }
 
-static int receive(struct task *t, struct file *f, int64_t deadline_ns, struct mq_message **m)
+static int receive(struct task *t, struct file *f, int64_t deadline_ns,
+		   struct mq_message **m)
 {
 	int r = mqueue_receive(f, m);
 
@@ -172,7 +173,9 @@ SYSCALL5(mq_timedreceive, int fd, uaddr_t buf, size_t size, uaddr_t uprio, uaddr
 	return (int64_t)m->size;
 }
 
-/* A thread of its own (SIGEV_THREAD) is libc's, told through a netlink socket: none here. */
+/*
+ * A thread of its own (SIGEV_THREAD) is libc's, told through a netlink socket: none here.
+ */
 static int notify_of(struct task *t, uaddr_t uevent, struct mq_notify *n)
 {
 	struct lx_sigevent ev;

@@ -12,7 +12,8 @@ SYSCALL3(semget, int key, int n, int flags)
 	return sem_get(t, key, n, flags);
 }
 
-static int64_t operate(struct task *t, int id, uaddr_t uops, uint64_t n, int64_t deadline_ns)
+static int64_t operate(struct task *t, int id, uaddr_t uops, uint64_t n,
+		       int64_t deadline_ns)
 {
 	struct lx_sembuf few[OPS_ON_STACK], *ops = few;
 	AUTO_FREE struct lx_sembuf *many = NULL;

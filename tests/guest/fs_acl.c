@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POSIX access control lists: as attributes, with the mode, by permission, by inheritance. */
+/*
+ * POSIX access control lists: as attributes, with the mode, by permission, by
+ * inheritance.
+ */
 #include <sys/xattr.h>
 
 #include "harness.h"
@@ -52,8 +55,10 @@ TEST(stored_and_read)
 	need_acls();
 	make("f", 0644);
 	CHECK_ERRNO(getxattr("f", ACCESS, &got, sizeof(got)), ENODATA);
-	CHECK_OK(setxattr("f", ACCESS, LIST({U, 6, NONE}, {USER, 7, 1234}, {G, 4, NONE},
-					    {GROUP, 2, 77}, {MASK, 5, NONE}, {O, 0, NONE}), 0));
+	CHECK_OK(setxattr("f", ACCESS,
+			  LIST({U, 6, NONE}, {USER, 7, 1234}, {G, 4, NONE},
+			       {GROUP, 2, 77}, {MASK, 5, NONE}, {O, 0, NONE}),
+			  0));
 	CHECK_EQ(getxattr("f", ACCESS, NULL, 0), 4 + 6 * 8);
 	CHECK_ERRNO(getxattr("f", ACCESS, &got, 10), ERANGE);
 	CHECK_EQ(getxattr("f", ACCESS, &got, sizeof(got)), 4 + 6 * 8);
@@ -73,9 +78,12 @@ TEST(listed)
 
 	need_acls();
 	CHECK_OK(mkdir("d", 0755));
-	CHECK_OK(setxattr("d", ACCESS, LIST({U, 7, NONE}, {USER, 7, 1}, {G, 5, NONE},
-					    {MASK, 7, NONE}, {O, 5, NONE}), 0));
-	CHECK_OK(setxattr("d", DEFAULT, LIST({U, 7, NONE}, {G, 5, NONE}, {O, 5, NONE}), 0));
+	CHECK_OK(setxattr("d", ACCESS,
+			  LIST({U, 7, NONE}, {USER, 7, 1}, {G, 5, NONE}, {MASK, 7, NONE},
+			       {O, 5, NONE}),
+			  0));
+	CHECK_OK(setxattr("d", DEFAULT, LIST({U, 7, NONE}, {G, 5, NONE}, {O, 5, NONE}),
+			  0));
 	n = listxattr("d", names, sizeof(names));
 	CHECK(n > 0);
 	CHECK(memmem(names, (size_t)n, ACCESS, sizeof(ACCESS)) != NULL);
@@ -94,7 +102,8 @@ TEST(plain_mode)
 
 	need_acls();
 	make("f", 0644);
-	CHECK_OK(setxattr("f", ACCESS, LIST({U, 7, NONE}, {G, 1, NONE}, {O, 2, NONE}), 0));
+	CHECK_OK(
+		setxattr("f", ACCESS, LIST({U, 7, NONE}, {G, 1, NONE}, {O, 2, NONE}), 0));
 	CHECK_EQ(mode_of("f"), 0712);
 	CHECK_ERRNO(getxattr("f", ACCESS, buf, sizeof(buf)), ENODATA);
 }
@@ -108,14 +117,19 @@ TEST(malformed)
 	CHECK_ERRNO(setxattr("f", ACCESS, &bad, 3, 0), EINVAL);
 	CHECK_ERRNO(setxattr("f", ACCESS, &bad, 12, 0), EOPNOTSUPP);
 	CHECK_ERRNO(setxattr("f", ACCESS, LIST({U, 7, NONE}, {G, 1, NONE}), 0), EINVAL);
-	CHECK_ERRNO(setxattr("f", ACCESS, LIST({G, 7, NONE}, {U, 1, NONE}, {O, 0, NONE}), 0),
-		    EINVAL);
-	CHECK_ERRNO(setxattr("f", ACCESS, LIST({U, 7, NONE}, {USER, 1, 5}, {G, 1, NONE},
-					       {O, 0, NONE}), 0), EINVAL); /* no mask */
-	CHECK_ERRNO(setxattr("f", ACCESS, LIST({U, 8, NONE}, {G, 1, NONE}, {O, 0, NONE}), 0),
-		    EINVAL);
-	CHECK_ERRNO(setxattr("f", DEFAULT, LIST({U, 7, NONE}, {G, 1, NONE}, {O, 0, NONE}), 0),
-		    EACCES); /* only directories have one */
+	CHECK_ERRNO(
+		setxattr("f", ACCESS, LIST({G, 7, NONE}, {U, 1, NONE}, {O, 0, NONE}), 0),
+		EINVAL);
+	CHECK_ERRNO(setxattr("f", ACCESS,
+			     LIST({U, 7, NONE}, {USER, 1, 5}, {G, 1, NONE}, {O, 0, NONE}),
+			     0),
+		    EINVAL); /* no mask */
+	CHECK_ERRNO(
+		setxattr("f", ACCESS, LIST({U, 8, NONE}, {G, 1, NONE}, {O, 0, NONE}), 0),
+		EINVAL);
+	CHECK_ERRNO(
+		setxattr("f", DEFAULT, LIST({U, 7, NONE}, {G, 1, NONE}, {O, 0, NONE}), 0),
+		EACCES); /* only directories have one */
 	CHECK_EQ(mode_of("f"), 0644);
 }
 
@@ -125,8 +139,10 @@ TEST(chmod_changes_the_mask)
 
 	need_acls();
 	make("f", 0644);
-	CHECK_OK(setxattr("f", ACCESS, LIST({U, 6, NONE}, {USER, 7, 1234}, {G, 4, NONE},
-					    {MASK, 7, NONE}, {O, 4, NONE}), 0));
+	CHECK_OK(setxattr("f", ACCESS,
+			  LIST({U, 6, NONE}, {USER, 7, 1234}, {G, 4, NONE},
+			       {MASK, 7, NONE}, {O, 4, NONE}),
+			  0));
 	CHECK_OK(chmod("f", 0521));
 	CHECK_EQ(getxattr("f", ACCESS, &got, sizeof(got)), 4 + 5 * 8);
 	CHECK_EQ(got.e[0].perm, 5);
@@ -141,7 +157,8 @@ TEST(setgid_goes)
 {
 	need_acls();
 	make("f", 02755);
-	CHECK_OK(setxattr("f", ACCESS, LIST({U, 7, NONE}, {G, 5, NONE}, {O, 5, NONE}), 0));
+	CHECK_OK(
+		setxattr("f", ACCESS, LIST({U, 7, NONE}, {G, 5, NONE}, {O, 5, NONE}), 0));
 	CHECK_EQ(mode_of("f"), 02755); /* not for who may set it */
 }
 
@@ -154,7 +171,8 @@ static void as_other(void *arg)
 	CHECK_ERRNO(access("shut", R_OK), EACCES); /* others may, this one may not */
 	CHECK_OK(access("others", R_OK));
 	CHECK_OK(close(CHECK_OK(open("named", O_RDWR))));
-	CHECK_ERRNO(setxattr("named", ACCESS, LIST({U, 7, NONE}, {G, 7, NONE}, {O, 7, NONE}), 0),
+	CHECK_ERRNO(setxattr("named", ACCESS,
+			     LIST({U, 7, NONE}, {G, 7, NONE}, {O, 7, NONE}), 0),
 		    EPERM);
 	CHECK_ERRNO(removexattr("named", ACCESS), EPERM);
 }
@@ -168,14 +186,22 @@ TEST(permissions)
 	make("masked", 0600);
 	make("shut", 0644);
 	make("others", 0644);
-	CHECK_OK(setxattr("named", ACCESS, LIST({U, 6, NONE}, {USER, 6, NOBODY}, {G, 0, NONE},
-						{MASK, 6, NONE}, {O, 0, NONE}), 0));
-	CHECK_OK(setxattr("masked", ACCESS, LIST({U, 6, NONE}, {USER, 6, NOBODY}, {G, 0, NONE},
-						 {MASK, 4, NONE}, {O, 0, NONE}), 0));
-	CHECK_OK(setxattr("shut", ACCESS, LIST({U, 6, NONE}, {USER, 0, NOBODY}, {G, 4, NONE},
-					       {MASK, 4, NONE}, {O, 4, NONE}), 0));
-	CHECK_OK(setxattr("others", ACCESS, LIST({U, 6, NONE}, {USER, 0, 1234}, {G, 0, NONE},
-						 {MASK, 4, NONE}, {O, 4, NONE}), 0));
+	CHECK_OK(setxattr("named", ACCESS,
+			  LIST({U, 6, NONE}, {USER, 6, NOBODY}, {G, 0, NONE},
+			       {MASK, 6, NONE}, {O, 0, NONE}),
+			  0));
+	CHECK_OK(setxattr("masked", ACCESS,
+			  LIST({U, 6, NONE}, {USER, 6, NOBODY}, {G, 0, NONE},
+			       {MASK, 4, NONE}, {O, 0, NONE}),
+			  0));
+	CHECK_OK(setxattr("shut", ACCESS,
+			  LIST({U, 6, NONE}, {USER, 0, NOBODY}, {G, 4, NONE},
+			       {MASK, 4, NONE}, {O, 4, NONE}),
+			  0));
+	CHECK_OK(setxattr("others", ACCESS,
+			  LIST({U, 6, NONE}, {USER, 0, 1234}, {G, 0, NONE},
+			       {MASK, 4, NONE}, {O, 4, NONE}),
+			  0));
 	as_nobody(as_other, NULL);
 }
 
@@ -183,7 +209,8 @@ static void as_group_member(void *arg)
 {
 	(void)arg;
 	CHECK_OK(access("one-of-two", R_OK));
-	CHECK_ERRNO(access("one-of-two", R_OK | W_OK), EACCES); /* no one entry has both */
+	CHECK_ERRNO(access("one-of-two", R_OK | W_OK),
+		    EACCES); /* no one entry has both */
 	CHECK_ERRNO(access("not-the-others", R_OK), EACCES);
 }
 
@@ -195,12 +222,14 @@ TEST(groups)
 	make("one-of-two", 0600);
 	make("not-the-others", 0600);
 	CHECK_OK(chown("one-of-two", 0, NOBODY));
-	CHECK_OK(setxattr("one-of-two", ACCESS, LIST({U, 6, NONE}, {G, 2, NONE},
-						     {GROUP, 4, NOBODY}, {MASK, 7, NONE},
-						     {O, 7, NONE}), 0));
-	CHECK_OK(setxattr("not-the-others", ACCESS, LIST({U, 6, NONE}, {G, 7, NONE},
-							 {GROUP, 0, NOBODY}, {MASK, 7, NONE},
-							 {O, 7, NONE}), 0));
+	CHECK_OK(setxattr("one-of-two", ACCESS,
+			  LIST({U, 6, NONE}, {G, 2, NONE}, {GROUP, 4, NOBODY},
+			       {MASK, 7, NONE}, {O, 7, NONE}),
+			  0));
+	CHECK_OK(setxattr("not-the-others", ACCESS,
+			  LIST({U, 6, NONE}, {G, 7, NONE}, {GROUP, 0, NOBODY},
+			       {MASK, 7, NONE}, {O, 7, NONE}),
+			  0));
 	as_nobody(as_group_member, NULL);
 }
 
@@ -211,8 +240,10 @@ TEST(inherited)
 	need_acls();
 	umask(077);
 	CHECK_OK(mkdir("d", 0777));
-	CHECK_OK(setxattr("d", DEFAULT, LIST({U, 7, NONE}, {USER, 7, 1234}, {G, 5, NONE},
-					     {MASK, 7, NONE}, {O, 5, NONE}), 0));
+	CHECK_OK(setxattr("d", DEFAULT,
+			  LIST({U, 7, NONE}, {USER, 7, 1234}, {G, 5, NONE},
+			       {MASK, 7, NONE}, {O, 5, NONE}),
+			  0));
 	CHECK_OK(close(CHECK_OK(open("d/f", O_CREAT | O_WRONLY, 0666))));
 	CHECK_EQ(mode_of("d/f"), 0664); /* the list, not the umask */
 	CHECK_EQ(getxattr("d/f", ACCESS, &got, sizeof(got)), 4 + 5 * 8);
@@ -241,7 +272,8 @@ TEST(inherited_plain)
 	need_acls();
 	umask(0);
 	CHECK_OK(mkdir("d", 0777));
-	CHECK_OK(setxattr("d", DEFAULT, LIST({U, 7, NONE}, {G, 4, NONE}, {O, 0, NONE}), 0));
+	CHECK_OK(setxattr("d", DEFAULT, LIST({U, 7, NONE}, {G, 4, NONE}, {O, 0, NONE}),
+			  0));
 	CHECK_OK(close(CHECK_OK(open("d/f", O_CREAT | O_WRONLY, 0666))));
 	CHECK_EQ(mode_of("d/f"), 0640);
 	CHECK_ERRNO(getxattr("d/f", ACCESS, &got, sizeof(got)), ENODATA);
@@ -254,8 +286,10 @@ TEST(names)
 
 	need_acls();
 	make("f", 0644);
-	CHECK_OK(setxattr("f", ACCESS, LIST({U, 6, NONE}, {USER, 7, 1234}, {G, 4, NONE},
-					    {MASK, 7, NONE}, {O, 4, NONE}), 0));
+	CHECK_OK(setxattr("f", ACCESS,
+			  LIST({U, 6, NONE}, {USER, 7, 1234}, {G, 4, NONE},
+			       {MASK, 7, NONE}, {O, 4, NONE}),
+			  0));
 	CHECK_OK(link("f", "g"));
 	CHECK_OK(rename("f", "h"));
 	CHECK_OK(unlink("h"));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POSIX message queues. Names carry the pid and are removed at once where that is possible. */
+/*
+ * POSIX message queues. Names carry the pid and are removed at once where that is
+ * possible.
+ */
 #include <mqueue.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -234,7 +237,8 @@ static void other_user(void *arg)
 	CHECK_ERRNO(mq_open(name, O_RDWR), EACCES);
 	CHECK_ERRNO(mq_open(name, O_CREAT | O_RDONLY, 0600, NULL), EACCES);
 	CHECK_EQ(mq_unlink(name), -1);
-	CHECK(errno == EPERM || errno == EACCES); /* by what mode the host gave its directory */
+	CHECK(errno == EPERM ||
+	      errno == EACCES); /* by what mode the host gave its directory */
 }
 
 TEST(other_users)

@@ -20,7 +20,9 @@ struct text {
 	char text[64];
 };
 
-/* The queue must go whatever the case does: a guard process removes it at the case's end. */
+/*
+ * The queue must go whatever the case does: a guard process removes it at the case's end.
+ */
 static void new_queue(void)
 {
 	int p[2], said[2];
