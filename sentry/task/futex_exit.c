@@ -34,7 +34,9 @@ static bool owner_died(struct task *t, uaddr_t addr, bool pi, bool pending)
 {
 	uint32_t value, old, tid = (uint32_t)task_tid_for(t, t);
 
-	if (addr % 4 || user_load32(&t->mem, addr, &value))
+	/* A plain look will do: what matters is exchanged. Lists may be long, and cmpxchg
+	 * dear. */
+	if (addr % 4 || get_user(&t->mem, value, addr))
 		return false;
 	for (;;) {
 		/* Died between the unlock in memory and the wake-up. */
@@ -77,6 +79,9 @@ static void walk_robust_list(struct task *t)
 			return;
 		if (!more)
 			return;
+		/* A loop of one: as good as walked to the limit. */
+		if (robust_entry(next).addr == entry.addr)
+			break;
 		entry = robust_entry(next);
 	}
 	if (pending.addr)
