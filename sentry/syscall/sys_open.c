@@ -82,6 +82,8 @@ static int64_t open_fd(struct task *t, int dirfd, uaddr_t name,
 	if (!r && checked.lookup & LOOKUP_IN_ROOT && !a.base)
 		r = at_base(t, dirfd, "", &a.store, &a.base);
 	if (!r)
+		r = fd_room(t);
+	if (!r)
 		r = file_open_wait(t, a.base, a.name, &checked, &f);
 	if (r)
 		return r;

@@ -246,6 +246,18 @@ static uint64_t fd_limit(struct task *t)
 	return min_t(uint64_t, task_rlimit(t, LX_RLIMIT_NOFILE), FD_MAX);
 }
 
+int fd_room(struct task *t)
+{
+	struct fdtable *ft = t->files;
+	uint64_t limit = fd_limit(t);
+	bool room;
+
+	mutex_lock(&ft->lock);
+	room = lowest_free(ft, ft->first_free) < limit;
+	mutex_unlock(&ft->lock);
+	return room ? 0 : -EMFILE;
+}
+
 int fd_install(struct task *t, struct file *f, int min, int fd_flags)
 {
 	struct fdtable *ft = t->files;

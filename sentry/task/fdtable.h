@@ -24,6 +24,11 @@ int fd_lookup_path(struct fdtable *ft, int fd, struct file **out);
  * success. Returns the number, -EMFILE, -ENOMEM. @fd_flags: LX_FD_CLOEXEC.
  */
 int fd_install(struct task *t, struct file *f, int min, int fd_flags);
+/*
+ * fd_room - would fd_install() find a number now? -EMFILE. For calls that must not have
+ * happened when there is none: open(2) creates and truncates.
+ */
+int fd_room(struct task *t);
 /* dup2/dup3: at exactly @fd, closing what is there. Takes @f on success. -EBADF, -EBUSY. */
 int fd_install_at(struct task *t, struct file *f, int fd, int fd_flags);
 int fd_close(struct task *t, int fd);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open(2), openat(2), creat(2): flags, path errors, creation modes. */
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
@@ -511,4 +512,24 @@ TEST(text_busy)
 	}
 	wait_ok(pid);
 	close(fd);
+}
+
+/* Without a free descriptor nothing has happened. */
+TEST(no_descriptor_no_file)
+{
+	struct rlimit old, none;
+	struct stat st;
+
+	scratch_cd();
+	put_str("kept", "text");
+	CHECK_OK(getrlimit(RLIMIT_NOFILE, &old));
+	none = old;
+	none.rlim_cur = 0;
+	CHECK_OK(setrlimit(RLIMIT_NOFILE, &none));
+	CHECK_ERRNO(open("made", O_CREAT | O_RDWR, 0600), EMFILE);
+	CHECK_ERRNO(open("kept", O_TRUNC | O_RDWR), EMFILE);
+	CHECK_OK(setrlimit(RLIMIT_NOFILE, &old));
+	CHECK_ERRNO(stat("made", &st), ENOENT);
+	CHECK_OK(stat("kept", &st));
+	CHECK_EQ(st.st_size, 4);
 }
