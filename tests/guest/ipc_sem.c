@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System V semaphores. Each set is removed at the end, also when a check fails. */
+#include <pthread.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
 #include <time.h>
@@ -356,4 +357,140 @@ TEST(mutex)
 		_exit(0);
 	wait_ok(pid);
 	CHECK_EQ(*counter, 600);
+}
+
+/* --- threads, order, indexes --------------------------------------------------------- */
+
+static void *take_and_end(void *arg)
+{
+	(void)arg;
+	CHECK_OK(op1(0, -1, SEM_UNDO));
+	return NULL;
+}
+
+/* The list of what is to be undone is the process's: a thread's end undoes nothing. */
+TEST(undo_is_the_process_s)
+{
+	pthread_t th;
+	pid_t pid;
+
+	new_set(1);
+	CHECK_OK(op1(0, 3, 0));
+	pid = fork_child();
+	if (pid == 0) {
+		CHECK_EQ(pthread_create(&th, NULL, take_and_end, NULL), 0);
+		pthread_join(th, NULL);
+		CHECK_EQ(val(0), 2);
+		_exit(0);
+	}
+	wait_ok(pid);
+	CHECK_EQ(val(0), 3);
+}
+
+/* What cannot be undone whole is undone as far as it goes. */
+TEST(undo_stops_at_zero)
+{
+	pid_t pid;
+
+	new_set(1);
+	pid = fork_child();
+	if (pid == 0) {
+		CHECK_OK(op1(0, 5, SEM_UNDO));
+		CHECK_OK(op1(0, -3, 0));
+		_exit(0);
+	}
+	wait_ok(pid);
+	CHECK_EQ(val(0), 0);
+}
+
+TEST(undo_range)
+{
+	new_set(1);
+	for (int i = 0; i < 2; i++) {
+		CHECK_OK(op1(0, 16384, SEM_UNDO));
+		CHECK_OK(op1(0, -16384, 0));
+	}
+	CHECK_ERRNO(op1(0, 1, SEM_UNDO), ERANGE); /* -32768 is the least */
+	CHECK_EQ(val(0), 0);
+	CHECK_OK(op1(0, 16384, 0));
+	CHECK_OK(op1(0, -16384, SEM_UNDO));
+}
+
+/* Of two that could both go on the older one does; one that cannot holds nobody up. */
+TEST(oldest_first)
+{
+	pid_t big, first, second;
+
+	new_set(1);
+	big = fork_child();
+	if (big == 0)
+		_exit(op1(0, -5, 0) == 0 ? 0 : 1);
+	wait_until(GETNCNT, 0, 1);
+	first = fork_child();
+	if (first == 0)
+		_exit(op1(0, -1, 0) == 0 ? 0 : 1);
+	wait_until(GETNCNT, 0, 2);
+	second = fork_child();
+	if (second == 0)
+		_exit(op1(0, -1, 0) == 0 ? 0 : 1);
+	wait_until(GETNCNT, 0, 3);
+	CHECK_OK(op1(0, 1, 0));
+	wait_ok(first);
+	CHECK_EQ(waitpid(second, NULL, WNOHANG), 0);
+	CHECK_OK(op1(0, 1, 0));
+	wait_ok(second);
+	CHECK_OK(op1(0, 5, 0));
+	wait_ok(big);
+}
+
+/* A sleeping call counts for the one semaphore that it cannot get past. */
+TEST(counted_where_it_blocks)
+{
+	struct sembuf ops[2] = {{0, -1, 0}, {1, -1, 0}};
+	pid_t pid;
+
+	new_set(2);
+	CHECK_OK(semctl(id, 0, SETVAL, 1));
+	pid = fork_child();
+	if (pid == 0)
+		_exit(semop(id, ops, 2) == 0 ? 0 : 1);
+	wait_until(GETNCNT, 1, 1);
+	CHECK_EQ(semctl(id, 0, GETNCNT), 0);
+	CHECK_EQ(val(0), 1); /* nothing is taken meanwhile */
+	unsigned short all[2] = {1, 1};
+	CHECK_OK(semctl(id, 0, SETALL, all)); /* wakes as well */
+	wait_ok(pid);
+	CHECK_EQ(val(0), 0);
+}
+
+/* IPC_NOWAIT is of the operation that would have to wait. */
+TEST(nowait_of_another_operation)
+{
+	struct sembuf ops[2] = {{0, -1, 0}, {1, -1, IPC_NOWAIT}};
+	struct timespec ts = {0, 20000000};
+
+	new_set(2);
+	CHECK_OK(semctl(id, 1, SETVAL, 1));
+	CHECK_ERRNO(semtimedop(id, ops, 2, &ts), EAGAIN); /* by the time */
+	CHECK_OK(semctl(id, 0, SETVAL, 1));
+	CHECK_OK(semctl(id, 1, SETVAL, 0));
+	CHECK_ERRNO(semtimedop(id, ops, 2, NULL), EAGAIN);
+}
+
+TEST(by_index)
+{
+	struct seminfo info;
+	struct semid_ds ds;
+	int highest, found = 0;
+
+	new_set(3);
+	CHECK_OK(semctl(0, 0, IPC_INFO, (void *)&info));
+	CHECK(info.semmsl >= 250 && info.semopm >= 32);
+	highest = CHECK_OK(semctl(0, 0, SEM_INFO, (void *)&info));
+	CHECK(info.semusz >= 1 && info.semaem >= 3);
+	for (int i = 0; i <= highest; i++)
+		if (semctl(i, 0, SEM_STAT, &ds) == id)
+			found += ds.sem_nsems == 3;
+	CHECK_EQ(found, 1);
+	CHECK_ERRNO(semctl(30000, 0, SEM_STAT, &ds), EINVAL);
 }

@@ -254,3 +254,96 @@ TEST(name_in_maps)
 	*strchr(line, '\n') = 0;
 	CHECK(strstr(line, " rw-s ") && strstr(line, "/SYSV00000000 (deleted)"));
 }
+
+TEST(by_index)
+{
+	struct shm_info totals;
+	struct shmid_ds ds;
+	int id = private_seg(5000), found = 0;
+	char *p = attach_and_doom(id);
+	int highest = CHECK_OK(shmctl(0, SHM_INFO, (void *)&totals));
+
+	for (int i = 0; i <= highest; i++)
+		if (shmctl(i, SHM_STAT, &ds) == id)
+			found += ds.shm_segsz == 5000;
+	CHECK_EQ(found, 1);
+	CHECK_ERRNO(shmctl(4000, SHM_STAT, &ds), EINVAL);
+	CHECK_OK(shmdt(p));
+}
+
+/* A doomed segment can be attached by its id as long as somebody has it. */
+TEST(doomed_but_attached)
+{
+	int id = private_seg(PAGE);
+	char *p = attach_and_doom(id), *q = shmat(id, NULL, 0);
+
+	CHECK(q != MAP_FAILED);
+	CHECK_OK(shmdt(p));
+	p = shmat(id, NULL, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_OK(shmdt(p));
+	CHECK_OK(shmdt(q));
+	CHECK_ERRNO(shmat(id, NULL, 0), EINVAL);
+}
+
+TEST(executable)
+{
+	static const unsigned char code[] = {0xb8, 42, 0, 0, 0, 0xc3}; /* mov $42,%eax; ret */
+	int id = CHECK_OK(shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0700));
+	char *p = shmat(id, NULL, SHM_EXEC);
+
+	CHECK_OK(shmctl(id, IPC_RMID, NULL));
+	CHECK(p != MAP_FAILED);
+	memcpy(p, code, sizeof(code));
+	int (*fn)(void);
+	memcpy(&fn, &p, sizeof(fn));
+	CHECK_EQ(fn(), 42);
+}
+
+TEST(locked)
+{
+	struct shmid_ds ds;
+	int id = private_seg(PAGE);
+	char *p = attach_and_doom(id);
+
+	if (shmctl(id, SHM_LOCK, NULL) < 0)
+		SKIP("SHM_LOCK: %s", errno_name(errno));
+	CHECK_OK(shmctl(id, IPC_STAT, &ds));
+	CHECK(ds.shm_perm.mode & SHM_LOCKED);
+	CHECK_OK(shmctl(id, SHM_UNLOCK, NULL));
+	CHECK_OK(shmctl(id, IPC_STAT, &ds));
+	CHECK(!(ds.shm_perm.mode & SHM_LOCKED));
+	CHECK_OK(shmdt(p));
+}
+
+/* Each piece that an attachment is cut into counts. */
+TEST(pieces_count)
+{
+	struct shmid_ds ds;
+	int id = private_seg(3 * PAGE);
+	char *p = attach_and_doom(id);
+
+	CHECK_OK(munmap(p + PAGE, PAGE));
+	CHECK_OK(shmctl(id, IPC_STAT, &ds));
+	CHECK_EQ(ds.shm_nattch, 2);
+	CHECK_OK(munmap(p, PAGE));
+	CHECK_OK(shmctl(id, IPC_STAT, &ds));
+	CHECK_EQ(ds.shm_nattch, 1);
+	p[2 * PAGE] = 'x';
+	CHECK_OK(munmap(p + 2 * PAGE, PAGE));
+	CHECK_ERRNO(shmctl(id, IPC_STAT, &ds), EINVAL); /* the last one is gone */
+}
+
+/* A key names something new once its segment is doomed. */
+TEST(key_is_free_again)
+{
+	key_t key = (key_t)(0x56000000 + (getpid() & 0xffffff));
+	int id = CHECK_OK(shmget(key, PAGE, IPC_CREAT | IPC_EXCL | 0600));
+	char *p = attach_and_doom(id);
+	int other = shmget(key, PAGE, IPC_CREAT | IPC_EXCL | 0600);
+
+	CHECK_OK(other);
+	CHECK_OK(shmctl(other, IPC_RMID, NULL));
+	CHECK(other != id);
+	CHECK_OK(shmdt(p));
+}
