@@ -231,8 +231,10 @@ static int configure_sentry(const struct do_options *o, struct sandbox *s, int c
 		s->tty.sock = pair[0];
 		hfds[n++] = pair[1];
 		c.has_console = true;
-		c.termios.data = (uint8_t *)&s->tty.saved;
-		c.termios.len = sizeof(s->tty.saved);
+		if (s->tty.known) {
+			c.termios.data = (uint8_t *)&s->tty.saved;
+			c.termios.len = sizeof(s->tty.saved);
+		}
 	}
 	hfds[n] = open_log(o, e);
 	if (hfds[n] < 0)

@@ -27,6 +27,15 @@ static int open_anew(int i)
 	return hfd >= 0 ? hfd : fcntl(i, F_DUPFD_CLOEXEC, 3);
 }
 
+/* In the background it would stop us (SIGTTOU), and a job that only computes need not stop. */
+static bool in_foreground(const struct terminal *t)
+{
+	pid_t group = tcgetpgrp(t->hfd);
+
+	/* -1: not our controlling terminal, so nobody's job control minds. */
+	return group < 0 || group == getpgrp();
+}
+
 unsigned terminal_find(struct terminal *t)
 {
 	struct stat first = {0}, st;
@@ -45,18 +54,9 @@ unsigned terminal_find(struct terminal *t)
 		}
 		bits |= 1u << i;
 	}
-	if (t->hfd >= 0)
-		tcgetattr(t->hfd, &t->saved);
+	/* In the background its modes are those of the shell's own line editor. */
+	t->known = t->hfd >= 0 && in_foreground(t) && !tcgetattr(t->hfd, &t->saved);
 	return bits;
-}
-
-/* In the background it would stop us (SIGTTOU), and a job that only computes need not stop. */
-static bool in_foreground(const struct terminal *t)
-{
-	pid_t group = tcgetpgrp(t->hfd);
-
-	/* -1: not our controlling terminal, so nobody's job control minds. */
-	return group < 0 || group == getpgrp();
 }
 
 static bool same_modes(const struct termios *a, const struct termios *b)

@@ -20,6 +20,7 @@
 
 struct terminal {
 	int hfd;		/* the terminal; owned; -1: none */
+	bool known;		/* saved holds modes that suit the guest's terminal, too */
 	struct termios saved;	/* before we changed it */
 	struct termios set;	/* what we made of it; all zero: nothing yet */
 	bool raw;
