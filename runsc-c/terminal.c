@@ -59,6 +59,13 @@ unsigned terminal_find(struct terminal *t)
 	return bits;
 }
 
+/* The terminal is gone: so is the guest's. */
+static void tell_end(struct terminal *t)
+{
+	if (t->in_eof && !t->in_len)
+		shutdown(t->sock, SHUT_WR);
+}
+
 static bool same_modes(const struct termios *a, const struct termios *b)
 {
 	return a->c_iflag == b->c_iflag && a->c_oflag == b->c_oflag && a->c_lflag == b->c_lflag;
@@ -71,8 +78,14 @@ void terminal_enter(struct terminal *t)
 	if (t->hfd < 0 || t->raw)
 		return;
 	t->wanted = true;
-	if (!in_foreground(t) || tcgetattr(t->hfd, &now))
+	if (!in_foreground(t))
 		return;
+	if (tcgetattr(t->hfd, &now)) {
+		t->wanted = false;
+		t->in_eof = true;
+		tell_end(t);
+		return;
+	}
 	/* After a SIGSTOP it may still be as we left it: that is not what to restore. */
 	if (!same_modes(&now, &t->set))
 		t->saved = now;
@@ -158,9 +171,7 @@ void terminal_relay(struct terminal *t, short tty_events, short sock_events)
 		fill(t->sock, t->out, sizeof(t->out), &t->out_len, &t->out_eof);
 	if (t->in_len)
 		drain(t->sock, true, t->in, &t->in_len);
-	/* The terminal is gone: so is the guest's. */
-	if (t->in_eof && !t->in_len)
-		shutdown(t->sock, SHUT_WR);
+	tell_end(t);
 	if (t->out_len)
 		drain(t->hfd, false, t->out, &t->out_len);
 }
