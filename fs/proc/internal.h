@@ -34,6 +34,13 @@ struct proc_call {
 	struct pid_ns *ns;	 /* numbers are shown as of here: the instance's */
 	struct user_ns *user_ns; /* ids likewise */
 	int64_t pos;		 /* of a write */
+	/*
+	 * The address space as of the opening, of files that not everybody may open: NULL
+	 * if there was none. A later program of the process, maybe a set-id one, is out of
+	 * reach.
+	 */
+	struct mm *mm;
+	bool mm_fixed;
 };
 
 /* Who may open a text, or read and follow a link, of a process; else -EACCES. */

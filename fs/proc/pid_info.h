@@ -13,12 +13,17 @@ struct mem_info {
 	uaddr_t arg_start, arg_end, env_start, env_end;
 };
 void task_mem_info(struct task *t, struct mem_info *out);
+/* The same of an address space whose user reference is taken; NULL: all zeroes. */
+void mem_info_of(struct mm *mm, struct mem_info *out);
 void mem_info_done(struct mem_info *m);
 
 struct signal_info {
 	lx_sigset_t pending, shared, blocked, ignored, caught;
 };
 void task_signals(struct task *t, struct signal_info *out);
+
+/* The address space that the look is at: a user, or NULL. */
+struct mm *call_mm_get(const struct proc_call *c);
 
 char task_state_letter(struct task *t);
 void task_comm(struct task *t, char comm[16]);

@@ -63,7 +63,7 @@ static int put_one(const struct vma_info *v, void *arg)
 
 int show_maps(const struct proc_call *c, struct strbuf *out)
 {
-	struct mm *mm = task_mm_get(c->t);
+	struct mm *mm = call_mm_get(c);
 	struct maps_arg a = {c, out};
 	int r;
 
@@ -134,7 +134,7 @@ int show_environ(const struct proc_call *c, struct strbuf *out)
 	struct mem_info m;
 	int r = 0;
 
-	task_mem_info(c->t, &m);
+	mem_info_of(call_mm_get(c), &m);
 	if (m.mm && m.env_end > m.env_start)
 		r = put_memory_range(m.mm, m.env_start, m.env_end, out);
 	mem_info_done(&m);
@@ -143,7 +143,7 @@ int show_environ(const struct proc_call *c, struct strbuf *out)
 
 int show_auxv(const struct proc_call *c, struct strbuf *out)
 {
-	struct mm *mm = task_mm_get(c->t);
+	struct mm *mm = call_mm_get(c);
 
 	if (!mm)
 		return 0;

@@ -12,12 +12,8 @@
 
 int proc_mem_open(const struct proc_call *c, struct file *f)
 {
-	struct mm *mm = task_mm_get(c->t);
-
 	/* Without memory (a zombie) every read is at its end. */
-	f->priv = mm ? mm_ref(mm) : NULL;
-	if (mm)
-		mm_put(mm);
+	f->priv = c->mm ? mm_ref(c->mm) : NULL;
 	return 0;
 }
 

@@ -166,7 +166,8 @@ int show_loginuid(const struct proc_call *c, struct strbuf *out)
 {
 	uint32_t uid = __atomic_load_n(&c->t->loginuid, __ATOMIC_RELAXED);
 
-	sb_printf(out, "%u", uid == UINT32_MAX ? uid : user_ns_unmap_uid(c->user_ns, uid));
+	sb_printf(out, "%u",
+		  uid == UINT32_MAX ? uid : user_ns_unmap_uid(c->user_ns, uid));
 	return 0;
 }
 
@@ -193,7 +194,8 @@ ssize_t write_loginuid(const struct proc_call *c, char *text, size_t len)
 		return -EINVAL;
 	if (v != UINT32_MAX && !user_ns_map_uid(c->user_ns, (uint32_t)v, &uid))
 		return -EINVAL;
-	if (t->loginuid != UINT32_MAX && !cred_init_capable(t->cred, LX_CAP_AUDIT_CONTROL))
+	if (t->loginuid != UINT32_MAX &&
+	    !cred_init_capable(t->cred, LX_CAP_AUDIT_CONTROL))
 		return -EPERM;
 	t->sessionid = uid == UINT32_MAX ? UINT32_MAX
 					 : atomic_fetch_add(&c->k->last_sessionid, 1) + 1;

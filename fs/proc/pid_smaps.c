@@ -167,7 +167,7 @@ static int put_one(const struct vma_info *v, void *arg)
 
 static int walk(const struct proc_call *c, struct strbuf *out, struct smaps_arg *a)
 {
-	struct mm *mm = task_mm_get(c->t);
+	struct mm *mm = call_mm_get(c);
 	int r = 0;
 
 	*a = (struct smaps_arg){.c = c, .out = out};

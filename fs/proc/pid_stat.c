@@ -28,10 +28,20 @@ void task_comm(struct task *t, char comm[16])
 	comm[15] = '\0';
 }
 
+struct mm *call_mm_get(const struct proc_call *c)
+{
+	if (!c->mm_fixed)
+		return task_mm_get(c->t);
+	return c->mm && mm_tryget(c->mm) ? c->mm : NULL;
+}
+
 void task_mem_info(struct task *t, struct mem_info *out)
 {
-	struct mm *mm = task_mm_get(t);
+	mem_info_of(task_mm_get(t), out);
+}
 
+void mem_info_of(struct mm *mm, struct mem_info *out)
+{
 	*out = (struct mem_info){0};
 	if (!mm)
 		return;

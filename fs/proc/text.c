@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "fs/proc/internal.h"
+#include "sentry/mm/mm.h"
 #include "sentry/mm/uio.h"
 #include "sentry/task/fs_struct.h"
 
@@ -23,7 +24,7 @@ struct text {
 struct open_text {
 	struct mutex lock; /* LOCK_LEAF */
 	struct text *text; /* protected by lock: a reference, or NULL: not made yet */
-	void *priv;
+	struct mm *mm;	   /* see proc_call.mm; a reference (struct) */
 };
 
 static void text_put(struct text *x)
@@ -56,6 +57,8 @@ static int make_text(struct file *f, struct task *viewer, struct text **out)
 	r = proc_call_init(&c, f->inode, viewer, f->cred);
 	if (r)
 		return r;
+	c.mm = ((struct open_text *)f->priv)->mm;
+	c.mm_fixed = c.pi->node->access != PROC_ANYONE;
 	if (viewer) {
 		task_vfs_ctx(viewer, &vc);
 		c.root = vc.root;
@@ -157,6 +160,8 @@ static void text_release(struct file *f)
 	struct open_text *o = f->priv;
 
 	text_put(o->text);
+	if (o->mm)
+		mm_unref(o->mm);
 	mutex_destroy(&o->lock);
 	mem_free(o);
 }
@@ -174,16 +179,31 @@ static const struct file_ops text_write_ops = {
 	.release = text_release,
 };
 
-static int open_text(const struct proc_node *node, struct file *f)
+static int open_text(const struct proc_call *c, struct file *f)
 {
+	const struct proc_node *node = c->pi->node;
 	struct open_text *o = mem_zalloc(sizeof(*o));
 
 	if (!o)
 		return -ENOMEM;
 	mutex_init(&o->lock, LOCK_LEAF);
+	o->mm = c->mm ? mm_ref(c->mm) : NULL;
 	f->priv = o;
 	f->ops = node->write ? &text_write_ops : &text_ops;
 	return 0;
+}
+
+static int open_node(const struct proc_call *c, struct file *f)
+{
+	const struct proc_node *node = c->pi->node;
+	int r;
+
+	if (!node->fops)
+		return open_text(c, f);
+	r = node->open ? node->open(c, f) : 0;
+	if (!r)
+		f->ops = node->fops;
+	return r;
 }
 
 static int proc_open(const struct vfs_ctx *vc, struct inode *inode, struct file *f)
@@ -193,16 +213,17 @@ static int proc_open(const struct vfs_ctx *vc, struct inode *inode, struct file 
 	int r;
 
 	r = proc_call_init(&c, inode, vc->task, vc->cred);
-	if (!r)
-		r = proc_check_access(&c, node->access);
 	if (r)
 		return r;
-	if (!node->fops)
-		return open_text(node, f);
 	c.root = vc->root;
-	r = node->open ? node->open(&c, f) : 0;
+	/* First hold what is asked for, then ask: it cannot become something else. */
+	if (node->access != PROC_ANYONE)
+		c.mm = task_mm_get(c.t);
+	r = proc_check_access(&c, node->access);
 	if (!r)
-		f->ops = node->fops;
+		r = open_node(&c, f);
+	if (c.mm)
+		mm_put(c.mm);
 	return r;
 }
 

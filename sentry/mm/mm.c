@@ -139,7 +139,6 @@ int mm_exec_reset(struct mm *mm)
 	mm->start_stack = mm->arg_start = mm->arg_end = mm->env_start = mm->env_end = 0;
 	mm->vdso = 0;
 	mm->auxv_len = 0;
-	mm->dumpable = true;
 	mm->lock_future = mm->lock_future_onfault = false;
 	mutex_unlock(&mm->lock);
 	vma_free_list(&dead);

@@ -168,6 +168,7 @@ ssize_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write);
 
 /*
  * mm_exec_reset - empty the mm for exec in place (the caller is its only user and ctx).
+ * It keeps `dumpable` as it is: exec decides.
  */
 int mm_exec_reset(struct mm *mm);
 

@@ -58,11 +58,12 @@ static int target_mm(struct task *t, int pid, struct mm **out)
 	*out = NULL;
 	if (!target)
 		return -ESRCH;
-	r = task_may_ptrace(t, target, true);
-	if (r)
-		return r;
+	/* In this order: see claim_mm() of exec. */
 	*out = task_mm_get(target);
-	return *out ? 0 : -ESRCH;
+	r = task_may_ptrace(t, target, true);
+	if (r && *out)
+		mm_put(TAKE_PTR(*out));
+	return r ? r : *out ? 0 : -ESRCH;
 }
 
 static int64_t vm_rw(struct task *t, int pid, uaddr_t lvec, uint64_t n_local,

@@ -320,6 +320,7 @@ static int fill_new_mm(struct task *t, struct exec_state *s, struct lx_regs *reg
 	if (r)
 		return r;
 	(*out)->pool = t->k->pool;
+	(*out)->dumpable = false; /* until exec_commit() */
 	atomic_store(&(*out)->dump_filter, atomic_load(&t->mm->dump_filter));
 	r = loader_map(t->k, *out, &s->img, regs);
 	if (r)
@@ -343,6 +344,24 @@ static int move_to_mm(struct task *t, struct mm *mm)
 	mutex_unlock(&t->lock);
 	mm_put(old);
 	return 0;
+}
+
+/*
+ * May the program be replaced in place? Only when nobody else holds the address space: who
+ * got hold of it by right must not find the next program in it, which may be a set-id
+ * one. From here to exec_commit() nobody gets such a right: the mm is not dumpable, and
+ * task_may_ptrace() is asked with the mm in hand (task_mm_get() takes t->lock, too).
+ */
+static bool claim_mm(struct task *t)
+{
+	bool alone;
+
+	mutex_lock(&t->lock);
+	alone = refcount_read(&t->mm->users) == 1 && refcount_read(&t->mm->ref) == 1;
+	if (alone)
+		t->mm->dumpable = false;
+	mutex_unlock(&t->lock);
+	return alone;
 }
 
 static int reset_mm(struct task *t, struct exec_state *s, struct lx_regs *regs)
@@ -474,7 +493,7 @@ int task_execve(struct task *t, struct exec_call *call)
 	r = unshare_sighand(t);
 	if (!r)
 		r = unshare_files(t);
-	if (!r && !mm && refcount_read(&t->mm->users) > 1)
+	if (!r && !mm && !claim_mm(t))
 		r = fill_new_mm(t, &s, &regs, &mm);
 	if (!r)
 		r = mm ? move_to_mm(t, TAKE_PTR(mm)) : reset_mm(t, &s, &regs);

@@ -187,6 +187,9 @@ int test_role_main(int argc, char **argv)
 {
 	char got[32] = "";
 
+	if (argc > 2 && !strcmp(argv[2], "wait"))
+		for (;;)
+			pause();
 	if (argc > 2 && !strcmp(argv[2], "filter")) {
 		got[read_file("/proc/self/coredump_filter", got, sizeof(got) - 1)] = 0;
 		return !strcmp(got, "00000037\n") ? 0 : 1;
@@ -435,4 +438,33 @@ TEST(reading_again_from_the_start)
 	CHECK_MEM(b, "second\n", 7);
 	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
 	CHECK_EQ(read(fd, b, sizeof(b)), 7);
+}
+
+/* What was opened shows the program of then, not the next one. */
+TEST(memory_files_end_with_the_program)
+{
+	static volatile int value = 5;
+	int go[2], maps, mem, got = 0;
+	pid_t pid;
+
+	CHECK_OK(pipe(go));
+	pid = fork_child();
+	if (pid == 0) {
+		char c;
+
+		CHECK_EQ(read(go[0], &c, 1), 1);
+		execl("/proc/self/exe", "fs_proc_more", "--role", "wait", NULL);
+		_exit(3);
+	}
+	maps = CHECK_OK(open(of(pid, "maps"), O_RDONLY));
+	mem = CHECK_OK(open(of(pid, "mem"), O_RDWR));
+	CHECK(read(maps, buf, sizeof(buf)) > 0);
+	CHECK_EQ(pread(mem, &got, sizeof(got), (off_t)(uintptr_t)&value), sizeof(got));
+	CHECK_EQ(got, 5);
+	CHECK_EQ(write(go[1], "x", 1), 1);
+	for (int i = 0; i < 1000 && strncmp(text(of(pid, "comm")), "exe\n", 4) != 0; i++)
+		sleep_ms(1);
+	CHECK_EQ(pread(maps, buf, sizeof(buf), 0), 0);
+	CHECK_EQ(pread(mem, &got, sizeof(got), (off_t)(uintptr_t)&value), 0);
+	CHECK(strstr(text(of(pid, "maps")), "[stack]") != NULL);
 }
