@@ -221,6 +221,13 @@ static const void *part_of(struct task *t, int type)
 	case KCMP_FS:
 		p = t->fs;
 		break;
+	case KCMP_SYSVSEM:
+		/* Its own thread makes it at any time: only the address counts. */
+		p = __atomic_load_n(&t->sem_undo, __ATOMIC_RELAXED);
+		break;
+	case KCMP_IO:
+		p = NULL; /* no task has an I/O context */
+		break;
 	default:
 		p = t->tg->sighand;
 		break;
@@ -245,10 +252,9 @@ SYSCALL5(kcmp, int pid1, int pid2, int type, uint64_t idx1, uint64_t idx2)
 	case KCMP_FILES:
 	case KCMP_FS:
 	case KCMP_SIGHAND:
-		return compare(part_of(a, type), part_of(b, type));
 	case KCMP_IO:
 	case KCMP_SYSVSEM:
-		return -EOPNOTSUPP;
+		return compare(part_of(a, type), part_of(b, type));
 	default:
 		return -EINVAL;
 	}

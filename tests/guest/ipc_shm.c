@@ -288,7 +288,8 @@ TEST(doomed_but_attached)
 
 TEST(executable)
 {
-	static const unsigned char code[] = {0xb8, 42, 0, 0, 0, 0xc3}; /* mov $42,%eax; ret */
+	static const unsigned char code[] = {0xb8, 42, 0,
+					     0,	   0,  0xc3}; /* mov $42,%eax; ret */
 	int id = CHECK_OK(shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0700));
 	char *p = shmat(id, NULL, SHM_EXEC);
 
