@@ -18,6 +18,7 @@ static const struct mm_limits no_limits = {
 	.data = UINT64_MAX,
 	.stack = 8ull << 20,
 	.memlock = 8ull << 20,
+	.piece = UINT64_MAX,
 };
 
 static struct mm *mm_alloc(void)

@@ -44,6 +44,7 @@ struct pool {
 	char *window;  /* the memfd, mapped */
 	uint64_t span; /* its size */
 	uint64_t limit;
+	uint64_t room; /* of @limit: what others of the sandbox leave */
 	struct mutex lock; /* LOCK_LEAF; protects all below */
 	struct rb_tree clean, dirty;
 	uint64_t n_dirty; /* bytes in the dirty tree */
@@ -204,7 +205,7 @@ int pool_create(uint64_t limit, struct pool **out)
 	*out = NULL;
 	if (!all || !p)
 		goto fail;
-	p->limit = page_down(limit);
+	p->limit = p->room = page_down(limit);
 	mutex_init(&p->lock, LOCK_LEAF);
 	p->hfd = host_memfd("pool", 0);
 	if (p->hfd < 0) {
@@ -259,8 +260,8 @@ int pool_alloc_fresh(struct pool *p, uint64_t size, uint64_t *off, uint64_t *got
 	*fresh = false;
 	size = page_down(size);
 	mutex_lock(&p->lock);
-	if (p->used < p->limit)
-		size = min_t(uint64_t, size, p->limit - p->used);
+	if (p->used < p->room)
+		size = min_t(uint64_t, size, p->room - p->used);
 	else
 		size = 0;
 	e = first_fit(&p->dirty, size);
@@ -425,6 +426,13 @@ uint64_t pool_used(struct pool *p)
 uint64_t pool_peak(struct pool *p)
 {
 	return read_locked(p, &p->peak);
+}
+
+void pool_set_room(struct pool *p, uint64_t bytes)
+{
+	mutex_lock(&p->lock);
+	p->room = min_t(uint64_t, page_down(bytes), p->limit);
+	mutex_unlock(&p->lock);
 }
 
 uint64_t pool_limit(struct pool *p)

@@ -53,3 +53,5 @@ uint64_t pool_unique(struct pool *p);
 uint64_t pool_used(struct pool *p);
 uint64_t pool_peak(struct pool *p);
 uint64_t pool_limit(struct pool *p);
+/* Of the limit, what may be handed out from now on; what is out already stays. */
+void pool_set_room(struct pool *p, uint64_t bytes);

@@ -7,6 +7,7 @@
 
 #include "sentry/abi/errno.h"
 #include "sentry/task/internal.h"
+#include "sentry/task/memory_limit.h"
 
 static bool waiter_wake(struct wait_entry *e, uint32_t events)
 {
@@ -54,6 +55,7 @@ static int block(struct task *t, int64_t deadline_ns, const char *what, uint64_t
 	atomic_store(&t->state, TASK_RUNNING);
 	__atomic_store_n(&t->wait_what, NULL, __ATOMIC_RELEASE);
 	atomic_fetch_add_explicit(&t->n_switches, 1, memory_order_relaxed);
+	memory_limit_task_runs(t->k->memory_limit);
 	return r;
 }
 

@@ -23,6 +23,7 @@
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/internal.h"
 #include "sentry/task/lifecycle.h"
+#include "sentry/task/memory_limit.h"
 #include "sentry/task/nsfs.h"
 #include "sentry/task/signal.h"
 
@@ -74,6 +75,8 @@ static int create_parts(struct kernel *k)
 		r = nsfs_create(k, &k->nsfs);
 	if (!r)
 		r = ipc_create(k, &k->ipc);
+	if (!r)
+		r = memory_limit_create(k, &k->memory_limit);
 	if (!r && k->config.stats)
 		r = stats_create(&k->stats);
 	if (!r && k->config.strace)
@@ -119,6 +122,7 @@ void kernel_free(struct kernel *k)
 {
 	if (!k)
 		return;
+	memory_limit_free(k->memory_limit);
 	if (k->init_ns)
 		nsproxy_put(k->init_ns);
 	if (k->init_pid_ns)

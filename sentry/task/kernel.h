@@ -19,6 +19,7 @@ struct pid_ns;
 struct user_ns;
 struct nsproxy;
 struct user_account;
+struct memory_limit;
 struct stats;
 struct strace;
 struct ipc_state;
@@ -74,6 +75,7 @@ struct kernel {
 	struct futex_table *futexes;
 	struct vdso *vdso;	   /* arch/x86_64/vdso.c: made at the first exec; or NULL */
 	_Atomic(struct cpu_text *) cpu_text; /* made at the first look at /proc/cpuinfo */
+	struct memory_limit *memory_limit; /* NULL: none */
 	struct stats *stats;	   /* sentry/syscall/stats.h; NULL: not counted */
 	struct strace *strace;	   /* NULL: off */
 	struct ipc_state *ipc;

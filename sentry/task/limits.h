@@ -12,6 +12,7 @@ static inline struct mm_limits task_mm_limits(struct task *t)
 		.data = task_rlimit(t, LX_RLIMIT_DATA),
 		.stack = task_rlimit(t, LX_RLIMIT_STACK),
 		.memlock = task_rlimit(t, LX_RLIMIT_MEMLOCK),
+		.piece = t->k->config.memory_limit,
 		.can_lock = task_capable(t, LX_CAP_IPC_LOCK),
 	};
 }

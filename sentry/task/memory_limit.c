@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The sampler of --memory. It counts private resident pages of all processes and what is
+ * in the page pool. Files and shared memory find the pool full at what processes leave of
+ * the limit (ENOSPC); processes that grow beyond it end by SIGKILL, the biggest first, as
+ * the host's kernel does it in a cgroup.
+ *
+ * How often: as long as it takes to touch what is left at FILL_RATE. So a sandbox far
+ * from its limit pays next to nothing, and one near it is caught within LOOK_MIN_NS; the
+ * overshoot is what guests touch faster than that rate or within one look, some tens of
+ * megabytes. When nobody used the CPU between looks, they become rare and end; the next
+ * task that wakes starts them again.
+ *
+ * Resident pages that fork shares are in each process's count. So when the quick sum is
+ * beyond the limit, the host is asked for proportional figures, which are dear.
+ */
+#include "sentry/task/memory_limit.h"
+
+#include "sentry/abi/errno.h"
+#include "sentry/abi/signal.h"
+#include "sentry/base/alloc.h"
+#include "sentry/base/clock.h"
+#include "sentry/base/log.h"
+#include "sentry/mm/mm.h"
+#include "sentry/mm/pool.h"
+#include "sentry/task/internal.h"
+#include "sentry/task/sigqueue.h"
+#include "sentry/wait/timer.h"
+
+#define FILL_RATE   8 /* bytes a nanosecond */
+#define LOOK_MIN_NS (2 * NSEC_PER_MSEC)
+#define LOOK_MAX_NS (100 * NSEC_PER_MSEC)
+/* A killed process needs some time to give its memory back. */
+#define AFTER_KILL_NS (10 * NSEC_PER_MSEC)
+#define QUIET_LOOKS   5 /* without use of the CPU, then none */
+
+struct memory_limit {
+	struct kernel *k;
+	uint64_t limit;
+	struct ktimer timer;
+	atomic_bool resting; /* not armed until a task wakes */
+	/* the event loop's */
+	int64_t cpu_ns; /* of all processes at the last look */
+	unsigned quiet;
+};
+
+/* What one look finds. */
+struct look {
+	uint64_t anon;
+	int64_t cpu_ns;
+	struct task *biggest; /* borrowed from the list */
+	uint64_t biggest_size;
+};
+
+static int add_area(const struct as_area *a, void *arg)
+{
+	*(uint64_t *)arg += min_t(uint64_t, a->pss, a->anonymous);
+	return 0;
+}
+
+/* Private bytes of one process: with what fork shares counted in full, or in parts. */
+static uint64_t private_bytes(struct mm *mm, bool exact, int64_t *cpu_ns)
+{
+	const struct as_ops *ops = mm->as->ops;
+	struct as_usage u = {0};
+	uint64_t parts = 0;
+
+	if (ops->usage)
+		ops->usage(mm->as, &u);
+	*cpu_ns += u.cpu_ns;
+	if (exact && ops->areas && !ops->areas(mm->as, add_area, &parts))
+		return parts;
+	return u.rss_anon;
+}
+
+static void look_at_all(struct task **list, unsigned n, bool exact, struct look *out)
+{
+	*out = (struct look){0};
+	for (unsigned i = 0; i < n; i++) {
+		struct mm *mm = task_mm_get(list[i]);
+		uint64_t size;
+
+		if (!mm)
+			continue;
+		size = private_bytes(mm, exact, &out->cpu_ns);
+		mm_put(mm);
+		out->anon += size;
+		if (!out->biggest || size > out->biggest_size) {
+			out->biggest = list[i];
+			out->biggest_size = size;
+		}
+	}
+}
+
+static void kill_biggest(struct memory_limit *ml, const struct look *l)
+{
+	struct thread_group *tg = l->biggest->tg;
+	struct sighand *sh;
+	bool dying;
+
+	mutex_lock(&ml->k->tasklist);
+	sh = tg_sighand_lock(tg);
+	dying = tg->group_exit;
+	if (!dying)
+		group_exit_locked(tg, LX_SIGKILL);
+	mutex_unlock(&sh->lock);
+	mutex_unlock(&ml->k->tasklist);
+	if (!dying)
+		log_error("memory limit of %llu KiB reached: killed task %d (%s), which used "
+			  "%llu KiB (see --memory)",
+			  (unsigned long long)ml->limit >> 10,
+			  pid_nr_in(l->biggest->pid, ml->k->init_pid_ns), l->biggest->comm,
+			  (unsigned long long)l->biggest_size >> 10);
+}
+
+/* When to look again, after one that found all in order. */
+static int64_t next_look(struct memory_limit *ml, const struct look *l, uint64_t used)
+{
+	int64_t delay = (int64_t)min_t(uint64_t, (ml->limit - used) / FILL_RATE, LOOK_MAX_NS);
+
+	ml->quiet = l->cpu_ns == ml->cpu_ns ? ml->quiet + 1 : 0;
+	ml->cpu_ns = l->cpu_ns;
+	if (ml->quiet >= QUIET_LOOKS) {
+		ml->quiet = 0;
+		return NO_DEADLINE;
+	}
+	return max_t(int64_t, delay, LOOK_MIN_NS) << ml->quiet;
+}
+
+static void sample(struct memory_limit *ml, struct task **list, unsigned n, int64_t *delay)
+{
+	uint64_t files = pool_used(ml->k->pool), used;
+	struct look l;
+
+	look_at_all(list, n, false, &l);
+	used = l.anon + files;
+	if (used > ml->limit) {
+		look_at_all(list, n, true, &l);
+		used = l.anon + files;
+	}
+	pool_set_room(ml->k->pool, l.anon < ml->limit ? ml->limit - l.anon : 0);
+	if (used <= ml->limit) {
+		*delay = next_look(ml, &l, used);
+		return;
+	}
+	if (l.biggest)
+		kill_biggest(ml, &l);
+	*delay = AFTER_KILL_NS;
+}
+
+static void fire(struct ktimer *timer)
+{
+	struct memory_limit *ml = container_of(timer, struct memory_limit, timer);
+	int64_t delay = LOOK_MAX_NS;
+	struct task **list;
+	unsigned n;
+
+	if (!pid_ns_processes(ml->k->init_pid_ns, &list, &n)) {
+		sample(ml, list, n, &delay);
+		task_list_put(list, n);
+	}
+	if (delay == NO_DEADLINE)
+		atomic_store(&ml->resting, true);
+	else
+		ktimer_arm(timer, clock_mono_ns() + delay);
+}
+
+void memory_limit_task_runs(struct memory_limit *ml)
+{
+	if (!ml || !atomic_load_explicit(&ml->resting, memory_order_relaxed))
+		return;
+	if (atomic_exchange(&ml->resting, false))
+		ktimer_arm(&ml->timer, clock_mono_ns() + LOOK_MIN_NS);
+}
+
+int memory_limit_create(struct kernel *k, struct memory_limit **out)
+{
+	struct memory_limit *ml;
+
+	*out = NULL;
+	if (k->config.memory_limit == UINT64_MAX)
+		return 0;
+	ml = mem_zalloc(sizeof(*ml));
+	if (!ml)
+		return -ENOMEM;
+	ml->k = k;
+	ml->limit = k->config.memory_limit;
+	ktimer_init(&ml->timer, k->timers, fire);
+	ktimer_arm(&ml->timer, clock_mono_ns() + LOOK_MAX_NS);
+	*out = ml;
+	return 0;
+}
+
+void memory_limit_free(struct memory_limit *ml)
+{
+	if (!ml)
+		return;
+	ktimer_cancel_sync(&ml->timer);
+	mem_free(ml);
+}
