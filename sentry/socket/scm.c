@@ -9,15 +9,36 @@
 /* Most control data that is looked at: as /proc/sys/net/core/optmem_max. */
 #define CONTROL_MAX 131072
 
-void scm_free(struct scm *scm)
+static void free_one(struct scm *scm)
 {
-	if (!scm)
-		return;
 	for (unsigned i = 0; i < scm->n_files; i++)
 		file_put(scm->file[i]);
 	if (scm->pid)
 		pid_put(scm->pid);
 	mem_free(scm);
+}
+
+/*
+ * The last reference to a socket ends what waits in it, sockets with messages of their own
+ * among it: as deep as a guest likes. So what is met on the way is left to the outermost.
+ */
+void scm_free(struct scm *scm)
+{
+	static _Thread_local struct scm *waiting;
+	static _Thread_local bool busy;
+
+	if (!scm)
+		return;
+	scm->next_free = waiting;
+	waiting = scm;
+	if (busy)
+		return;
+	busy = true;
+	while ((scm = waiting)) {
+		waiting = scm->next_free;
+		free_one(scm);
+	}
+	busy = false;
 }
 
 static int take_files(struct task *t, struct scm *scm, const uint8_t *p, size_t n)

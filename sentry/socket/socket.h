@@ -30,6 +30,7 @@ struct scm {
 	bool has_cred;
 	struct pid *pid;		  /* a reference, or NULL */
 	uint32_t uid, gid;		  /* sandbox-wide */
+	struct scm *next_free;		  /* of scm_free() */
 };
 
 struct sock_msg {
