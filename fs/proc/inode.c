@@ -23,7 +23,7 @@ int proc_inode_create(struct super *sb, const struct proc_node *node,
 		      struct proc_key *key, uint64_t ino, struct inode **out)
 {
 	struct proc_inode *pi = mem_zalloc(sizeof(*pi));
-	uint32_t mode = key->mode ? (node->mode & LX_S_IFMT) | key->mode : node->mode;
+	uint32_t mode = key->has_mode ? (node->mode & LX_S_IFMT) | key->mode : node->mode;
 
 	*out = NULL;
 	if (!pi) {
@@ -120,16 +120,21 @@ static bool dumpable(struct task *t)
 
 static void update_owner(struct inode *inode, struct task *t)
 {
-	const struct cred *cred;
-	uint32_t uid = 0, gid = 0;
+	const struct cred *cred = task_cred(t);
+	uint32_t uid = cred->euid, gid = cred->egid;
 
-	/* Directories that anybody may enter tell who runs the process, come what may. */
-	if (inode->mode == (LX_S_IFDIR | 0555) || dumpable(t)) {
-		cred = task_cred(t);
-		uid = cred->euid;
-		gid = cred->egid;
-		cred_put(cred);
+	/*
+	 * Directories that anybody may enter tell who runs the process, come what may.
+	 * The rest of one that is not dumpable is root's: of its namespace, if there is
+	 * one.
+	 */
+	if (inode->mode != (LX_S_IFDIR | 0555) && !dumpable(t)) {
+		if (!user_ns_map_uid(cred->user_ns, 0, &uid))
+			uid = 0;
+		if (!user_ns_map_gid(cred->user_ns, 0, &gid))
+			gid = 0;
 	}
+	cred_put(cred);
 	inode->uid = uid;
 	inode->gid = gid;
 }
@@ -224,7 +229,7 @@ static int proc_revalidate(struct dentry *d)
 		if (up->find(&c, pi->fd, &key))
 			return 0;
 		pid_put(key.pid);
-		if (key.mode)
+		if (key.has_mode)
 			inode->mode = (inode->mode & LX_S_IFMT) | key.mode;
 	}
 	update_owner(inode, c.t);

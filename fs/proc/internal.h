@@ -36,8 +36,8 @@ struct proc_call {
 	int64_t pos;		 /* of a write */
 	/*
 	 * The address space as of the opening, of files that not everybody may open: NULL
-	 * if there was none. A later program of the process, maybe a set-id one, is out of
-	 * reach.
+	 * if there was none. A later program of the process, maybe a set-id one, is out
+	 * of reach.
 	 */
 	struct mm *mm;
 	bool mm_fixed;
@@ -96,7 +96,8 @@ struct proc_node {
 struct proc_key {
 	struct pid *pid; /* a reference, or NULL: the directory's own */
 	int fd;
-	uint32_t mode; /* permission bits instead of the node's; 0: the node's */
+	bool has_mode; /* @mode: permission bits instead of the node's */
+	uint32_t mode;
 };
 
 struct proc_dir {

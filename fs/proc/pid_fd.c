@@ -54,10 +54,9 @@ static int find_fd(const struct proc_call *c, int nr, struct proc_key *out)
 	if (r)
 		return r;
 	out->fd = nr;
+	out->has_mode = true;
 	out->mode =
 		(f->mode & FMODE_READ ? 0500 : 0) | (f->mode & FMODE_WRITE ? 0300 : 0);
-	if (!out->mode)
-		out->mode = LX_S_IXGRP >> 3 << 6;
 	file_put(f);
 	return 0;
 }
@@ -108,7 +107,7 @@ static int find_fdinfo(const struct proc_call *c, int nr, struct proc_key *out)
 {
 	int r = find_fd(c, nr, out);
 
-	out->mode = 0;
+	out->has_mode = false;
 	return r;
 }
 
