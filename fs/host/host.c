@@ -2,8 +2,8 @@
 /*
  * A guest file over a host descriptor. Streams (pipe, terminal, socket) are
  * non-blocking on our side and wake their waiters through hostpoll; regular files
- * keep their position in the guest's open file, and the host's is brought up to date
- * when the file goes, so that `(runsc-c do head -1; cat) < file` works.
+ * keep their position on the host, where it is shared with whoever else has the file
+ * open, so that `(runsc-c do head -1; cat) < file` works.
  */
 #include "fs/host/host.h"
 
@@ -42,6 +42,27 @@ static struct host_inode *to_host(struct inode *inode)
 	return container_of(inode, struct host_inode, base);
 }
 
+/*
+ * Is this the file's own position, as read(2) has it, or one that pread(2) named? The
+ * former comes with the position's lock held. The own one is the host's: other processes
+ * outside share it (`(a & b) > log`), so it is asked for each time.
+ */
+static bool own_position(struct file *f, int64_t pos)
+{
+	if (pos != f->pos)
+		return false;
+	if (!mutex_trylock(&f->pos_lock))
+		return true;
+	mutex_unlock(&f->pos_lock);
+	return false;
+}
+
+/* Where the host's position was before @n bytes were moved. */
+static int64_t position_before(struct host_inode *h, ssize_t n)
+{
+	return host_ret(lseek(h->hfd, 0, SEEK_CUR)) - n;
+}
+
 static ssize_t host_file_read(struct file *f, struct uio *u, int64_t pos, unsigned flags)
 {
 	struct host_inode *h = to_host(f->inode);
@@ -52,7 +73,12 @@ static ssize_t host_file_read(struct file *f, struct uio *u, int64_t pos, unsign
 	(void)flags;
 	if (!buf)
 		return -ENOMEM;
-	n = h->seekable ? host_pread(h->hfd, buf, want, pos) : host_read(h->hfd, buf, want);
+	if (!h->seekable)
+		n = host_read(h->hfd, buf, want);
+	else if (!own_position(f, pos))
+		n = host_pread(h->hfd, buf, want, pos);
+	else if ((n = host_read(h->hfd, buf, want)) > 0)
+		f->pos = position_before(h, n);
 	return n > 0 ? uio_copy_to(u, buf, (size_t)n) : n;
 }
 
@@ -70,8 +96,12 @@ static ssize_t host_file_write(struct file *f, struct uio *u, int64_t *pos, unsi
 	n = uio_copy_from(u, buf, want);
 	if (n <= 0)
 		return n;
-	done = h->seekable ? host_pwrite(h->hfd, buf, (size_t)n, *pos)
-			   : host_write(h->hfd, buf, (size_t)n);
+	if (!h->seekable)
+		done = host_write(h->hfd, buf, (size_t)n);
+	else if (!own_position(f, *pos))
+		done = host_pwrite(h->hfd, buf, (size_t)n, *pos);
+	else if ((done = host_write(h->hfd, buf, (size_t)n)) > 0)
+		*pos = position_before(h, done);
 	/* What the host did not take stays in the caller's buffer. */
 	if (done == -EPIPE)
 		sigsend_self(u->task, LX_SIGPIPE);
@@ -104,14 +134,6 @@ static int64_t host_file_lseek(struct file *f, int64_t off, int whence)
 		whence = LX_SEEK_SET;
 	}
 	return host_ret(lseek(h->hfd, off, whence));
-}
-
-static void host_file_release(struct file *f)
-{
-	struct host_inode *h = to_host(f->inode);
-
-	if (h->seekable && !(h->host_flags & O_APPEND))
-		lseek(h->hfd, f->pos, SEEK_SET);
 }
 
 static int host_file_fsync(struct file *f, int64_t start, int64_t end, bool data_only)
@@ -148,7 +170,6 @@ static const struct file_ops host_file_ops = {
 	.lseek = host_file_lseek,
 	.ioctl = host_file_ioctl,
 	.fsync = host_file_fsync,
-	.release = host_file_release,
 };
 
 static int host_getattr(struct inode *inode, uint32_t mask, struct kstat *out)

@@ -13,6 +13,7 @@ static void free_one(struct scm *scm)
 {
 	for (unsigned i = 0; i < scm->n_files; i++)
 		file_put(scm->file[i]);
+	mem_free(scm->file);
 	if (scm->pid)
 		pid_put(scm->pid);
 	mem_free(scm);
@@ -43,6 +44,11 @@ void scm_free(struct scm *scm)
 
 static int take_files(struct task *t, struct scm *scm, const uint8_t *p, size_t n)
 {
+	if (n && !scm->file) {
+		scm->file = mem_calloc(LX_SCM_MAX_FD, sizeof(*scm->file));
+		if (!scm->file)
+			return -ENOMEM;
+	}
 	for (; n; n--, p += 4) {
 		int r;
 

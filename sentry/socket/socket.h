@@ -25,7 +25,7 @@ struct sock_addr {
 
 /* Files and credentials that travel with a message. */
 struct scm {
-	struct file *file[LX_SCM_MAX_FD]; /* references */
+	struct file **file;  /* n_files references; the array is owned, NULL while there are none */
 	unsigned n_files;
 	bool has_cred;
 	struct pid *pid;		  /* a reference, or NULL */

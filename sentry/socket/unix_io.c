@@ -50,12 +50,15 @@ void unix_wake_senders(struct unix_sock *us)
 
 /* --- sending ------------------------------------------------------------------------- */
 
+/* What a message costs beside its bytes: small ones must not fill the memory. */
+#define SKB_OVERHEAD 512
+
 /* Room in the receiver's queue for this sender; its lock is held. */
 static bool has_room(const struct unix_sock *to, uint32_t sndbuf, int type)
 {
-	if (type == LX_SOCK_DGRAM)
-		return to->n_queued <= UNIX_MAX_DGRAM && to->queued < sndbuf;
-	return to->queued < sndbuf;
+	if (type == LX_SOCK_DGRAM && to->n_queued > UNIX_MAX_DGRAM)
+		return false;
+	return to->queued + (size_t)to->n_queued * SKB_OVERHEAD < sndbuf;
 }
 
 static int new_skb(struct task *t, size_t n, struct skb **out)
@@ -84,8 +87,7 @@ static void attach_scm(struct skb *b, struct scm *from)
 {
 	if (!from)
 		return;
-	for (unsigned i = 0; i < from->n_files; i++)
-		b->scm->file[i] = from->file[i];
+	b->scm->file = TAKE_PTR(from->file);
 	b->scm->n_files = from->n_files;
 	from->n_files = 0;
 	if (from->has_cred) {
@@ -227,8 +229,7 @@ static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct tas
 		return got;
 	/* Given back, so that a blocked call can try again with the same. */
 	if (m->scm) {
-		for (unsigned i = 0; i < b->scm->n_files; i++)
-			m->scm->file[i] = b->scm->file[i];
+		m->scm->file = TAKE_PTR(b->scm->file);
 		m->scm->n_files = b->scm->n_files;
 		b->scm->n_files = 0;
 		if (m->scm->has_cred)
@@ -283,9 +284,12 @@ ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 /* A copy of what travels with @b, for a peek: the message keeps its own. */
 static void peek_scm(const struct skb *b, struct scm *out)
 {
-	for (unsigned i = 0; i < b->scm->n_files; i++)
+	unsigned n = b->scm->n_files;
+
+	out->file = n ? mem_calloc(n, sizeof(*out->file)) : NULL;
+	for (unsigned i = 0; out->file && i < n; i++)
 		out->file[i] = file_get(b->scm->file[i]);
-	out->n_files = b->scm->n_files;
+	out->n_files = out->file ? n : 0;
 	out->pid = pid_get(b->scm->pid);
 	out->uid = b->scm->uid;
 	out->gid = b->scm->gid;
@@ -302,8 +306,7 @@ static void take_scm(struct skb *b, struct sock_msg *m)
 		peek_scm(b, out);
 		return;
 	}
-	for (unsigned i = 0; i < b->scm->n_files; i++)
-		out->file[i] = b->scm->file[i];
+	out->file = TAKE_PTR(b->scm->file);
 	out->n_files = b->scm->n_files;
 	b->scm->n_files = 0;
 	out->pid = pid_get(b->scm->pid);
