@@ -46,7 +46,6 @@ void tty_flush_locked(struct tty *tty, bool master, bool input, bool output)
 	}
 	if (written) {
 		tty->out.tail = tty->out.head;
-		tty->ld.echo_n = 0;
 		if (!master)
 			tty->ld.fx.packet |= LX_TIOCPKT_FLUSHWRITE;
 		tty->todo.wake_slave |= LX_POLL_OUT_MASK;

@@ -298,16 +298,19 @@ static void cut_line(struct ldisc *l)
 
 size_t ldisc_receive(struct ldisc *l, const uint8_t *src, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
+	size_t i;
+
+	for (i = 0; i < n; i++) {
 		if (!room(l)) {
 			/* A reader makes room; only a line without an end would stay for ever. */
 			if (!(l->t.lflag & LX_ICANON) || l->canon != l->tail)
-				return i;
+				break;
 			cut_line(l);
 		}
 		receive(l, src[i]);
 	}
-	return n;
+	ldisc_push_echo(l);
+	return i;
 }
 
 /* --- reading --------------------------------------------------------------------------- */

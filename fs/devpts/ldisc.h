@@ -51,7 +51,7 @@ struct ldisc {
 	bool stopped;		       /* by VSTOP or TCOOFF */
 	bool tco_stopped;	       /* by TCOOFF: VSTART does not help */
 	uint32_t echo_n;
-	uint8_t echo[ECHO_SIZE];       /* processed echo that output had no room for */
+	uint8_t echo[ECHO_SIZE];       /* processed echo on its way to out */
 };
 
 void ldisc_init(struct ldisc *l, struct ring *out);

@@ -4,6 +4,8 @@
 
 /* The longest that one byte becomes: a tab. */
 #define MAX_EXPANSION 8
+/* So much echo is passed on at once, even in the middle of what is typed. */
+#define ECHO_BATCH 256
 
 /* Upper case by Latin-1, as Linux's tables have it. */
 static uint8_t to_upper(uint8_t c)
@@ -114,17 +116,18 @@ void ldisc_push_echo(struct ldisc *l)
 	memmove(l->echo, l->echo + n, l->echo_n);
 }
 
-/* Behind whatever echo waits. A terminal that is read by nobody loses echo, not input. */
+/*
+ * Echo is passed on when what was typed at once is used up, as on Linux: a VSTOP among it
+ * holds the echo before it back, too. A terminal that nobody reads loses echo, not input.
+ */
 static void put(struct ldisc *l, const uint8_t *src, size_t n)
 {
-	if (!l->echo_n && !l->stopped && ring_room(l->out) >= n) {
-		ring_write(l->out, src, n);
-		return;
-	}
 	if (ECHO_SIZE - l->echo_n < n)
 		return;
 	memcpy(l->echo + l->echo_n, src, n);
 	l->echo_n += (uint32_t)n;
+	if (l->echo_n >= ECHO_BATCH)
+		ldisc_push_echo(l);
 }
 
 void echo_raw(struct ldisc *l, uint8_t c)
@@ -132,7 +135,10 @@ void echo_raw(struct ldisc *l, uint8_t c)
 	uint8_t buf[MAX_EXPANSION] = {c};
 	int n = 1;
 
-	if (l->t.oflag & LX_OPOST)
+	/* 0377 is an escape in Linux's echo buffer, whose way out counts it in any mode. */
+	if (c == 0xff)
+		l->column++;
+	else if (l->t.oflag & LX_OPOST)
 		n = process(l, c, buf, sizeof(buf));
 	put(l, buf, (size_t)n);
 }
@@ -178,9 +184,11 @@ void ldisc_stop(struct ldisc *l, bool tco)
 
 void ldisc_start(struct ldisc *l, bool tco)
 {
-	if (tco)
-		l->tco_stopped = false;
-	if (!l->stopped || l->tco_stopped)
+	/* TCOON ends what TCOOFF began, and VSTART what VSTOP did. */
+	if (tco != l->tco_stopped)
+		return;
+	l->tco_stopped = false;
+	if (!l->stopped)
 		return;
 	l->stopped = false;
 	l->fx.packet = (uint8_t)((l->fx.packet & ~LX_TIOCPKT_STOP) | LX_TIOCPKT_START);
