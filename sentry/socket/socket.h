@@ -47,7 +47,7 @@ struct sock_ops {
 	int (*bind)(struct socket *sk, struct task *t, const struct sock_addr *a);
 	/* -EINPROGRESS is not used by AF_UNIX: 0, -EAGAIN (backlog full: wait), or an error. */
 	int (*connect)(struct socket *sk, struct task *t, const struct sock_addr *a);
-	int (*listen)(struct socket *sk, int backlog);
+	int (*listen)(struct socket *sk, struct task *t, int backlog);
 	/* *out: a socket with one reference. -EAGAIN: nobody is there yet. */
 	int (*accept)(struct socket *sk, struct socket **out);
 	ssize_t (*sendmsg)(struct socket *sk, struct task *t, struct sock_msg *m);

@@ -480,7 +480,7 @@ static int unix_connect(struct socket *sk, struct task *t, const struct sock_add
 	return connect_stream(to_unix(sk), t, a);
 }
 
-static int unix_listen(struct socket *sk, int backlog)
+static int unix_listen(struct socket *sk, struct task *t, int backlog)
 {
 	struct unix_sock *us = to_unix(sk);
 	int r = 0;
@@ -492,6 +492,7 @@ static int unix_listen(struct socket *sk, int backlog)
 		r = -EINVAL;
 	if (!r) {
 		us->listening = true;
+		set_own(us, t); /* what clients see as their peer */
 		us->backlog = backlog < 0 || backlog > LX_SOMAXCONN ? LX_SOMAXCONN : backlog;
 	}
 	mutex_unlock(&sk->lock);

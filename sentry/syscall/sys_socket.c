@@ -146,7 +146,7 @@ SYSCALL2(listen, int fd, int backlog)
 	struct socket *sk;
 	int r = sock_lookup(t, fd, &f, &sk);
 
-	return r ? r : sk->ops->listen(sk, backlog);
+	return r ? r : sk->ops->listen(sk, t, backlog);
 }
 
 SYSCALL4(accept4, int fd, uaddr_t uaddr, uaddr_t ulen, int flags)
