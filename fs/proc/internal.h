@@ -2,10 +2,10 @@
 /*
  * procfs is tables: a directory is a table of nodes, a node says what its file does.
  *
- *	node   name, mode, and one of: a directory's table, a text, a link, special file
- *ops dir    its nodes, then names that come and go: numbers (pids, tids, descriptors)
- *	inode  a node, seen in one instance; below /proc/PID also whose it is (a struct
- *pid) call   one look at an inode: whose, for whom, in which namespaces
+ *	node   name, mode, and one of: a directory's table, a text, a link, file ops
+ *	dir    its nodes, then numbers that come and go (pids, tids, descriptors)
+ *	inode  a node in one instance; below /proc/PID also whose (a struct pid)
+ *	call   one look at an inode: whose, for whom, in which namespaces
  *
  * No dentry is negative, as on Linux: what is missing is -ENOENT. Dentries of a process
  * are asked at each walk whether it (and the descriptor) is still there.
@@ -55,14 +55,12 @@ struct proc_node {
 	/* Texts: what is shown. -ESRCH and others are the answer of read(2). */
 	int (*show)(const struct proc_call *c, struct strbuf *out);
 	const char *text; /* without show: always this */
-	/* @text: a copy of what was written, @len bytes with a NUL behind. NULL: -EINVAL
-	 */
+	/* @text: a copy of what was written, @len bytes and a NUL. NULL: -EINVAL */
 	ssize_t (*write)(const struct proc_call *c, char *text, size_t len);
 	uint64_t arg; /* for show and write functions that serve several nodes */
 	/* Links: the text of an ordinary one. */
 	int (*target)(const struct proc_call *c, struct strbuf *out);
-	/* A magic one: where it leads (references); its text is the path's, or target's.
-	 */
+	/* A magic one: where it leads (references). Its text: target's, or the path. */
 	int (*jump)(const struct proc_call *c, struct path *out);
 	/* Files that are no text; open may refuse and sets f->priv. */
 	const struct file_ops *fops;
