@@ -49,6 +49,7 @@ static int64_t set_flag(struct task *t, struct file *f, int fd, unsigned flag,
 	return flag == LX_FASYNC && new != old ? fasync_set(f, fd, on) : 0;
 }
 
+/* FIOQSIZE: what the file takes, not how long it is. */
 static int64_t put_size(struct task *t, struct file *f, uaddr_t to)
 {
 	uint32_t mode = f->inode->mode;
@@ -58,8 +59,8 @@ static int64_t put_size(struct task *t, struct file *f, uaddr_t to)
 
 	if (!LX_S_ISREG(mode) && !LX_S_ISDIR(mode))
 		return -ENOTTY;
-	r = vfs_getattr(f->path, LX_STATX_SIZE, &st);
-	size = (int64_t)st.size;
+	r = vfs_getattr(f->path, LX_STATX_BASIC_STATS, &st);
+	size = (int64_t)st.blocks * 512;
 	return r ? r : put_user(&t->mem, to, size);
 }
 

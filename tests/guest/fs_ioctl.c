@@ -112,3 +112,26 @@ TEST(inode_flags)
 	CHECK_OK(ioctl(fd, FS_IOC_SETFLAGS, &flags));
 	CHECK_ERRNO(ioctl(fd, FS_IOC_GETFLAGS, BAD_PTR), EFAULT);
 }
+
+/* FIOQSIZE tells what a file takes: nothing, while it is a hole. */
+TEST(space_used)
+{
+	long long size = -1;
+	struct stat st;
+	int fd;
+
+	scratch_cd();
+	fd = CHECK_OK(open("f", O_CREAT | O_RDWR, 0600));
+	CHECK_OK(ftruncate(fd, 1 << 20));
+	CHECK_OK(ioctl(fd, 0x5460, &size));
+	CHECK_OK(fstat(fd, &st));
+	CHECK_EQ(size, st.st_blocks * 512);
+	CHECK_EQ(size, 0);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_OK(fsync(fd));
+	CHECK_OK(ioctl(fd, 0x5460, &size));
+	CHECK_OK(fstat(fd, &st));
+	CHECK_EQ(size, st.st_blocks * 512);
+	CHECK(size > 0);
+	CHECK_ERRNO(ioctl(CHECK_OK(open("/dev/null", O_RDONLY)), 0x5460, &size), ENOTTY);
+}
