@@ -37,6 +37,9 @@ SRC_kernel := $(wildcard $(addsuffix /*.c,sentry/arch/x86_64 sentry/wait sentry/
 	sentry/loader sentry/syscall sentry/socket sentry/ipc))
 ASM_kernel := $(wildcard sentry/arch/x86_64/*.S)
 SRC_boot := $(wildcard sentry/boot/*.c)
+ifneq ($(V),asan)
+SRC_boot := $(filter-out sentry/boot/filter_san.c,$(SRC_boot))
+endif
 # The 9P wire code is shared by the server (gofer/) and the client (fs/gofer).
 SRC_wire := $(wildcard gofer/proto*.c)
 SRC_gofer := $(filter-out $(SRC_wire),$(wildcard gofer/*.c))

@@ -2,6 +2,7 @@
 .PHONY: check
 check: all
 	@$(MAKE) -s V=dev all
+	@$(MAKE) -s V=asan all
 	@tests/tools/check
 
 .PHONY: lint

@@ -66,6 +66,8 @@ int jail_seal(struct boot *b);
 
 /* filter.c: the tables joined, for the filter and for host-syscalls. */
 const struct host_rules *const *sentry_host_rules(void); /* NULL-terminated */
+/* filter_san.c: only in builds with sanitizers, else NULL. */
+extern const struct host_rules san_host_rules __attribute__((weak));
 int filter_install(void);
 
 /* guest.c: mounts, streams, init. 0, or the error was sent to runsc-c. */

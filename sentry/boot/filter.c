@@ -13,7 +13,6 @@
 #include <sys/syscall.h>
 
 #include "fs/gofer/gofer.h"
-#include "fs/gofer/gofer.h"
 #include "fs/host/host.h"
 #include "sentry/base/host_rules.h"
 #include "sentry/boot/boot.h"
@@ -79,7 +78,8 @@ const struct host_rules *const *sentry_host_rules(void)
 	all[n++] = &wait_host_rules;
 	all[n++] = &host_fs_rules;
 	all[n++] = &gofer_fs_rules;
-	all[n++] = &gofer_fs_rules;
+	if (&san_host_rules)
+		all[n++] = &san_host_rules;
 	for (p = platform_all(); *p; p++)
 		if ((*p)->host_rules && n < ARRAY_SIZE(all) - 1)
 			all[n++] = (*p)->host_rules;
