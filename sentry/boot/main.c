@@ -83,6 +83,12 @@ static int make_platform(struct boot *b)
 	return r;
 }
 
+/* What files in memory may take: the pool is the host's RAM, and there is no more of it. */
+static uint64_t pool_size(const struct kernel_config *kc)
+{
+	return min_t(uint64_t, kc->memory_limit, (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE);
+}
+
 static int make_kernel(struct boot *b)
 {
 	const Runsc__Config *c = b->config;
@@ -104,7 +110,7 @@ static int make_kernel(struct boot *b)
 	memcpy(kc.thp_mode, b->thp_mode, sizeof(kc.thp_mode));
 	r = timers_create(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), &timers);
 	if (!r)
-		r = pool_create(kc.memory_limit, &pool);
+		r = pool_create(pool_size(&kc), &pool);
 	if (!r)
 		r = loop_init(b, timers);
 	if (!r)
