@@ -106,15 +106,14 @@ int proc_check_access(const struct proc_call *c, enum proc_access access)
 
 /* --- owners ------------------------------------------------------------------------ */
 
+/* Without a reference: putting the last one is not for a place like this. */
 static bool dumpable(struct task *t)
 {
-	struct mm *mm = task_mm_get(t);
-	bool r = true;
+	bool r;
 
-	if (mm) {
-		r = mm->dumpable;
-		mm_put(mm);
-	}
+	mutex_lock(&t->lock);
+	r = !t->mm || t->mm->dumpable;
+	mutex_unlock(&t->lock);
 	return r;
 }
 

@@ -176,6 +176,12 @@ int proc_parse_long(const char *text, long *out);
 /* --- link.c --- */
 extern const struct inode_ops proc_link_inode_ops, proc_magic_inode_ops;
 
+/* --- pid_fd.c --- */
+/* What @t has open there: a reference. -ENOENT. */
+int proc_fd_get(struct task *t, int fd, struct file **out, int *fd_flags);
+/* See fd_next(). */
+int proc_fd_next(struct task *t, int from, unsigned *mode);
+
 /* --- the tables --- */
 extern const struct proc_dir proc_root_dir;		   /* root.c */
 extern const struct proc_node proc_pid_node;		   /* pid.c: each /proc/PID */

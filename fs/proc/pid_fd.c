@@ -5,30 +5,33 @@
 #include "sentry/task/fdtable.h"
 #include "sentry/task/nsfs.h"
 
-/* A reference; NULL for who has closed everything already. */
-static struct fdtable *task_files(struct task *t)
+/*
+ * The table is looked at under the task's lock, without a reference: who would put the
+ * last one had to close all files, in the middle of a lookup or of a read.
+ */
+int proc_fd_get(struct task *t, int fd, struct file **out, int *fd_flags)
 {
-	struct fdtable *ft;
-
-	mutex_lock(&t->lock);
-	ft = t->files ? fdtable_get(t->files) : NULL;
-	mutex_unlock(&t->lock);
-	return ft;
-}
-
-static int lookup_file(struct task *t, int fd, struct file **out, int *fd_flags)
-{
-	struct fdtable *ft = task_files(t);
-	int r;
+	int r = -ENOENT;
 
 	*out = NULL;
-	if (!ft)
-		return -ENOENT;
-	r = fd_lookup_path(ft, fd, out);
-	if (!r && fd_flags)
-		*fd_flags = fd_get_flags(ft, fd);
-	fdtable_put(ft, NULL);
-	return r ? -ENOENT : 0;
+	mutex_lock(&t->lock);
+	if (t->files && !fd_lookup_path(t->files, fd, out)) {
+		if (fd_flags)
+			*fd_flags = fd_get_flags(t->files, fd);
+		r = 0;
+	}
+	mutex_unlock(&t->lock);
+	return r;
+}
+
+int proc_fd_next(struct task *t, int from, unsigned *mode)
+{
+	int r;
+
+	mutex_lock(&t->lock);
+	r = t->files ? fd_next(t->files, from, mode) : -1;
+	mutex_unlock(&t->lock);
+	return r;
 }
 
 /* --- fd ---------------------------------------------------------------------------- */
@@ -36,7 +39,7 @@ static int lookup_file(struct task *t, int fd, struct file **out, int *fd_flags)
 static int fd_jump(const struct proc_call *c, struct path *out)
 {
 	struct file *f;
-	int r = lookup_file(c->t, c->pi->fd, &f, NULL);
+	int r = proc_fd_get(c->t, c->pi->fd, &f, NULL);
 
 	if (r)
 		return r;
@@ -48,33 +51,23 @@ static int fd_jump(const struct proc_call *c, struct path *out)
 /* The link's permissions tell how the file is open. */
 static int find_fd(const struct proc_call *c, int nr, struct proc_key *out)
 {
-	struct file *f;
-	int r = lookup_file(c->t, nr, &f, NULL);
+	unsigned mode;
 
-	if (r)
-		return r;
+	if (proc_fd_next(c->t, nr, &mode) != nr)
+		return -ENOENT;
 	out->fd = nr;
 	out->has_mode = true;
-	out->mode =
-		(f->mode & FMODE_READ ? 0500 : 0) | (f->mode & FMODE_WRITE ? 0300 : 0);
-	file_put(f);
+	out->mode = (mode & FMODE_READ ? 0500 : 0) | (mode & FMODE_WRITE ? 0300 : 0);
 	return 0;
-}
-
-static int add_fd(int fd, int fd_flags, struct file *f, void *list)
-{
-	(void)fd_flags;
-	(void)f;
-	return proc_list_add(list, fd);
 }
 
 static int list_fds(const struct proc_call *c, struct proc_list *out)
 {
-	struct fdtable *ft = task_files(c->t);
-	int r = ft ? fd_for_each(ft, add_fd, out) : 0;
+	unsigned mode;
+	int fd, r = 0;
 
-	if (ft)
-		fdtable_put(ft, NULL);
+	for (fd = 0; !r && (fd = proc_fd_next(c->t, fd, &mode)) >= 0; fd++)
+		r = proc_list_add(out, fd);
 	return r;
 }
 
@@ -90,7 +83,7 @@ static int show_fdinfo(const struct proc_call *c, struct strbuf *out)
 	AUTO_PUT(file) struct file *f = NULL;
 	unsigned flags;
 	int fd_flags = 0;
-	int r = lookup_file(c->t, c->pi->fd, &f, &fd_flags);
+	int r = proc_fd_get(c->t, c->pi->fd, &f, &fd_flags);
 
 	if (r)
 		return r;

@@ -6,7 +6,6 @@
 #include "fs/proc/internal.h"
 #include "sentry/base/sort.h"
 #include "sentry/socket/socket.h"
-#include "sentry/task/fdtable.h"
 
 static const char dev_text[] =
 	"Inter-|   Receive                                                |  Transmit\n"
@@ -25,25 +24,27 @@ struct socket_list {
 	unsigned n, cap;
 };
 
-static int add_socket(int fd, int fd_flags, struct file *f, void *arg)
+/* Takes @f. */
+static int add_socket(struct socket_list *l, struct file *f)
 {
-	struct socket_list *l = arg;
 	struct socket *sk = file_socket(f);
 
-	(void)fd;
-	(void)fd_flags;
-	if (!sk || sk->family != l->family)
+	if (!sk || sk->family != l->family) {
+		file_put(f);
 		return 0;
+	}
 	if (l->n == l->cap) {
 		unsigned cap = l->cap ? l->cap * 2 : 32;
 		struct file **more = mem_realloc(l->file, cap * sizeof(*more));
 
-		if (!more)
+		if (!more) {
+			file_put(f);
 			return -ENOMEM;
+		}
 		l->file = more;
 		l->cap = cap;
 	}
-	l->file[l->n++] = file_get(f);
+	l->file[l->n++] = f;
 	return 0;
 }
 
@@ -56,16 +57,13 @@ static int by_id(const void *a, const void *b)
 
 static int sockets_of(struct task *t, struct socket_list *l)
 {
-	struct fdtable *ft;
-	int r = 0;
+	struct file *f;
+	unsigned mode;
+	int fd, r = 0;
 
-	mutex_lock(&t->lock);
-	ft = t->files ? fdtable_get(t->files) : NULL;
-	mutex_unlock(&t->lock);
-	if (!ft)
-		return 0;
-	r = fd_for_each(ft, add_socket, l);
-	fdtable_put(ft, NULL);
+	for (fd = 0; !r && (fd = proc_fd_next(t, fd, &mode)) >= 0; fd++)
+		if (!proc_fd_get(t, fd, &f, NULL))
+			r = add_socket(l, f);
 	return r;
 }
 

@@ -65,7 +65,7 @@ static void put_ids(const struct proc_call *c, const struct cred *cr, struct str
 static void put_head(const struct proc_call *c, const struct cred *cr, struct strbuf *out)
 {
 	struct thread_group *tg = c->t->tg;
-	struct fdtable *ft;
+	unsigned n_fds;
 	uint32_t umask = 0;
 	bool has_fs;
 	char comm[16];
@@ -73,7 +73,7 @@ static void put_head(const struct proc_call *c, const struct cred *cr, struct st
 
 	task_comm(c->t, comm);
 	mutex_lock(&c->t->lock);
-	ft = c->t->files ? fdtable_get(c->t->files) : NULL;
+	n_fds = c->t->files ? fd_table_size(c->t->files) : 0;
 	has_fs = c->t->fs != NULL;
 	if (has_fs)
 		umask = __atomic_load_n(&c->t->fs->umask, __ATOMIC_RELAXED);
@@ -90,14 +90,12 @@ static void put_head(const struct proc_call *c, const struct cred *cr, struct st
 	sb_printf(out, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
 		  pid_nr_in(tg->pid_self, c->ns), pid_nr_in(c->t->pid, c->ns), ppid);
 	put_ids(c, cr, out);
-	sb_printf(out, "FDSize:\t%u\nGroups:\t", ft ? fd_table_size(ft) : 0);
+	sb_printf(out, "FDSize:\t%u\nGroups:\t", n_fds);
 	for (unsigned i = 0; cr->groups && i < cr->groups->n; i++)
 		sb_printf(out, "%u ", user_ns_unmap_gid(c->user_ns, cr->groups->gid[i]));
 	if (!cr->groups || !cr->groups->n)
 		sb_puts(out, " ");
 	sb_puts(out, "\n");
-	if (ft)
-		fdtable_put(ft, NULL);
 }
 
 static void put_pids(const struct proc_call *c, struct strbuf *out)

@@ -13,7 +13,6 @@
 #define NUMBER_(n) #n "\n"
 #define NUMBER(n)  NUMBER_(n)
 
-#define PID_MAX	       32768 /* sentry/task/internal.h */
 #define OVERFLOW_ID    65534
 #define LX_CAP_LAST_NR 40
 _Static_assert(LX_CAP_LAST_NR == LX_CAP_LAST && OVERFLOW_ID == LX_OVERFLOW_ID,

@@ -384,6 +384,22 @@ int fd_for_each(struct fdtable *ft,
 	return r;
 }
 
+int fd_next(struct fdtable *ft, int from, unsigned *mode)
+{
+	unsigned fd = (unsigned)from;
+	int r = -1;
+
+	mutex_lock(&ft->lock);
+	while (fd < ft->size && !is_used(ft, fd))
+		fd++;
+	if (fd < ft->size) {
+		r = (int)fd;
+		*mode = ft->slot[fd].file->mode;
+	}
+	mutex_unlock(&ft->lock);
+	return r;
+}
+
 unsigned fd_table_size(struct fdtable *ft)
 {
 	unsigned size;

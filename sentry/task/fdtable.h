@@ -11,7 +11,8 @@ struct fdtable *fdtable_get(struct fdtable *ft);
 /* The last user closes everything (as @t, for flush). */
 void fdtable_put(struct fdtable *ft, struct task *t);
 
-/* Own thread: use another table from now on (takes @files, NULL: none); the old one is put. */
+/* Own thread: use another table from now on (takes @files, NULL: none); the old one is
+ * put. */
 void task_set_files(struct task *t, struct fdtable *files);
 /* Do others use this table? */
 bool fdtable_shared(struct fdtable *ft);
@@ -29,7 +30,8 @@ int fd_install(struct task *t, struct file *f, int min, int fd_flags);
  * happened when there is none: open(2) creates and truncates.
  */
 int fd_room(struct task *t);
-/* dup2/dup3: at exactly @fd, closing what is there. Takes @f on success. -EBADF, -EBUSY. */
+/* dup2/dup3: at exactly @fd, closing what is there. Takes @f on success. -EBADF, -EBUSY.
+ */
 int fd_install_at(struct task *t, struct file *f, int fd, int fd_flags);
 int fd_close(struct task *t, int fd);
 int fd_get_flags(struct fdtable *ft, int fd);
@@ -37,6 +39,12 @@ int fd_set_flags(struct fdtable *ft, int fd, int fd_flags);
 int fd_close_range(struct task *t, unsigned first, unsigned last, bool cloexec_only);
 void fd_close_on_exec(struct task *t);
 /* For /proc: calls @fn for each descriptor; a snapshot, @f borrowed during the call. */
-int fd_for_each(struct fdtable *ft, int (*fn)(int fd, int fd_flags, struct file *f, void *arg),
-		void *arg);
+int fd_for_each(struct fdtable *ft,
+		int (*fn)(int fd, int fd_flags, struct file *f, void *arg), void *arg);
+/*
+ * fd_next - a peek: the lowest descriptor from @from on, and how it is open (FMODE_*).
+ * -1: there is none. Takes no reference, so it may stand under any lock before
+ * LOCK_FDTABLE.
+ */
+int fd_next(struct fdtable *ft, int from, unsigned *mode);
 unsigned fd_table_size(struct fdtable *ft);

@@ -4,7 +4,6 @@
 
 #include "sentry/task/task.h"
 
-#define PID_MAX		 32768 /* numbers are below it, as kernel.pid_max has it by default */
 #define PID_RESERVED	 300 /* where numbers go on after the first round */
 #define PID_NS_MAX_LEVEL 32
 

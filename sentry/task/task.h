@@ -66,6 +66,8 @@ struct upid {
 	struct pid *pid;
 };
 
+#define PID_MAX 32768 /* numbers are below it, as kernel.pid_max has it by default */
+
 enum pid_type { PIDTYPE_TID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID, PIDTYPE_N };
 
 struct pid {
