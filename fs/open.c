@@ -356,8 +356,11 @@ int vfs_open_dentry(const struct vfs_ctx *c, struct dentry *d, int flags,
 		return r;
 	(*out)->mode |= FMODE_NONOTIFY;
 	r = call_open(c, inode, *out);
-	if (r)
+	if (r) {
+		/* As above: never open. */
+		(*out)->ops = NULL;
 		file_put(TAKE_PTR(*out));
+	}
 	return r;
 }
 

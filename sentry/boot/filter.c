@@ -96,13 +96,13 @@ static int add_rule(scmp_filter_ctx ctx, uint32_t action, const struct host_rule
 
 		switch (c->cmp) {
 		case HOST_EQ:
-			cmp[n++] = SCMP_CMP(c->arg, SCMP_CMP_EQ, c->value);
+			cmp[n++] = SCMP_CMP(c->arg, SCMP_CMP_EQ, c->value, 0);
 			break;
 		case HOST_MASKED_EQ:
 			cmp[n++] = SCMP_CMP(c->arg, SCMP_CMP_MASKED_EQ, c->mask, c->value);
 			break;
 		case HOST_LE:
-			cmp[n++] = SCMP_CMP(c->arg, SCMP_CMP_LE, c->value);
+			cmp[n++] = SCMP_CMP(c->arg, SCMP_CMP_LE, c->value, 0);
 			break;
 		default:
 			break;
