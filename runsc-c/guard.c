@@ -37,7 +37,8 @@ int guard_start(int tty_hfd, const struct termios *saved, int *hpid)
 
 	if (pipe2(p, O_CLOEXEC))
 		return -1;
-	/* It sleeps in read(2) until the end: any standard descriptor may be in the way of dup2. */
+	/* It sleeps in read(2) until the end: any standard descriptor may be in the way
+	 * of dup2. */
 	if (p[0] < 2) {
 		close(p[0]);
 		close(p[1]);

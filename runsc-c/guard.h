@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A tiny process that restores the terminal if we die without doing so (SIGKILL, a crash).
- * It is told over a pipe when the terminal is raw, and sees our end when that closes.
+ * A tiny process that restores the terminal if we die without doing so (SIGKILL, a
+ * crash). It is told over a pipe when the terminal is raw, and sees our end when that
+ * closes.
  */
 #pragma once
 

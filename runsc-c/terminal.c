@@ -27,7 +27,8 @@ static int open_anew(int i)
 	return hfd >= 0 ? hfd : fcntl(i, F_DUPFD_CLOEXEC, 3);
 }
 
-/* In the background it would stop us (SIGTTOU), and a job that only computes need not stop. */
+/* In the background it would stop us (SIGTTOU), and a job that only computes need not
+ * stop. */
 static bool in_foreground(const struct terminal *t)
 {
 	pid_t group = tcgetpgrp(t->hfd);
@@ -68,7 +69,8 @@ static void tell_end(struct terminal *t)
 
 static bool same_modes(const struct termios *a, const struct termios *b)
 {
-	return a->c_iflag == b->c_iflag && a->c_oflag == b->c_oflag && a->c_lflag == b->c_lflag;
+	return a->c_iflag == b->c_iflag && a->c_oflag == b->c_oflag &&
+	       a->c_lflag == b->c_lflag;
 }
 
 void terminal_enter(struct terminal *t)
@@ -77,7 +79,7 @@ void terminal_enter(struct terminal *t)
 
 	if (t->hfd < 0 || t->raw)
 		return;
-	t->wanted = true;
+	t->wanted = t->entered = true;
 	if (!in_foreground(t))
 		return;
 	if (tcgetattr(t->hfd, &now)) {
@@ -135,7 +137,8 @@ short terminal_want(const struct terminal *t)
 
 short terminal_sock_want(const struct terminal *t)
 {
-	return (short)((t->out_len < sizeof(t->out) && !t->out_eof ? POLLIN : 0) |
+	return (short)((t->entered && t->out_len < sizeof(t->out) && !t->out_eof ? POLLIN
+										 : 0) |
 		       (t->in_len ? POLLOUT : 0));
 }
 
@@ -165,7 +168,8 @@ static void drain(int hfd, bool sock, char *buf, size_t *len)
 
 void terminal_relay(struct terminal *t, short tty_events, short sock_events)
 {
-	if (tty_events & (POLLIN | POLLHUP | POLLERR) && t->raw && t->in_len < sizeof(t->in))
+	if (tty_events & (POLLIN | POLLHUP | POLLERR) && t->raw &&
+	    t->in_len < sizeof(t->in))
 		fill(t->hfd, t->in, sizeof(t->in), &t->in_len, &t->in_eof);
 	if (sock_events & (POLLIN | POLLHUP | POLLERR) && t->out_len < sizeof(t->out))
 		fill(t->sock, t->out, sizeof(t->out), &t->out_len, &t->out_eof);
@@ -178,5 +182,5 @@ void terminal_relay(struct terminal *t, short tty_events, short sock_events)
 
 bool terminal_drained(const struct terminal *t)
 {
-	return t->out_eof && !t->out_len;
+	return !t->entered || (t->out_eof && !t->out_len);
 }

@@ -8,8 +8,8 @@
  *	terminal_relay()   whenever poll(2) says so
  *	terminal_leave()   on the way to a stop, or at the end
  *
- * In the background (of the shell that started us) the terminal is not ours to change: then
- * it is wanted, but not raw, and terminal_enter() is tried again.
+ * In the background (of the shell that started us) the terminal is not ours to change:
+ *then it is wanted, but not raw, and terminal_enter() is tried again.
  */
 #pragma once
 
@@ -19,14 +19,15 @@
 #include "runsc-c/error.h"
 
 struct terminal {
-	int hfd;		/* the terminal; owned; -1: none */
-	bool known;		/* saved holds modes that suit the guest's terminal, too */
-	struct termios saved;	/* before we changed it */
-	struct termios set;	/* what we made of it; all zero: nothing yet */
+	int hfd;	      /* the terminal; owned; -1: none */
+	bool known;	      /* saved holds modes that suit the guest's terminal, too */
+	struct termios saved; /* before we changed it */
+	struct termios set;   /* what we made of it; all zero: nothing yet */
+	bool entered;	      /* once: the screen is not written to before it was raw */
 	bool raw;
-	bool wanted;		/* raw as soon as we are in the foreground */
-	int sock;		/* console socket; owned */
-	int guard;		/* owned; its reader restores the terminal when we die */
+	bool wanted; /* raw as soon as we are in the foreground */
+	int sock;    /* console socket; owned */
+	int guard;   /* owned; its reader restores the terminal when we die */
 	int guard_hpid;
 	char in[4096], out[4096]; /* keyboard to guest, guest to screen */
 	size_t in_len, out_len;

@@ -5,10 +5,39 @@
 #include "sentry/abi/signal.h"
 
 static const uint32_t baud_table[] = {
-	0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400,
+	0,
+	50,
+	75,
+	110,
+	134,
+	150,
+	200,
+	300,
+	600,
+	1200,
+	1800,
+	2400,
+	4800,
+	9600,
+	19200,
+	38400,
 	/* CBAUDEX */
-	0, 57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000,
-	2000000, 2500000, 3000000, 3500000, 4000000,
+	0,
+	57600,
+	115200,
+	230400,
+	460800,
+	500000,
+	576000,
+	921600,
+	1000000,
+	1152000,
+	1500000,
+	2000000,
+	2500000,
+	3000000,
+	3500000,
+	4000000,
 };
 
 /* The number that a speed code stands for; @other: what BOTHER means. */
@@ -54,8 +83,9 @@ static void notify_packet(struct tty *tty, const struct lx_termios *old)
 	if (!tty->packet || (!extproc && !flow_changed))
 		return;
 	if (flow_changed) {
-		tty->packet_status &= (uint8_t)~(LX_TIOCPKT_DOSTOP | LX_TIOCPKT_NOSTOP);
-		tty->packet_status |= usual_flow(t) ? LX_TIOCPKT_DOSTOP : LX_TIOCPKT_NOSTOP;
+		tty->packet_status &= (uint8_t) ~(LX_TIOCPKT_DOSTOP | LX_TIOCPKT_NOSTOP);
+		tty->packet_status |=
+			usual_flow(t) ? LX_TIOCPKT_DOSTOP : LX_TIOCPKT_NOSTOP;
 	}
 	if (extproc)
 		tty->packet_status |= LX_TIOCPKT_IOCTL;
@@ -63,6 +93,7 @@ static void notify_packet(struct tty *tty, const struct lx_termios *old)
 }
 
 static void set_locked(struct tty *tty, const struct lx_termios2 *new)
+	MUST_HOLD(tty->lock)
 {
 	struct lx_termios old = tty->ld.t, t;
 	uint32_t in;
@@ -103,7 +134,8 @@ static void get_attrs(struct tty *tty, struct lx_termios2 *out)
 enum form { TERMIOS, TERMIOS2, TERMIO };
 
 /* The guest's structure over the present values. */
-static int copy_in(const struct umem *u, uint64_t arg, enum form form, struct lx_termios2 *t)
+static int copy_in(const struct umem *u, uint64_t arg, enum form form,
+		   struct lx_termios2 *t)
 {
 	struct lx_termio io;
 
@@ -126,8 +158,11 @@ static int64_t copy_out(const struct umem *u, uint64_t arg, enum form form,
 			const struct lx_termios2 *t)
 {
 	struct lx_termio io = {
-		.iflag = (uint16_t)t->iflag, .oflag = (uint16_t)t->oflag,
-		.cflag = (uint16_t)t->cflag, .lflag = (uint16_t)t->lflag, .line = t->line,
+		.iflag = (uint16_t)t->iflag,
+		.oflag = (uint16_t)t->oflag,
+		.cflag = (uint16_t)t->cflag,
+		.lflag = (uint16_t)t->lflag,
+		.line = t->line,
 	};
 
 	if (form == TERMIO) {
@@ -138,8 +173,8 @@ static int64_t copy_out(const struct umem *u, uint64_t arg, enum form form,
 			    form == TERMIOS2 ? sizeof(*t) : sizeof(struct lx_termios));
 }
 
-static int64_t set_attrs(struct file *f, struct task *t, const struct umem *u, uint64_t arg,
-			 enum form form, bool flush)
+static int64_t set_attrs(struct file *f, struct task *t, const struct umem *u,
+			 uint64_t arg, enum form form, bool flush)
 {
 	struct tty *tty = tty_file(f)->tty;
 	struct lx_termios2 new;
@@ -153,13 +188,15 @@ static int64_t set_attrs(struct file *f, struct task *t, const struct umem *u, u
 	tty_lock(tty);
 	if (flush)
 		tty_flush_locked(tty, !tty_is_slave(f), true, false);
-	/* Output is on its way the moment it is written: TCSADRAIN has nothing to wait for. */
+	/* Output is on its way the moment it is written: TCSADRAIN has nothing to wait
+	 * for. */
 	set_locked(tty, &new);
 	tty_unlock(tty);
 	return 0;
 }
 
-static int64_t get_form(struct tty *tty, const struct umem *u, uint64_t arg, enum form form)
+static int64_t get_form(struct tty *tty, const struct umem *u, uint64_t arg,
+			enum form form)
 {
 	struct lx_termios2 t;
 
@@ -167,7 +204,8 @@ static int64_t get_form(struct tty *tty, const struct umem *u, uint64_t arg, enu
 	return copy_out(u, arg, form, &t);
 }
 
-static int64_t lock_attrs(struct tty *tty, struct task *t, const struct umem *u, uint64_t arg)
+static int64_t lock_attrs(struct tty *tty, struct task *t, const struct umem *u,
+			  uint64_t arg)
 {
 	struct lx_termios locked;
 

@@ -11,7 +11,8 @@ static int64_t get_int(const struct umem *u, uint64_t arg, int32_t value)
 	return put_user(u, arg, value);
 }
 
-static int64_t get_flag(struct tty *tty, const struct umem *u, uint64_t arg, const bool *flag)
+static int64_t get_flag(struct tty *tty, const struct umem *u, uint64_t arg,
+			const bool *flag)
 {
 	bool on;
 
@@ -21,7 +22,8 @@ static int64_t get_flag(struct tty *tty, const struct umem *u, uint64_t arg, con
 	return get_int(u, arg, on);
 }
 
-/* --- queues and flow ------------------------------------------------------------------ */
+/* --- queues and flow ------------------------------------------------------------------
+ */
 
 static int64_t input_size(struct file *f, const struct umem *u, uint64_t arg)
 {
@@ -99,7 +101,8 @@ static int64_t flow(struct file *f, uint64_t arg)
 			tty->todo.wake_master |= LX_POLL_OUT_MASK;
 		break;
 	default:
-		send_char(tty, master, tty->ld.t.cc[arg == LX_TCIOFF ? LX_VSTOP : LX_VSTART]);
+		send_char(tty, master,
+			  tty->ld.t.cc[arg == LX_TCIOFF ? LX_VSTOP : LX_VSTART]);
 	}
 	tty_run_locked(tty);
 	tty_unlock(tty);
@@ -107,7 +110,8 @@ static int64_t flow(struct file *f, uint64_t arg)
 }
 
 /* TIOCSTI: as if typed. Only for administrators: it has been used to escape from su. */
-static int64_t simulate_input(struct file *f, struct task *t, const struct umem *u, uint64_t arg)
+static int64_t simulate_input(struct file *f, struct task *t, const struct umem *u,
+			      uint64_t arg)
 {
 	struct tty *tty = tty_file(f)->tty;
 	uint8_t c;
@@ -126,7 +130,8 @@ static int64_t simulate_input(struct file *f, struct task *t, const struct umem 
 	return 0;
 }
 
-/* --- the window ------------------------------------------------------------------------ */
+/* --- the window ------------------------------------------------------------------------
+ */
 
 static int64_t get_winsize(struct tty *tty, const struct umem *u, uint64_t arg)
 {
@@ -158,7 +163,8 @@ static int64_t set_winsize(struct tty *tty, const struct umem *u, uint64_t arg)
 	return 0;
 }
 
-/* --- what both sides share --------------------------------------------------------------- */
+/* --- what both sides share
+ * --------------------------------------------------------------- */
 
 static int64_t set_discipline(const struct umem *u, uint64_t arg)
 {
@@ -194,11 +200,12 @@ static int64_t hang_up(struct file *f, struct task *t)
 static bool changes_terminal(unsigned cmd)
 {
 	return cmd == LX_TIOCSETD || cmd == LX_TIOCSBRK || cmd == LX_TIOCCBRK ||
-	       cmd == LX_TCSBRK || cmd == LX_TCSBRKP || cmd == LX_TCFLSH || cmd == LX_TCXONC;
+	       cmd == LX_TCSBRK || cmd == LX_TCSBRKP || cmd == LX_TCFLSH ||
+	       cmd == LX_TCXONC;
 }
 
-static int64_t common_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
-			    uint64_t arg)
+static int64_t common_ioctl(struct file *f, struct task *t, const struct umem *u,
+			    unsigned cmd, uint64_t arg)
 {
 	struct tty *tty = tty_file(f)->tty;
 	int r;
@@ -248,7 +255,8 @@ static int64_t common_ioctl(struct file *f, struct task *t, const struct umem *u
 	}
 }
 
-/* --- the master ---------------------------------------------------------------------------- */
+/* --- the master
+ * ---------------------------------------------------------------------------- */
 
 static int64_t set_packet(struct tty *tty, const struct umem *u, uint64_t arg)
 {
@@ -302,8 +310,8 @@ static int64_t open_peer(struct file *f, struct task *t, uint64_t flags)
 	return r;
 }
 
-static int64_t master_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
-			    uint64_t arg)
+static int64_t master_ioctl(struct file *f, struct task *t, const struct umem *u,
+			    unsigned cmd, uint64_t arg)
 {
 	struct tty *tty = tty_file(f)->tty;
 

@@ -87,7 +87,8 @@ void tty_open_control(const struct vfs_ctx *c, struct tty *tty, const struct fil
 		take_tty(t, tty, false);
 }
 
-static int set_controlling(struct task *t, struct tty *tty, const struct file *f, bool steal)
+static int set_controlling(struct task *t, struct tty *tty, const struct file *f,
+			   bool steal)
 {
 	AUTO_PUT(pid) struct pid *session = task_session(t);
 	bool leader = task_is_session_leader(t), has_it;
@@ -105,60 +106,65 @@ static int set_controlling(struct task *t, struct tty *tty, const struct file *f
 }
 
 /*
- * The session loses the terminal. Its foreground group is told (@signals, 0-terminated), or
- * with @leader the session's leader, who tells others.
+ * The terminal is nobody's from now on. True, with what it was before in *session and
+ * *foreground (references), if it was @only's (NULL: anybody's).
  */
-static void disown(struct tty *tty, struct pid *only, const int *signals, bool leader)
+static bool disown(struct tty *tty, struct pid *only, struct pid **session,
+		   struct pid **foreground)
 {
-	AUTO_PUT(pid) struct pid *session = NULL;
-	AUTO_PUT(pid) struct pid *foreground = NULL;
-	bool ours;
+	bool owned;
 
 	mutex_lock(&tty->lock);
-	ours = tty->session && (!only || tty->session == only);
-	if (ours) {
-		session = TAKE_PTR(tty->session);
-		foreground = TAKE_PTR(tty->foreground);
+	owned = tty->session && (!only || tty->session == only);
+	if (owned) {
+		*session = TAKE_PTR(tty->session);
+		*foreground = TAKE_PTR(tty->foreground);
 	}
 	mutex_unlock(&tty->lock);
-	if (!ours)
-		return;
-	for (; *signals; signals++) {
-		if (leader)
-			sigsend_process(session, *signals);
-		else if (foreground)
-			sigsend_pgrp(foreground, *signals);
-	}
-	session_clear_tty(session);
+	return owned;
 }
-
-static const int hup_and_cont[] = {LX_SIGHUP, LX_SIGCONT, 0};
-static const int hup[] = {LX_SIGHUP, 0};
 
 void tty_session_leader_exit(struct tty *tty, struct pid *session)
 {
-	disown(tty, session, hup, false);
+	AUTO_PUT(pid) struct pid *own = NULL;
+	AUTO_PUT(pid) struct pid *foreground = NULL;
+
+	if (!disown(tty, session, &own, &foreground))
+		return;
+	sigsend_pgrp(foreground, LX_SIGHUP);
+	session_clear_tty(session);
 }
 
-void tty_leave_session(struct tty *tty, bool hang_up)
+void tty_leave_session(struct tty *tty)
 {
-	(void)hang_up;
-	disown(tty, NULL, hup_and_cont, true);
+	AUTO_PUT(pid) struct pid *session = NULL;
+	AUTO_PUT(pid) struct pid *foreground = NULL;
+
+	if (!disown(tty, NULL, &session, &foreground))
+		return;
+	session_hang_up(session, foreground);
+	session_clear_tty(session);
 }
 
 static int give_up(struct task *t, struct tty *tty)
 {
 	AUTO_PUT(pid) struct pid *session = task_session(t);
+	AUTO_PUT(pid) struct pid *own = NULL;
+	AUTO_PUT(pid) struct pid *foreground = NULL;
 
 	if (!is_own(t, tty))
 		return -ENOTTY;
-	if (task_is_session_leader(t))
-		disown(tty, session, hup_and_cont, false);
+	if (task_is_session_leader(t) && disown(tty, session, &own, &foreground)) {
+		sigsend_pgrp(foreground, LX_SIGHUP);
+		sigsend_pgrp(foreground, LX_SIGCONT);
+		session_clear_tty(session);
+	}
 	task_clear_tty(t);
 	return 0;
 }
 
-static int64_t put_pid(struct task *t, const struct umem *u, uint64_t arg, struct pid *pid)
+static int64_t put_pid(struct task *t, const struct umem *u, uint64_t arg,
+		       struct pid *pid)
 {
 	int32_t nr = pid ? task_pid_nr(t, pid) : 0;
 
@@ -166,7 +172,8 @@ static int64_t put_pid(struct task *t, const struct umem *u, uint64_t arg, struc
 }
 
 /* A slave answers its own session only; a master may always ask. */
-static int64_t get_group(struct file *f, struct task *t, const struct umem *u, uint64_t arg)
+static int64_t get_group(struct file *f, struct task *t, const struct umem *u,
+			 uint64_t arg)
 {
 	struct tty *tty = tty_file(f)->tty;
 	AUTO_PUT(pid) struct pid *foreground = NULL;
@@ -177,7 +184,8 @@ static int64_t get_group(struct file *f, struct task *t, const struct umem *u, u
 	return put_pid(t, u, arg, foreground);
 }
 
-static int64_t get_session(struct file *f, struct task *t, const struct umem *u, uint64_t arg)
+static int64_t get_session(struct file *f, struct task *t, const struct umem *u,
+			   uint64_t arg)
 {
 	struct tty *tty = tty_file(f)->tty;
 	AUTO_PUT(pid) struct pid *session = NULL;
@@ -190,7 +198,8 @@ static int64_t get_session(struct file *f, struct task *t, const struct umem *u,
 	return session ? put_pid(t, u, arg, session) : -ENOTTY;
 }
 
-static int64_t set_group(struct task *t, struct tty *tty, const struct umem *u, uint64_t arg)
+static int64_t set_group(struct task *t, struct tty *tty, const struct umem *u,
+			 uint64_t arg)
 {
 	AUTO_PUT(pid) struct pid *session = task_session(t);
 	AUTO_PUT(pid) struct pid *group = NULL;

@@ -9,14 +9,24 @@ static const struct lx_termios default_termios = {
 	.iflag = LX_ICRNL | LX_IXON,
 	.oflag = LX_OPOST | LX_ONLCR,
 	.cflag = LX_B38400 | LX_CS8 | LX_CREAD,
-	.lflag = LX_ISIG | LX_ICANON | LX_ECHO | LX_ECHOE | LX_ECHOK | LX_ECHOCTL | LX_ECHOKE |
-		 LX_IEXTEN,
-	.cc = {
-		[LX_VINTR] = 3, [LX_VQUIT] = 28, [LX_VERASE] = 127, [LX_VKILL] = 21,
-		[LX_VEOF] = 4, [LX_VMIN] = 1, [LX_VSTART] = 17, [LX_VSTOP] = 19,
-		[LX_VSUSP] = 26, [LX_VREPRINT] = 18, [LX_VDISCARD] = 15, [LX_VWERASE] = 23,
-		[LX_VLNEXT] = 22,
-	},
+	.lflag = LX_ISIG | LX_ICANON | LX_ECHO | LX_ECHOE | LX_ECHOK | LX_ECHOCTL |
+		 LX_ECHOKE | LX_IEXTEN,
+	.cc =
+		{
+			[LX_VINTR] = 3,
+			[LX_VQUIT] = 28,
+			[LX_VERASE] = 127,
+			[LX_VKILL] = 21,
+			[LX_VEOF] = 4,
+			[LX_VMIN] = 1,
+			[LX_VSTART] = 17,
+			[LX_VSTOP] = 19,
+			[LX_VSUSP] = 26,
+			[LX_VREPRINT] = 18,
+			[LX_VDISCARD] = 15,
+			[LX_VWERASE] = 23,
+			[LX_VLNEXT] = 22,
+		},
 };
 
 static void bit_set(uint8_t *map, uint32_t i)
@@ -26,7 +36,7 @@ static void bit_set(uint8_t *map, uint32_t i)
 
 static void bit_clear(uint8_t *map, uint32_t i)
 {
-	map[i / 8] &= (uint8_t)~(1u << i % 8);
+	map[i / 8] &= (uint8_t) ~(1u << i % 8);
 }
 
 static bool bit_test(const uint8_t *map, uint32_t i)
@@ -34,7 +44,8 @@ static bool bit_test(const uint8_t *map, uint32_t i)
 	return map[i / 8] >> i % 8 & 1;
 }
 
-/* --- the mode ------------------------------------------------------------------------- */
+/* --- the mode -------------------------------------------------------------------------
+ */
 
 /* Which bytes mean something in this mode. */
 static void find_special(struct ldisc *l)
@@ -43,11 +54,17 @@ static void find_special(struct ldisc *l)
 		uint8_t index;
 		uint32_t lflag; /* all of them must be on */
 	} by_local[] = {
-		{LX_VERASE, LX_ICANON}, {LX_VKILL, LX_ICANON}, {LX_VEOF, LX_ICANON},
-		{LX_VEOL, LX_ICANON}, {LX_VWERASE, LX_ICANON | LX_IEXTEN},
-		{LX_VLNEXT, LX_ICANON | LX_IEXTEN}, {LX_VEOL2, LX_ICANON | LX_IEXTEN},
+		{LX_VERASE, LX_ICANON},
+		{LX_VKILL, LX_ICANON},
+		{LX_VEOF, LX_ICANON},
+		{LX_VEOL, LX_ICANON},
+		{LX_VWERASE, LX_ICANON | LX_IEXTEN},
+		{LX_VLNEXT, LX_ICANON | LX_IEXTEN},
+		{LX_VEOL2, LX_ICANON | LX_IEXTEN},
 		{LX_VREPRINT, LX_ICANON | LX_IEXTEN | LX_ECHO},
-		{LX_VINTR, LX_ISIG}, {LX_VQUIT, LX_ISIG}, {LX_VSUSP, LX_ISIG},
+		{LX_VINTR, LX_ISIG},
+		{LX_VQUIT, LX_ISIG},
+		{LX_VSUSP, LX_ISIG},
 	};
 	const struct lx_termios *t = &l->t;
 
@@ -64,8 +81,8 @@ static void find_special(struct ldisc *l)
 		if ((t->lflag & by_local[i].lflag) == by_local[i].lflag)
 			bit_set(l->special, t->cc[by_local[i].index]);
 	bit_clear(l->special, LX_VDISABLE);
-	l->raw = !(t->iflag & (LX_ISTRIP | LX_IUCLC | LX_IGNCR | LX_ICRNL | LX_INLCR | LX_IXON |
-			       LX_PARMRK)) &&
+	l->raw = !(t->iflag & (LX_ISTRIP | LX_IUCLC | LX_IGNCR | LX_ICRNL | LX_INLCR |
+			       LX_IXON | LX_PARMRK)) &&
 		 !(t->lflag & (LX_ICANON | LX_ISIG | LX_ECHO));
 }
 
@@ -112,7 +129,8 @@ void ldisc_flush_input(struct ldisc *l)
 	l->fx.packet |= LX_TIOCPKT_FLUSHREAD;
 }
 
-/* --- receiving ------------------------------------------------------------------------- */
+/* --- receiving -------------------------------------------------------------------------
+ */
 
 static void put(struct ldisc *l, uint8_t c)
 {
@@ -287,7 +305,8 @@ static size_t room(const struct ldisc *l)
 	return n ? n - 1 : 0;
 }
 
-/* Nothing ends the line: what is typed now overwrites its last place until something does. */
+/* Nothing ends the line: what is typed now overwrites its last place until something
+ * does. */
 static void cut_line(struct ldisc *l)
 {
 	uint32_t max = LDISC_SIZE - (l->t.iflag & LX_PARMRK ? 2 : 1);
@@ -302,7 +321,8 @@ size_t ldisc_receive(struct ldisc *l, const uint8_t *src, size_t n)
 
 	for (i = 0; i < n; i++) {
 		if (!room(l)) {
-			/* A reader makes room; only a line without an end would stay for ever. */
+			/* A reader makes room; only a line without an end would stay for
+			 * ever. */
 			if (!(l->t.lflag & LX_ICANON) || l->canon != l->tail)
 				break;
 			cut_line(l);
@@ -313,7 +333,8 @@ size_t ldisc_receive(struct ldisc *l, const uint8_t *src, size_t n)
 	return i;
 }
 
-/* --- reading --------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------
+ */
 
 static bool by_line(const struct ldisc *l)
 {
@@ -335,7 +356,8 @@ size_t ldisc_available(const struct ldisc *l)
 		return l->head - l->tail;
 	n = l->canon - l->tail;
 	for (uint32_t i = l->tail; i != l->canon; i++)
-		if (bit_test(l->ends, i % LDISC_SIZE) && l->buf[i % LDISC_SIZE] == LX_VDISABLE)
+		if (bit_test(l->ends, i % LDISC_SIZE) &&
+		    l->buf[i % LDISC_SIZE] == LX_VDISABLE)
 			n--;
 	return n;
 }
@@ -359,7 +381,8 @@ static size_t read_line(struct ldisc *l, uint8_t *dst, size_t n)
 		bool eof = c == LX_VDISABLE && bit_test(l->ends, l->tail % LDISC_SIZE);
 		bool end;
 
-		/* VEOF right behind a full buffer goes with it: the next read is no end of file. */
+		/* VEOF right behind a full buffer goes with it: the next read is no end
+		 * of file. */
 		if (done == n && !eof)
 			break;
 		end = take_line_end(l);

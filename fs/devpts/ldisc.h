@@ -7,8 +7,8 @@
  *	                     v
  *	program -> ldisc_write() -> output processing -> the ring to the other side
  *
- * It knows nothing of files, tasks and locks: the pair's lock is held around every call, and
- * what it wants done outside (signals, packet-mode notices) is left in effects.
+ * It knows nothing of files, tasks and locks: the pair's lock is held around every call,
+ *and what it wants done outside (signals, packet-mode notices) is left in effects.
  *
  * Source: termios(3), POSIX 11.1; where they leave room, what Linux does.
  */
@@ -29,29 +29,30 @@ struct ldisc_effects {
 
 struct ldisc {
 	struct lx_termios t;
-	struct ring *out;	/* borrowed */
+	struct ring *out; /* borrowed */
 	struct ldisc_effects fx;
 
 	/*
-	 * Typed bytes: counts ever, used modulo LDISC_SIZE. tail <= canon <= head: up to canon
-	 * are complete lines, behind it the line that is being edited. In raw mode canon
-	 * stays where it is and everything up to head may be read.
+	 * Typed bytes: counts ever, used modulo LDISC_SIZE. tail <= canon <= head: up to
+	 * canon are complete lines, behind it the line that is being edited. In raw mode
+	 * canon stays where it is and everything up to head may be read.
 	 */
 	uint32_t tail, canon, head;
 	uint8_t buf[LDISC_SIZE];
-	uint8_t ends[LDISC_SIZE / 8]; /* bit: a line ends with this byte (0: VEOF, not read) */
-	uint8_t special[256 / 8];     /* bytes that need a look in the present mode */
-	bool raw;		      /* none does: pass everything */
-	bool lnext;		      /* VLNEXT came: the next byte is literal */
-	bool erasing;		      /* ECHOPRT: inside \.../ */
-	int64_t received_ns;	      /* when the last byte came; the caller keeps it */
+	uint8_t ends[LDISC_SIZE /
+		     8]; /* bit: a line ends with this byte (0: VEOF, not read) */
+	uint8_t special[256 / 8]; /* bytes that need a look in the present mode */
+	bool raw;		  /* none does: pass everything */
+	bool lnext;		  /* VLNEXT came: the next byte is literal */
+	bool erasing;		  /* ECHOPRT: inside \.../ */
+	int64_t received_ns;	  /* when the last byte came; the caller keeps it */
 
 	/* Output */
 	unsigned column, canon_column; /* of the cursor; of the line being edited */
 	bool stopped;		       /* by VSTOP or TCOOFF */
 	bool tco_stopped;	       /* by TCOOFF: VSTART does not help */
 	uint32_t echo_n;
-	uint8_t echo[ECHO_SIZE];       /* processed echo on its way to out */
+	uint8_t echo[ECHO_SIZE]; /* processed echo on its way to out */
 };
 
 void ldisc_init(struct ldisc *l, struct ring *out);

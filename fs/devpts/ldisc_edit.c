@@ -12,8 +12,9 @@ static uint8_t at(const struct ldisc *l, uint32_t i)
 /* What makes a word for VWERASE: letters (Latin-1), digits, underscore. */
 static bool in_word(uint8_t c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       c == '_' || (c >= 0xc0 && c != 0xd7 && c != 0xf7);
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z') || c == '_' ||
+	       (c >= 0xc0 && c != 0xd7 && c != 0xf7);
 }
 
 void edit_finish_erasing(struct ldisc *l)
@@ -64,7 +65,8 @@ static void print_erased(struct ldisc *l, uint32_t first, uint32_t end)
 		echo_raw(l, at(l, first));
 }
 
-static void show_erased(struct ldisc *l, enum erase_kind kind, uint32_t first, uint32_t end)
+static void show_erased(struct ldisc *l, enum erase_kind kind, uint32_t first,
+			uint32_t end)
 {
 	uint32_t lf = l->t.lflag;
 	uint8_t c = at(l, first);

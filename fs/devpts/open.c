@@ -8,7 +8,8 @@
  * The instance that a ptmx node means: the one it stands in, or the one mounted on "pts"
  * beside it. *out is a user's reference. -ENODEV: there is none.
  */
-static int find_instance(const struct vfs_ctx *c, const struct file *f, struct super **out)
+static int find_instance(const struct vfs_ctx *c, const struct file *f,
+			 struct super **out)
 {
 	AUTO_PATH struct path pts = {0};
 	struct dentry *dir;
@@ -26,7 +27,8 @@ static int find_instance(const struct vfs_ctx *c, const struct file *f, struct s
 	base = (struct path){f->path.mnt, dir};
 	r = path_lookup(c, &base, "pts", LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &pts);
 	dentry_put(dir);
-	if (r || pts.dentry->sb->type != &devpts_type || pts.dentry != pts.dentry->sb->root)
+	if (r || pts.dentry->sb->type != &devpts_type ||
+	    pts.dentry != pts.dentry->sb->root)
 		return -ENODEV;
 	*out = super_get(pts.dentry->sb);
 	return 0;
@@ -75,7 +77,8 @@ int devpts_open_console(const struct vfs_ctx *c, struct inode *inode, struct fil
 	return tty ? tty_attach_slave(c, tty, f, false) : -ENODEV;
 }
 
-/* --- for the kernel ---------------------------------------------------------------------- */
+/* --- for the kernel
+ * ---------------------------------------------------------------------- */
 
 int devpts_new_pair(const struct vfs_ctx *c, struct super *sb, struct file **master)
 {
@@ -133,7 +136,8 @@ void devpts_hang_up(struct file *master)
 
 void devpts_set_owner(struct file *master, uint32_t uid)
 {
-	struct dentry *d = devpts_slave_dentry(tty_file(master)->sb, tty_file(master)->tty->index);
+	struct dentry *d =
+		devpts_slave_dentry(tty_file(master)->sb, tty_file(master)->tty->index);
 
 	if (!d)
 		return;

@@ -9,7 +9,8 @@
 #define RING_SIZE 8192u /* a power of two */
 
 struct ring {
-	uint32_t head, tail; /* bytes ever put and taken; their difference is what is in it */
+	uint32_t head,
+		tail; /* bytes ever put and taken; their difference is what is in it */
 	uint8_t data[RING_SIZE];
 };
 

@@ -28,16 +28,16 @@ struct options {
 
 struct devpts_super {
 	struct super base;
-	struct mutex lock;	/* LOCK_LEAF; protects the numbers and options */
+	struct mutex lock; /* LOCK_LEAF; protects the numbers and options */
 	struct options o;
-	uint8_t *used;		/* bit: this number is taken; owned */
+	uint8_t *used; /* bit: this number is taken; owned */
 	unsigned n_bits, n_used;
 };
 
 struct devpts_inode {
 	struct inode base;
-	struct memdir dir;	/* the root's */
-	struct tty *tty;	/* a slave's: a reference */
+	struct memdir dir; /* the root's */
+	struct tty *tty;   /* a slave's: a reference */
 };
 
 static struct devpts_super *to_devpts(struct super *sb)
@@ -50,7 +50,8 @@ static struct devpts_inode *to_pts(struct inode *inode)
 	return container_of(inode, struct devpts_inode, base);
 }
 
-/* --- numbers --------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------
+ */
 
 static int grow_locked(struct devpts_super *ds)
 {
@@ -92,12 +93,13 @@ void devpts_free_index(struct super *sb, unsigned index)
 	struct devpts_super *ds = to_devpts(sb);
 
 	mutex_lock(&ds->lock);
-	ds->used[index / 8] &= (uint8_t)~(1u << index % 8);
+	ds->used[index / 8] &= (uint8_t) ~(1u << index % 8);
 	ds->n_used--;
 	mutex_unlock(&ds->lock);
 }
 
-/* --- names ----------------------------------------------------------------------------- */
+/* --- names -----------------------------------------------------------------------------
+ */
 
 static int slave_open(const struct vfs_ctx *c, struct inode *inode, struct file *f)
 {
@@ -118,7 +120,8 @@ static const struct inode_ops ptmx_inode_ops = {.open = devpts_open_ptmx,
 						.setattr = simple_setattr};
 
 static struct devpts_inode *new_inode(struct super *sb, const struct inode_ops *ops,
-				      uint64_t ino, uint32_t mode, uint32_t uid, uint32_t gid)
+				      uint64_t ino, uint32_t mode, uint32_t uid,
+				      uint32_t gid)
 {
 	struct devpts_inode *di = mem_zalloc(sizeof(*di));
 
@@ -184,8 +187,9 @@ static int name_slave(const struct vfs_ctx *c, struct super *sb, struct tty *tty
 	mutex_lock(&ds->lock);
 	o = ds->o;
 	mutex_unlock(&ds->lock);
-	di = new_inode(sb, &slave_inode_ops, INO_FIRST_SLAVE + tty->index, LX_S_IFCHR | o.mode,
-		       o.set_uid ? o.uid : c->cred->fsuid, o.set_gid ? o.gid : c->cred->fsgid);
+	di = new_inode(sb, &slave_inode_ops, INO_FIRST_SLAVE + tty->index,
+		       LX_S_IFCHR | o.mode, o.set_uid ? o.uid : c->cred->fsuid,
+		       o.set_gid ? o.gid : c->cred->fsgid);
 	if (!di)
 		return -ENOMEM;
 	di->base.rdev = tty_dev(tty);
@@ -213,7 +217,8 @@ int devpts_new_tty(const struct vfs_ctx *c, struct super *sb, struct tty **out)
 	return r;
 }
 
-/* --- the instance ------------------------------------------------------------------------ */
+/* --- the instance
+ * ------------------------------------------------------------------------ */
 
 static int parse_number(const char *s, int base, uint32_t max, uint32_t *out)
 {
@@ -348,7 +353,8 @@ static const struct super_ops devpts_super_ops = {
 
 static int fill(struct super *sb, const struct options *o)
 {
-	struct devpts_inode *di = new_inode(sb, &root_inode_ops, INO_ROOT, LX_S_IFDIR | 0755, 0, 0);
+	struct devpts_inode *di =
+		new_inode(sb, &root_inode_ops, INO_ROOT, LX_S_IFDIR | 0755, 0, 0);
 
 	if (!di)
 		return -ENOMEM;

@@ -86,7 +86,8 @@ void tty_unlock(struct tty *tty)
 		waitq_wake(&tty->master_wait, todo.wake_master);
 }
 
-/* --- bytes on their way --------------------------------------------------------------- */
+/* --- bytes on their way ---------------------------------------------------------------
+ */
 
 /* What the line discipline left to be done. */
 static void take_effects(struct tty *tty)
@@ -148,7 +149,8 @@ bool tty_hung_up_locked(const struct file *f)
 	return tty_is_slave(f) && tty_file(f)->hangups != tty_file(f)->tty->hangups;
 }
 
-/* --- the slave --------------------------------------------------------------------------- */
+/* --- the slave
+ * --------------------------------------------------------------------------- */
 
 /*
  * May a read of @n bytes be answered now? 0: with what is there (maybe nothing); -EAGAIN.
@@ -256,8 +258,7 @@ static ssize_t slave_write(struct file *f, struct uio *u, int64_t *pos, unsigned
 	return done;
 }
 
-#define HUNG_UP_MASK                                                                       \
-	(LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLERR | LX_POLLHUP)
+#define HUNG_UP_MASK (LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLERR | LX_POLLHUP)
 
 static uint32_t slave_poll(struct file *f, struct poll_table *pt)
 {
@@ -279,13 +280,15 @@ static uint32_t slave_poll(struct file *f, struct poll_table *pt)
 	return mask;
 }
 
-/* --- the master ---------------------------------------------------------------------------- */
+/* --- the master
+ * ---------------------------------------------------------------------------- */
 
 /*
  * The next bytes for the master. In packet mode a read begins with a status byte, behind
  * which data comes only if the status is 0: *alone.
  */
-static size_t take_output(struct tty *tty, uint8_t *buf, size_t size, bool first, bool *alone)
+static size_t take_output(struct tty *tty, uint8_t *buf, size_t size, bool first,
+			  bool *alone)
 {
 	*alone = false;
 	if (!tty->packet || !first)
@@ -382,7 +385,8 @@ static uint32_t master_poll(struct file *f, struct poll_table *pt)
 	return mask;
 }
 
-/* --- opening and closing --------------------------------------------------------------------- */
+/* --- opening and closing
+ * --------------------------------------------------------------------- */
 
 static int attach(struct tty *tty, struct file *f, const struct file_ops *ops)
 {
@@ -421,7 +425,8 @@ int tty_attach_master(struct tty *tty, struct file *f)
 	return 0;
 }
 
-int tty_attach_slave(const struct vfs_ctx *c, struct tty *tty, struct file *f, bool may_control)
+int tty_attach_slave(const struct vfs_ctx *c, struct tty *tty, struct file *f,
+		     bool may_control)
 {
 	int r = attach(tty, f, &pty_slave_ops);
 
@@ -454,12 +459,13 @@ void tty_hang_up(struct tty *tty)
 {
 	tty_lock(tty);
 	tty->hangups++;
-	ldisc_flush_input(&tty->ld);
-	ldisc_start(&tty->ld, true);
+	/* Who opens it next finds it as new. */
+	ldisc_init(&tty->ld, &tty->out);
+	tty_init_attrs(tty);
 	tty->in.tail = tty->in.head;
 	tty->todo.wake_slave |= HUNG_UP_MASK;
 	tty_unlock(tty);
-	tty_leave_session(tty, true);
+	tty_leave_session(tty);
 }
 
 /* One file less; the number is free with the last one. */

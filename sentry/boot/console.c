@@ -3,11 +3,12 @@
  * The console: a pty of ours whose slave is the guest's terminal and whose master is
  * relayed to runsc-c's terminal over a socket (design D18).
  *
- *	guest <-> slave | line discipline | master <-> pump() <-> socket <-> runsc-c <-> terminal
+ *	guest <-> slave | line discipline | master <-> pump() <-> socket <-> runsc-c <->
+ *terminal
  *
  * pump() runs on the event loop whenever either side may have become ready (both wake
- * on_console), moves what can be moved, and never blocks: what the other side does not take
- * stays in the pty or the socket, whose writers then wait.
+ * on_console), moves what can be moved, and never blocks: what the other side does not
+ *take stays in the pty or the socket, whose writers then wait.
  */
 #include "sentry/boot/boot.h"
 
@@ -23,13 +24,13 @@
 
 struct relay {
 	char buf[4096];
-	size_t off, len;	/* what is not passed on yet */
+	size_t off, len; /* what is not passed on yet */
 };
 
 struct console {
 	struct boot *b;
-	struct file *master;	/* owned */
-	int sock;		/* owned; -1: closed */
+	struct file *master; /* owned */
+	int sock;	     /* owned; -1: closed */
 	struct relay keyboard, screen;
 	struct hostpoll_watch watch;
 	struct wait_entry on_sock, on_master;
@@ -54,7 +55,8 @@ static bool master_wake(struct wait_entry *e, uint32_t events)
 	return wake_console(container_of(e, struct console, on_master));
 }
 
-/* --- the relay ---------------------------------------------------------------------------- */
+/* --- the relay
+ * ---------------------------------------------------------------------------- */
 
 static bool sent(struct relay *r, ssize_t n)
 {
@@ -78,8 +80,8 @@ static bool filled(struct relay *r, ssize_t n)
 static bool pump_keyboard(struct console *c)
 {
 	struct relay *r = &c->keyboard;
-	struct vfs_ctx ctx = {.cred = c->master->cred, .fsize_limit = UINT64_MAX,
-			      .k = c->b->kernel};
+	struct vfs_ctx ctx = {
+		.cred = c->master->cred, .fsize_limit = UINT64_MAX, .k = c->b->kernel};
 	struct uio u;
 	ssize_t n;
 
@@ -160,7 +162,8 @@ bool console_finish(struct console *c)
 	return true;
 }
 
-/* --- making it ------------------------------------------------------------------------------ */
+/* --- making it
+ * ------------------------------------------------------------------------------ */
 
 /* The guest's devpts, or one that it does not see. *out is a user's reference. */
 static int find_devpts(const struct vfs_ctx *ctx, struct super **out)
@@ -177,8 +180,8 @@ static int find_devpts(const struct vfs_ctx *ctx, struct super **out)
 
 static struct lx_winsize to_winsize(const Runsc__Winsize *w)
 {
-	return (struct lx_winsize){(uint16_t)w->rows, (uint16_t)w->cols, (uint16_t)w->xpixel,
-				   (uint16_t)w->ypixel};
+	return (struct lx_winsize){(uint16_t)w->rows, (uint16_t)w->cols,
+				   (uint16_t)w->xpixel, (uint16_t)w->ypixel};
 }
 
 /* As the terminal outside was set before it was made raw. */
@@ -215,8 +218,10 @@ static int join(struct console *c)
 
 	if (r)
 		return r;
-	c->on_sock = (struct wait_entry){.events = LX_POLLIN | LX_POLLOUT, .wake = sock_wake};
-	c->on_master = (struct wait_entry){.events = LX_POLLIN | LX_POLLOUT, .wake = master_wake};
+	c->on_sock =
+		(struct wait_entry){.events = LX_POLLIN | LX_POLLOUT, .wake = sock_wake};
+	c->on_master = (struct wait_entry){.events = LX_POLLIN | LX_POLLOUT,
+					   .wake = master_wake};
 	list_init(&c->on_sock.node);
 	list_init(&c->on_master.node);
 	waitq_add(&c->watch.q, &c->on_sock);

@@ -19,6 +19,7 @@
 #include "sentry/task/internal.h"
 #include "sentry/task/lifecycle.h"
 #include "sentry/task/signal.h"
+#include "sentry/task/sigsend.h"
 #include "sentry/task/tty_session.h"
 
 /* --- process groups ------------------------------------------------------ */
@@ -190,6 +191,7 @@ static void drop_terminal(struct thread_group *tg)
 {
 	struct pid *session;
 	struct tty *tty = NULL;
+	struct pid *old_pgrp = NULL;
 	bool leads;
 
 	mutex_lock(&tg->k->tasklist);
@@ -199,12 +201,17 @@ static void drop_terminal(struct thread_group *tg)
 	if (leads) {
 		mutex_lock(&tg->lock);
 		tty = TAKE_PTR(tg->tty);
+		old_pgrp = TAKE_PTR(tg->tty_old_pgrp);
 		mutex_unlock(&tg->lock);
 	}
 	if (tty) {
 		tty_session_leader_exit(tty, session);
 		tty_put(tty);
+	} else if (old_pgrp) {
+		sigsend_pgrp(old_pgrp, LX_SIGHUP);
+		sigsend_pgrp(old_pgrp, LX_SIGCONT);
 	}
+	pid_put(old_pgrp);
 	pid_put(session);
 }
 

@@ -129,6 +129,7 @@ void thread_group_put(struct thread_group *tg)
 	sighand_put(tg->sighand);
 	if (tg->tty)
 		tty_put(tg->tty);
+	pid_put(tg->tty_old_pgrp);
 	pid_put(tg->pid_self);
 	waitq_destroy(&tg->wait_chld);
 	waitq_destroy(&tg->signalfd_wait);

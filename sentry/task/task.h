@@ -209,8 +209,8 @@ struct thread_group {
 
 	struct mutex lock;	 /* LOCK_TASK; protects the next group */
 	struct rlimit64 rlim[LX_RLIMIT_N];
+	struct pid *tty_old_pgrp; /* in front of a terminal that was hung up; a reference */
 	struct tty *tty;	 /* controlling terminal of the session; fs/devpts owns the type */
-	bool tty_old_pgrp;
 	int oom_score_adj, oom_score_adj_min; /* the latter: as low as the unprivileged may go */
 	struct itimers *itimers;
 	struct cpu_limit *cpu_limit; /* once RLIMIT_CPU was finite; freed at exit */

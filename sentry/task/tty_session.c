@@ -85,6 +85,29 @@ void session_clear_tty(struct pid *session)
 	mutex_unlock(&k->tasklist);
 }
 
+void session_hang_up(struct pid *session, struct pid *foreground)
+{
+	struct kernel *k = session->nr[0].ns->k;
+	struct pid *old = NULL;
+	struct thread_group *tg;
+	struct lx_siginfo info;
+
+	mutex_lock(&k->tasklist);
+	tg = session->task ? session->task->tg : NULL;
+	if (tg && tg->pid_self == session) {
+		mutex_lock(&tg->lock);
+		old = tg->tty_old_pgrp;
+		tg->tty_old_pgrp = foreground ? pid_get(foreground) : NULL;
+		mutex_unlock(&tg->lock);
+		siginfo_kernel(&info, LX_SIGHUP);
+		signal_send_group(tg, &info);
+		siginfo_kernel(&info, LX_SIGCONT);
+		signal_send_group(tg, &info);
+	}
+	mutex_unlock(&k->tasklist);
+	pid_put(old);
+}
+
 static struct pid *get_pid_of(struct task *t, enum pid_type type)
 {
 	struct pid *pid;

@@ -30,6 +30,11 @@ struct tty *task_tty(struct task *t);
 int task_set_tty(struct task *t, struct tty *tty, bool steal);
 void task_clear_tty(struct task *t);	 /* TIOCNOTTY */
 void session_clear_tty(struct pid *session); /* every member forgets its terminal */
+/*
+ * The terminal is gone: the session's leader gets SIGHUP and SIGCONT now, the group that was
+ * in front (may be NULL) when the leader ends, if it does.
+ */
+void session_hang_up(struct pid *session, struct pid *foreground);
 struct pid *task_session(struct task *t);    /* a reference */
 struct pid *task_pgrp(struct task *t);	     /* a reference */
 bool task_is_session_leader(struct task *t);

@@ -279,7 +279,9 @@ def test_bulk_is_complete():
     s.ends(0, 30)
     got = s.text.split('\r\n')
     want = [str(i) for i in range(1, 30001)] + ['']
-    assert got == want, 'lines %d, tail %r' % (len(got), got[-3:])
+    wrong = [i for i, (g, w) in enumerate(zip(got, want)) if g != w]
+    assert got == want, '%d lines, first difference %r' % (
+        len(got), got[wrong[0] - 1:wrong[0] + 2] if wrong else None)
     return s
 
 
@@ -463,7 +465,8 @@ def test_background():
     time.sleep(1)
     s.type('text\r')
     s.expect(r'got text')
-    s.type('\rexit\r')
+    s.prompt()
+    s.type('exit\r')
     s.wait()
     return s
 

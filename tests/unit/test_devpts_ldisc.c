@@ -2,7 +2,8 @@
 // LINK: fs/devpts/ldisc.c fs/devpts/ldisc_edit.c fs/devpts/ldisc_out.c
 /*
  * The line discipline by itself: what is typed against what a program reads and what the
- * screen shows. The rules are termios(3)'s; the guest tests compare with the host's kernel.
+ * screen shows. The rules are termios(3)'s; the guest tests compare with the host's
+ * kernel.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -406,10 +407,25 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, setup)
 	const struct CMUnitTest tests[] = {
-		T(lines_and_echo), T(end_of_file), T(other_line_ends), T(erasing),
-		T(erasing_a_tab), T(erasing_utf8), T(erasing_on_paper), T(kill_without_wiping),
-		T(literal_next), T(reprint), T(signals), T(input_mapping), T(marked_errors),
-		T(raw_and_back), T(output), T(output_without_room), T(flow), T(full), T(anything),
+		T(lines_and_echo),
+		T(end_of_file),
+		T(other_line_ends),
+		T(erasing),
+		T(erasing_a_tab),
+		T(erasing_utf8),
+		T(erasing_on_paper),
+		T(kill_without_wiping),
+		T(literal_next),
+		T(reprint),
+		T(signals),
+		T(input_mapping),
+		T(marked_errors),
+		T(raw_and_back),
+		T(output),
+		T(output_without_room),
+		T(flow),
+		T(full),
+		T(anything),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
