@@ -167,7 +167,7 @@ static struct file_lock *whole_conflict(struct file_lock_list *ls, const void *o
 	return NULL;
 }
 
-int flock_set(struct file *f, int op, struct file_lock_wait *w)
+int flock_set(struct file *f, int pid, int op, struct file_lock_wait *w)
 {
 	struct vfs *v = super_vfs(f->inode->sb);
 	int type = op == LX_LOCK_EX   ? LX_F_WRLCK
@@ -198,6 +198,7 @@ int flock_set(struct file *f, int op, struct file_lock_wait *w)
 			r = -EAGAIN;
 		} else {
 			made->owner = f;
+			made->pid = pid;
 			made->type = (short)type;
 			made->end = INT64_MAX;
 			list_add_tail(&ls->whole, &made->node);
@@ -466,8 +467,8 @@ void file_release_locks(struct file *f)
 static void show(struct strbuf *out, int nr, const char *kind, struct inode *inode,
 		 const struct file_lock *l)
 {
-	sb_printf(out, "%d: %-6s ADVISORY  %-5s %d %02x:%02x:%" PRIu64 " %" PRId64 " ",
-		  nr, kind, l->type == LX_F_WRLCK ? "WRITE" : "READ", l->pid,
+	sb_printf(out, "%d: %-6s ADVISORY  %s %d %02x:%02x:%" PRIu64 " %" PRId64 " ", nr,
+		  kind, l->type == LX_F_WRLCK ? "WRITE" : "READ", l->pid,
 		  lx_major(inode->sb->dev), lx_minor(inode->sb->dev), inode->ino,
 		  l->start);
 	if (l->end == INT64_MAX)
@@ -490,5 +491,36 @@ void file_locks_show(struct kernel *k, struct strbuf *out)
 		list_for_each (l, &ls->ranges, node)
 			show(out, ++nr, l->ofd ? "OFDLCK" : "POSIX", ls->inode, l);
 	}
+	mutex_unlock(&v->locks_lock);
+}
+
+static void show_owned(struct list *locks, struct file *f, const void *table, bool whole,
+		       int *nr, struct strbuf *out)
+{
+	struct file_lock *l;
+
+	list_for_each (l, locks, node) {
+		if (l->owner != f && l->owner != table)
+			continue;
+		sb_puts(out, "lock:\t");
+		show(out, ++*nr,
+		     whole    ? "FLOCK"
+		     : l->ofd ? "OFDLCK"
+			      : "POSIX",
+		     f->inode, l);
+	}
+}
+
+void file_locks_show_fd(struct file *f, const void *table, struct strbuf *out)
+{
+	struct vfs *v = super_vfs(f->inode->sb);
+	struct file_lock_list *ls = existing(f->inode);
+	int nr = 0;
+
+	if (!ls)
+		return;
+	mutex_lock(&v->locks_lock);
+	show_owned(&ls->whole, f, table, true, &nr, out);
+	show_owned(&ls->ranges, f, table, false, &nr, out);
 	mutex_unlock(&v->locks_lock);
 }

@@ -41,10 +41,11 @@ void file_lock_wait_init(struct kernel *k, struct file_lock_wait *w);
 void file_lock_wait_done(struct kernel *k, struct file_lock_wait *w);
 
 /*
- * flock(2): @op is LX_LOCK_SH, _EX or _UN. @w NULL: do not wait (-EWOULDBLOCK is the
- * same -EAGAIN). A conversion first gives up the lock that is held, as Linux does.
+ * flock(2): @op is LX_LOCK_SH, _EX or _UN; @pid is shown by /proc/locks. @w NULL: do not
+ * wait (-EWOULDBLOCK is the same -EAGAIN). A conversion first gives up the lock that is
+ * held, as Linux does.
  */
-int flock_set(struct file *f, int op, struct file_lock_wait *w);
+int flock_set(struct file *f, int pid, int op, struct file_lock_wait *w);
 
 /*
  * Turn a guest's struct flock into bytes [*start, *end] (inclusive, INT64_MAX: to the
@@ -68,3 +69,8 @@ void posix_locks_close(struct file *f, const void *owner);
 /* /proc/locks. */
 struct strbuf;
 void file_locks_show(struct kernel *k, struct strbuf *out);
+/*
+ * Lines of /proc/PID/fdinfo: the locks that @f itself or the descriptor table @table
+ * (only compared, never looked into) holds on the file.
+ */
+void file_locks_show_fd(struct file *f, const void *table, struct strbuf *out);

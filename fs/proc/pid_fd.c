@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fd/N: magic links to open files. fdinfo/N: their state. ns/NAME: namespaces as files.
  */
+#include "fs/lock.h"
 #include "fs/proc/internal.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/nsfs.h"
@@ -91,6 +92,7 @@ static int show_fdinfo(const struct proc_call *c, struct strbuf *out)
 	sb_printf(out, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%llu\n",
 		  (long long)__atomic_load_n(&f->pos, __ATOMIC_RELAXED), flags,
 		  f->path.mnt ? f->path.mnt->id : 0, (unsigned long long)f->inode->ino);
+	file_locks_show_fd(f, __atomic_load_n(&c->t->files, __ATOMIC_RELAXED), out);
 	if (f->ops && f->ops->show_fdinfo)
 		f->ops->show_fdinfo(f, out);
 	return 0;

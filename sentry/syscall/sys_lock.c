@@ -14,7 +14,7 @@ static int64_t lock_wait(struct task *t, struct file *f, int op)
 	file_lock_wait_init(t->k, &w);
 	task_waiter_init(&waiter, t, LX_POLLIN);
 	waitq_add(&w.q, &waiter.entry);
-	while ((r = flock_set(f, op, &w)) == -EAGAIN) {
+	while ((r = flock_set(f, task_tgid_for(t, t), op, &w)) == -EAGAIN) {
 		r = task_block(t, NO_DEADLINE, "flock", f->inode->ino);
 		if (r)
 			break;
@@ -37,5 +37,6 @@ SYSCALL2(flock, int fd, int op)
 	/* Opened with access mode 3: neither reading nor writing. */
 	if (type != LX_LOCK_UN && !(f->mode & (FMODE_READ | FMODE_WRITE)))
 		return -EBADF;
-	return op & LX_LOCK_NB ? flock_set(f, type, NULL) : lock_wait(t, f, type);
+	return op & LX_LOCK_NB ? flock_set(f, task_tgid_for(t, t), type, NULL)
+			       : lock_wait(t, f, type);
 }

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
@@ -467,4 +468,24 @@ TEST(memory_files_end_with_the_program)
 	CHECK_EQ(pread(maps, buf, sizeof(buf), 0), 0);
 	CHECK_EQ(pread(mem, &got, sizeof(got), (off_t)(uintptr_t)&value), 0);
 	CHECK(strstr(text(of(pid, "maps")), "[stack]") != NULL);
+}
+
+TEST(locks_of_a_descriptor)
+{
+	struct flock l = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 3, .l_len = 4};
+	char path[64], want[64];
+	int fd;
+
+	scratch_cd();
+	put_str("f", "");
+	fd = CHECK_OK(open("f", O_RDWR));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	CHECK(strstr(text(path), "lock:") == NULL);
+	CHECK_OK(fcntl(fd, F_SETLK, &l));
+	CHECK_OK(flock(fd, LOCK_SH));
+	snprintf(want, sizeof(want), "POSIX  ADVISORY  WRITE %d ", (int)getpid());
+	CHECK(strstr(text(path), want) != NULL);
+	CHECK(strstr(buf, " 3 6\n") != NULL);
+	CHECK(strstr(buf, "lock:\t1: FLOCK  ADVISORY  READ ") != NULL);
 }

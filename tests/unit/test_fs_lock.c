@@ -29,17 +29,17 @@ static void test_flock(void **state)
 	fs_env_init(&e);
 	f = new_file(&e, "/f");
 	g = new_file(&e, "/f");
-	assert_int_equal(flock_set(f, LX_LOCK_SH, NULL), 0);
-	assert_int_equal(flock_set(g, LX_LOCK_SH, NULL), 0);
-	assert_int_equal(flock_set(f, LX_LOCK_EX, NULL), -EAGAIN);
+	assert_int_equal(flock_set(f, 1, LX_LOCK_SH, NULL), 0);
+	assert_int_equal(flock_set(g, 1, LX_LOCK_SH, NULL), 0);
+	assert_int_equal(flock_set(f, 1, LX_LOCK_EX, NULL), -EAGAIN);
 	/* The failed conversion lost the shared one. */
-	assert_int_equal(flock_set(g, LX_LOCK_EX, NULL), 0);
-	assert_int_equal(flock_set(f, LX_LOCK_SH, NULL), -EAGAIN);
+	assert_int_equal(flock_set(g, 1, LX_LOCK_EX, NULL), 0);
+	assert_int_equal(flock_set(f, 1, LX_LOCK_SH, NULL), -EAGAIN);
 	/* Byte ranges are another matter. */
 	assert_int_equal(lk(f, &owner_a, LX_F_WRLCK, 0, INT64_MAX), 0);
 	file_put(g);
-	assert_int_equal(flock_set(f, LX_LOCK_EX, NULL), 0);
-	assert_int_equal(flock_set(f, LX_LOCK_UN, NULL), 0);
+	assert_int_equal(flock_set(f, 1, LX_LOCK_EX, NULL), 0);
+	assert_int_equal(flock_set(f, 1, LX_LOCK_UN, NULL), 0);
 	posix_locks_close(f, &owner_a);
 	file_put(f);
 	fs_env_done(&e);
