@@ -23,7 +23,7 @@ bool mm_may_expand(struct mm *mm, unsigned vm_flags, uint64_t size)
 	if ((vm_flags & (VM_WRITE | VM_SHARED | VM_GROWSDOWN)) != VM_WRITE)
 		return true;
 	/* As overcommit's heuristic: what could never be had is refused. */
-	if (!(vm_flags & VM_NORESERVE) && size > mm->limits.piece)
+	if (!(vm_flags & VM_NORESERVE) && mm->limits.piece && size > mm->limits.piece)
 		return false;
 	return add_ok(mm->data, size, &sum) && sum <= page_down(mm->limits.data);
 }

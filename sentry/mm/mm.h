@@ -51,7 +51,7 @@ struct vma {
 
 struct mm_limits {	       /* the caller's rlimits, read once per call */
 	uint64_t as, data, stack, memlock;
-	uint64_t piece;	       /* more private memory at once than the sandbox may have */
+	uint64_t piece;	       /* more private memory at once than the sandbox may have; 0: any */
 	bool can_lock;	       /* CAP_IPC_LOCK */
 };
 
