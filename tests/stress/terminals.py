@@ -454,6 +454,24 @@ def test_suspend_vim():
     return s
 
 
+def test_suspend_without_terminal():
+    """Its streams are no terminal, but the shell's ^Z still means the job."""
+    s = host_shell()
+    s.type('%s do -- sh -c "echo up; sleep 1; echo done" </dev/null 2>&1 | cat\r' % RUNSC)
+    s.expect(r'\nup')
+    s.type('\x1a')
+    s.expect('Stopped')
+    s.prompt()
+    time.sleep(1.5)
+    assert 'done' not in s.quiet(), 'it went on while stopped'
+    s.type('fg\r')
+    s.expect(r'\ndone')
+    s.prompt()
+    s.type('exit\r')
+    s.wait()
+    return s
+
+
 def test_background():
     s = host_shell()
     s.type('%s do -- /bin/sh -c "sleep 1; echo done; read x; echo got \\$x" &\r' % RUNSC)
