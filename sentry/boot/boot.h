@@ -31,6 +31,7 @@ struct boot {
 	int gofer_hfd;		/* 9P channel */
 	int std_hfd[3];		/* -1: closed or the terminal */
 	int console_hfd, log_hfd;
+	int statm_hfd;		/* our own memory figures, or -1 */
 	int procfs;		/* of our PID namespace, or -1 */
 	const char *walls[16];	/* missing ones, static text */
 	unsigned n_walls;

@@ -102,6 +102,7 @@ static int make_kernel(struct boot *b)
 		.files_limit = 1u << 20,
 		.n_cpus = b->platform->limits.n_cpus,
 		.strace_hfd = b->log_hfd,
+		.statm_hfd = b->statm_hfd,
 	};
 	struct timers *timers;
 	struct pool *pool;
@@ -151,6 +152,9 @@ int main(int argc, char **argv)
 	boot_phase_done(&b, PHASE_CONFIG);
 	raise_nofile(&b);
 	read_thp_mode(&b);
+	b.statm_hfd = b.config->memory_limit
+			      ? open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+			      : -1;
 	if (jail_enter(&b))
 		return EXIT_STATUS_OURS;
 	boot_phase_done(&b, PHASE_JAIL);

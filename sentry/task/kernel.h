@@ -37,6 +37,7 @@ struct kernel_config {
 	unsigned n_cpus;       /* what the guest sees */
 	char thp_mode[40];     /* of the host: "always [madvise] never\n", or "" */
 	int strace_hfd;	       /* where strace lines go */
+	int statm_hfd;	       /* our own /proc/self/statm, for the memory limit; or -1 */
 };
 
 /* Load averages as of the last look: task/load.c. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The sampler of --memory. It counts private resident pages of all processes and what is
- * in the page pool. Files and shared memory find the pool full at what processes leave of
+ * The sampler of --memory. It counts private resident pages of all processes, what is in
+ * the page pool, and the Sentry's own heap, which guests fill with pipes and messages. Files and shared memory find the pool full at what processes leave of
  * the limit (ENOSPC); processes that grow beyond it end by SIGKILL, the biggest first, as
  * the host's kernel does it in a cgroup.
  *
@@ -16,10 +16,14 @@
  */
 #include "sentry/task/memory_limit.h"
 
+#include <malloc.h>
+#include <stdio.h>
+
 #include "sentry/abi/errno.h"
 #include "sentry/abi/signal.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/clock.h"
+#include "sentry/base/host.h"
 #include "sentry/base/log.h"
 #include "sentry/mm/mm.h"
 #include "sentry/mm/pool.h"
@@ -46,6 +50,7 @@ struct memory_limit {
 
 /* What one look finds. */
 struct look {
+	uint64_t own; /* the Sentry's heap: pipes, sockets, names are there */
 	uint64_t anon;
 	int64_t cpu_ns;
 	struct task *biggest; /* borrowed from the list */
@@ -73,9 +78,25 @@ static uint64_t private_bytes(struct mm *mm, bool exact, int64_t *cpu_ns)
 	return u.rss_anon;
 }
 
-static void look_at_all(struct task **list, unsigned n, bool exact, struct look *out)
+static uint64_t own_bytes(struct kernel *k)
 {
-	*out = (struct look){0};
+	char buf[128];
+	ssize_t n = k->config.statm_hfd < 0
+			    ? 0
+			    : host_pread(k->config.statm_hfd, buf, sizeof(buf) - 1, 0);
+	unsigned long resident, shared;
+
+	if (n <= 0)
+		return 0;
+	buf[n] = '\0';
+	if (sscanf(buf, "%*u %lu %lu", &resident, &shared) != 2 || resident < shared)
+		return 0;
+	return (resident - shared) * PAGE_SIZE;
+}
+
+static void look_at_all(struct memory_limit *ml, struct task **list, unsigned n, bool exact, struct look *out)
+{
+	*out = (struct look){.own = own_bytes(ml->k)};
 	for (unsigned i = 0; i < n; i++) {
 		struct mm *mm = task_mm_get(list[i]);
 		uint64_t size;
@@ -132,13 +153,15 @@ static void sample(struct memory_limit *ml, struct task **list, unsigned n, int6
 	uint64_t files = pool_used(ml->k->pool), used;
 	struct look l;
 
-	look_at_all(list, n, false, &l);
-	used = l.anon + files;
+	look_at_all(ml, list, n, false, &l);
+	used = l.anon + l.own + files;
 	if (used > ml->limit) {
-		look_at_all(list, n, true, &l);
-		used = l.anon + files;
+		/* The C library keeps what was freed, until it is told not to. */
+		malloc_trim(0);
+		look_at_all(ml, list, n, true, &l);
+		used = l.anon + l.own + files;
 	}
-	pool_set_room(ml->k->pool, l.anon < ml->limit ? ml->limit - l.anon : 0);
+	pool_set_room(ml->k->pool, ml->limit - min_t(uint64_t, l.anon + l.own, ml->limit));
 	if (used <= ml->limit) {
 		*delay = next_look(ml, &l, used);
 		return;
