@@ -185,6 +185,7 @@ def test_line_editing():
     s.expect(r'\nright')
     s.type('ech\t ok\r')
     s.expect(r'\nok')
+    s.prompt()
     s.type('\x04')  # end of file ends the shell
     s.ends(0)
     return s
