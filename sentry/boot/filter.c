@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -15,6 +16,7 @@
 #include "fs/gofer/gofer.h"
 #include "fs/host/host.h"
 #include "sentry/base/host_rules.h"
+#include "sentry/base/log.h"
 #include "sentry/boot/boot.h"
 #include "sentry/mm/host_rules.h"
 #include "sentry/wait/host_rules.h"
@@ -132,11 +134,26 @@ static int add_all(scmp_filter_ctx ctx)
 	return 0;
 }
 
+#ifdef RUNSC_DEBUG
+/* Says which call it was and from where; the handler returns into the end. */
+static void on_refused(int signo, siginfo_t *si, void *uc)
+{
+	(void)uc;
+	log_error("host call %d at %p is not on the list", si->si_syscall, si->si_call_addr);
+	signal(signo, SIG_DFL);
+	raise(signo);
+}
+#endif
+
 int filter_install(void)
 {
 #ifdef RUNSC_DEBUG
-	/* A core tells which call it was; release builds just die. */
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
+	struct sigaction sa = {.sa_sigaction = on_refused, .sa_flags = SA_SIGINFO | SA_NODEFER};
+	/* A sanitizer's report must get through, whatever it asks for on the way. */
+	scmp_filter_ctx ctx =
+		seccomp_init(&san_host_rules ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_TRAP);
+
+	sigaction(SIGSYS, &sa, NULL);
 #else
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 #endif

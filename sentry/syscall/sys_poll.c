@@ -332,8 +332,8 @@ SYSCALL5(select, int n, uaddr_t in, uaddr_t out, uaddr_t ex, uaddr_t timeout)
 		if (get_user(&t->mem, tv, timeout))
 			return -EFAULT;
 		/* Microseconds beyond a second are carried, as Linux does. */
-		ts = (struct lx_timespec){tv.sec + tv.usec / 1000000, tv.usec % 1000000 * 1000};
-		if (tv.sec < 0 || tv.usec < 0)
+		ts.nsec = tv.usec % 1000000 * 1000;
+		if (tv.sec < 0 || tv.usec < 0 || !add_ok(tv.sec, tv.usec / 1000000, &ts.sec))
 			return -EINVAL;
 		deadline = ts.sec || ts.nsec ? deadline_after(timespec_ns(&ts)) : 0;
 	}
