@@ -24,4 +24,11 @@ void gofer_session_put(struct gofer_session *s);
 int gofer_super_create(struct kernel *k, struct gofer_session *s, const char *export,
 		       bool shared, struct super **out);
 
+/*
+ * gofer_session_delay_watches - ask for no watch in the first @delay_ns: to close the first
+ * one costs the host a grace period of 10-20 ms, more than a short program runs. Until
+ * then cached answers are confirmed by messages.
+ */
+void gofer_session_delay_watches(struct gofer_session *s, int64_t delay_ns);
+
 extern const struct host_rules gofer_fs_rules;

@@ -38,6 +38,7 @@ struct id_batch {
 struct gofer_session {
 	refcount_t ref;
 	uint32_t msize;
+	int64_t watch_from_ns; /* CLOCK_MONOTONIC: no watch is asked for before */
 
 	struct mutex lock;
 	pthread_cond_t freed;
@@ -92,6 +93,8 @@ void call_end(struct gofer_call *c);
 
 /* @n numbers in a row that are not in use. */
 uint32_t session_new_fids(struct gofer_session *s, unsigned n);
+/* May watches be asked for? See gofer_session_delay_watches(). */
+bool session_watches(const struct gofer_session *s);
 /* Given back with the next batch. */
 void session_clunk(struct gofer_session *s, uint32_t fid);
 void session_unwatch(struct gofer_session *s, int wd);

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "fs/gofer/internal.h"
+#include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 #include "sentry/base/host_rules.h"
 
@@ -323,6 +324,16 @@ static void ask_notices(struct gofer_session *s)
 
 	if (exchange_msg(s, s->channel[0], &t, &r, &s->inotify_hfd) < 0)
 		s->inotify_hfd = -1;
+}
+
+void gofer_session_delay_watches(struct gofer_session *s, int64_t delay_ns)
+{
+	s->watch_from_ns = deadline_after(delay_ns);
+}
+
+bool session_watches(const struct gofer_session *s)
+{
+	return !s->watch_from_ns || clock_mono_ns() >= s->watch_from_ns;
 }
 
 int gofer_session_create(int hfd, unsigned max_hfds, struct gofer_session **out)

@@ -238,7 +238,7 @@ static int attach(struct gofer_super *gs, const char *export, uint32_t *fid,
 		c.t.txwalk.fid = *fid;
 		c.t.txwalk.newfid = *fid + 1;
 		c.t.txwalk.flags = P9_XWALK_NO_FID;
-		if (gs->shared)
+		if (gs->shared && session_watches(gs->s))
 			c.t.txwalk.flags |= P9_XWALK_WATCH | P9_XWALK_WATCH_LEAF;
 		c.t.txwalk.open_flags = 0;
 		c.t.txwalk.names.n = 0;

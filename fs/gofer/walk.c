@@ -31,10 +31,10 @@ static void ask(struct gofer_call *c, struct walking *w, struct ginode *dir, uns
 	t->txwalk.newfid = w->first_fid;
 	t->txwalk.flags = 0;
 	t->txwalk.open_flags = 0;
-	if (w->gs->shared)
+	if (w->gs->shared && session_watches(w->gs->s))
 		t->txwalk.flags |= P9_XWALK_WATCH;
 	/* What is open tells its attributes itself. */
-	if (w->gs->shared && open_flags < 0 &&
+	if (w->gs->shared && open_flags < 0 && session_watches(w->gs->s) &&
 	    atomic_load(&w->gs->s->n_watches) < MAX_LEAF_WATCHES)
 		t->txwalk.flags |= P9_XWALK_WATCH_LEAF;
 	if (open_flags >= 0) {

@@ -149,6 +149,8 @@ static int make_mounts(struct boot *b, struct vfs_ctx *c, struct mnt_ns **out)
 	*out = NULL;
 	r = gofer_session_create(b->gofer_hfd, b->max_hfds / 2, &b->gofer);
 	if (!r)
+		gofer_session_delay_watches(b->gofer, 25 * NSEC_PER_MSEC);
+	if (!r)
 		r = gofer_super(b, cfg->mounts[0], &root);
 	if (r) {
 		control_send_failure(r, "the root file system cannot be used",
