@@ -15,14 +15,19 @@
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-	return "detect_leaks=0:use_sigaltstack=0:symbolize=0:abort_on_error=0:exitcode=125";
+	return "detect_leaks=0:use_sigaltstack=0:symbolize=0:abort_on_error=0:exitcode="
+	       "125";
 }
 
 static const struct host_rule san_rules[] = {
 	{SYS_madvise, "madvise", {{0}}, "", "shadow memory"},
 	{SYS_sigaltstack, "sigaltstack", {{0}}, "", "thread start"},
 	{SYS_prlimit64, "prlimit64", {{0}}, "", "bounds of a thread's stack"},
-	{SYS_sched_getaffinity, "sched_getaffinity", {{0}}, "", "bounds of a thread's stack"},
+	{SYS_sched_getaffinity,
+	 "sched_getaffinity",
+	 {{0}},
+	 "",
+	 "bounds of a thread's stack"},
 	{SYS_getpid, "getpid", {{0}}, "", "reports"},
 	{SYS_openat, "openat", {{0}}, "", "reports"},
 	{SYS_readlink, "readlink", {{0}}, "", "reports"},

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The sampler of --memory. It counts private resident pages of all processes, what is in
- * the page pool, and the Sentry's own heap, which guests fill with pipes and messages. Files and shared memory find the pool full at what processes leave of
- * the limit (ENOSPC); processes that grow beyond it end by SIGKILL, the biggest first, as
- * the host's kernel does it in a cgroup.
+ * the page pool, and the Sentry's own heap, which guests fill with pipes and messages.
+ * Files and shared memory find the pool full at what processes leave of the limit
+ * (ENOSPC); processes that grow beyond it end by SIGKILL, the biggest first, as the
+ * host's kernel does it in a cgroup.
  *
  * How often: as long as it takes to touch what is left at FILL_RATE. So a sandbox far
  * from its limit pays next to nothing, and one near it is caught within LOOK_MIN_NS; the
@@ -94,7 +95,8 @@ static uint64_t own_bytes(struct kernel *k)
 	return (resident - shared) * PAGE_SIZE;
 }
 
-static void look_at_all(struct memory_limit *ml, struct task **list, unsigned n, bool exact, struct look *out)
+static void look_at_all(struct memory_limit *ml, struct task **list, unsigned n,
+			bool exact, struct look *out)
 {
 	*out = (struct look){.own = own_bytes(ml->k)};
 	for (unsigned i = 0; i < n; i++) {
@@ -127,17 +129,19 @@ static void kill_biggest(struct memory_limit *ml, const struct look *l)
 	mutex_unlock(&sh->lock);
 	mutex_unlock(&ml->k->tasklist);
 	if (!dying)
-		log_error("memory limit of %llu KiB reached: killed task %d (%s), which used "
+		log_error("memory limit of %llu KiB reached: killed task %d (%s), which "
+			  "used "
 			  "%llu KiB (see --memory)",
 			  (unsigned long long)ml->limit >> 10,
-			  pid_nr_in(l->biggest->pid, ml->k->init_pid_ns), l->biggest->comm,
-			  (unsigned long long)l->biggest_size >> 10);
+			  pid_nr_in(l->biggest->pid, ml->k->init_pid_ns),
+			  l->biggest->comm, (unsigned long long)l->biggest_size >> 10);
 }
 
 /* When to look again, after one that found all in order. */
 static int64_t next_look(struct memory_limit *ml, const struct look *l, uint64_t used)
 {
-	int64_t delay = (int64_t)min_t(uint64_t, (ml->limit - used) / FILL_RATE, LOOK_MAX_NS);
+	int64_t delay =
+		(int64_t)min_t(uint64_t, (ml->limit - used) / FILL_RATE, LOOK_MAX_NS);
 
 	ml->quiet = l->cpu_ns == ml->cpu_ns ? ml->quiet + 1 : 0;
 	ml->cpu_ns = l->cpu_ns;
@@ -148,7 +152,8 @@ static int64_t next_look(struct memory_limit *ml, const struct look *l, uint64_t
 	return max_t(int64_t, delay, LOOK_MIN_NS) << ml->quiet;
 }
 
-static void sample(struct memory_limit *ml, struct task **list, unsigned n, int64_t *delay)
+static void sample(struct memory_limit *ml, struct task **list, unsigned n,
+		   int64_t *delay)
 {
 	uint64_t files = pool_used(ml->k->pool), used;
 	struct look l;
@@ -161,7 +166,8 @@ static void sample(struct memory_limit *ml, struct task **list, unsigned n, int6
 		look_at_all(ml, list, n, true, &l);
 		used = l.anon + l.own + files;
 	}
-	pool_set_room(ml->k->pool, ml->limit - min_t(uint64_t, l.anon + l.own, ml->limit));
+	pool_set_room(ml->k->pool,
+		      ml->limit - min_t(uint64_t, l.anon + l.own, ml->limit));
 	if (used <= ml->limit) {
 		*delay = next_look(ml, &l, used);
 		return;
