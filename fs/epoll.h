@@ -12,16 +12,17 @@ int epoll_create_file(struct kernel *k, const struct cred *cred, struct file **o
 struct epoll *file_epoll(struct file *f);
 
 /*
- * epoll_change - epoll_ctl(2): @target is what @fd names in the caller's table (borrowed). -EEXIST,
- * -ENOENT, -EPERM (cannot be polled), -EINVAL, -ELOOP, -ENOSPC, -ENOMEM.
+ * epoll_change - epoll_ctl(2): @target is what @fd names in the caller's table
+ * (borrowed). -EEXIST, -ENOENT, -EPERM (cannot be polled), -EINVAL, -ELOOP, -ENOSPC,
+ * -ENOMEM.
  */
 int epoll_change(struct epoll *ep, int op, int fd, struct file *target,
-	      const struct lx_epoll_event *event, const struct cred *cred);
+		 const struct lx_epoll_event *event, const struct cred *cred);
 
 /*
- * epoll_collect - up to @max ready events to @to, in the order they became ready; how many.
- * Never sleeps and faults nothing in. -EFAULT: there are some, but none could be written;
- * none is lost: uio_fault_in(), then try again.
+ * epoll_collect - up to @max ready events to @to, in the order they became ready; how
+ * many. Never sleeps and faults nothing in. -EFAULT: there are some, but none could be
+ * written; none is lost: uio_fault_in(), then try again.
  */
 struct uio;
 int epoll_collect(struct epoll *ep, struct uio *to, int max);

@@ -16,7 +16,7 @@ struct fasync_entry {
 };
 
 struct fasync {
-	struct file *f;	  /* borrowed: the file's end frees this first */
+	struct file *f; /* borrowed: the file's end frees this first */
 	int fd;
 	struct list node; /* in v->async, protected by its lock */
 	uint32_t events;  /* noted since the last signal; the same lock */

@@ -45,11 +45,11 @@ struct vfs {
 	struct inode *anon_inode; /* of every file without a place */
 	struct super *memfs;	  /* where memfds live */
 	struct mutex epoll_nest;  /* LOCK_EPOLL_NEST: see epoll.c */
-	struct super *sockfs;	/* where sockets live */
+	struct super *sockfs;	  /* where sockets live */
 
-	struct mutex async_lock;  /* LOCK_EPOLL_READY; protects the next group */
-	struct list async;	  /* struct fasync.node: files to send SIGIO for */
-	atomic_bool async_noted;  /* there may be some */
+	struct mutex async_lock; /* LOCK_EPOLL_READY; protects the next group */
+	struct list async;	 /* struct fasync.node: files to send SIGIO for */
+	atomic_bool async_noted; /* there may be some */
 };
 
 static inline struct vfs *super_vfs(const struct super *sb)

@@ -23,7 +23,7 @@ static struct memxattr *find_locked(struct memxattrs *m, const char *name)
 {
 	struct memxattr *x;
 
-	list_for_each(x, &m->list, node)
+	list_for_each (x, &m->list, node)
 		if (!strcmp(x->name, name))
 			return x;
 	return NULL;
@@ -137,7 +137,7 @@ ssize_t memxattr_list(struct memxattrs *m, char *buf, size_t size)
 	size_t n = 0;
 
 	mutex_lock(&m->lock);
-	list_for_each(x, &m->list, node) {
+	list_for_each (x, &m->list, node) {
 		size_t len = strlen(x->name) + 1;
 
 		if (size && n + len <= size)

@@ -81,14 +81,16 @@ bool notify_detach(struct notify_mark *m)
 	mutex_unlock(&nm->lock);
 	if (!was)
 		return false;
-	/* m->inode stays readable for whoever raced with us: the pointer is not cleared. */
+	/* m->inode stays readable for whoever raced with us: the pointer is not cleared.
+	 */
 	inode_put(inode);
 	notify_mark_put(m);
 	return true;
 }
 
 struct notify_mark *notify_find(struct inode *inode,
-				bool (*match)(struct notify_mark *m, void *arg), void *arg)
+				bool (*match)(struct notify_mark *m, void *arg),
+				void *arg)
 {
 	struct notify_marks *nm = marks_of(inode);
 	struct notify_mark *m, *found = NULL;
@@ -96,7 +98,7 @@ struct notify_mark *notify_find(struct inode *inode,
 	if (!nm)
 		return NULL;
 	mutex_lock(&nm->lock);
-	list_for_each(m, &nm->marks, node) {
+	list_for_each (m, &nm->marks, node) {
 		if (!match(m, arg))
 			continue;
 		refcount_inc(&m->ref);
@@ -132,7 +134,7 @@ static void tell(struct inode *inode, uint32_t mask, uint32_t cookie, const char
 	if (likely(!nm))
 		return;
 	mutex_lock(&nm->lock);
-	list_for_each_safe(m, next, &nm->marks, node)
+	list_for_each_safe (m, next, &nm->marks, node)
 		if (wants(m, mask, name, unlinked))
 			m->event(m, mask, cookie, name, name_len);
 	mutex_unlock(&nm->lock);
@@ -145,8 +147,10 @@ void fs_notify(struct inode *inode, struct dentry *d, uint32_t mask, uint32_t co
 	size_t len;
 
 	tell(inode, mask, cookie, NULL, 0, false);
-	/* Names move under the cache's lock: that is taken only if anybody listens at all. */
-	if (!d || !atomic_load_explicit(&super_vfs(d->sb)->n_watched, memory_order_relaxed))
+	/* Names move under the cache's lock: that is taken only if anybody listens at
+	 * all. */
+	if (!d ||
+	    !atomic_load_explicit(&super_vfs(d->sb)->n_watched, memory_order_relaxed))
 		return;
 	parent = dentry_place(d, name, &len);
 	if (!parent)

@@ -10,7 +10,8 @@
 
 #include "fs/vfs.h"
 
-/* In a mask: events of children that have no name any more are not for it (inotify(7)). */
+/* In a mask: events of children that have no name any more are not for it (inotify(7)).
+ */
 #define NOTIFY_EXCL_UNLINK 0x04000000u
 
 struct notify_mark {
@@ -22,16 +23,18 @@ struct notify_mark {
 	 * An event for this mark: @name (may be NULL) is of the child it happened to. The
 	 * inode's list is locked: takes the group's lock only.
 	 */
-	void (*event)(struct notify_mark *m, uint32_t mask, uint32_t cookie, const char *name,
-		      size_t name_len);
+	void (*event)(struct notify_mark *m, uint32_t mask, uint32_t cookie,
+		      const char *name, size_t name_len);
 	void (*free)(struct notify_mark *m);
 };
 
 /* Attach a prepared mark (ref 1, the list's). Takes a reference of @inode. -ENOMEM. */
 int notify_attach(struct inode *inode, struct notify_mark *m);
-/* Off its inode; drops the list's and the inode's reference. False: somebody was first. */
+/* Off its inode; drops the list's and the inode's reference. False: somebody was first.
+ */
 bool notify_detach(struct notify_mark *m);
 void notify_mark_put(struct notify_mark *m);
 /* The mark on @inode for which @match says yes, a reference, or NULL. */
 struct notify_mark *notify_find(struct inode *inode,
-				bool (*match)(struct notify_mark *m, void *arg), void *arg);
+				bool (*match)(struct notify_mark *m, void *arg),
+				void *arg);

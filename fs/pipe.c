@@ -28,13 +28,14 @@ struct slot {
 };
 
 struct pipe {
-	struct mutex lock;   /* LOCK_FILE_DATA; protects all below but the queue */
-	struct waitq queue;  /* IN: data or end; OUT: room or no readers */
-	struct slot *ring;   /* owned; n_slots of them */
-	unsigned n_slots, head, used; /* slots in use: head, head + 1, ... modulo n_slots */
+	struct mutex lock;  /* LOCK_FILE_DATA; protects all below but the queue */
+	struct waitq queue; /* IN: data or end; OUT: room or no readers */
+	struct slot *ring;  /* owned; n_slots of them */
+	unsigned n_slots, head,
+		used; /* slots in use: head, head + 1, ... modulo n_slots */
 	unsigned readers, writers;
 	uint64_t reader_opens, writer_opens; /* ever: what a FIFO's open waits for */
-	char *spare;	     /* one free page kept for the next write; owned */
+	char *spare; /* one free page kept for the next write; owned */
 };
 
 /* A FIFO's open file: how often the other side had been opened when this one came. */
@@ -326,8 +327,8 @@ static uint32_t pipe_poll(struct file *f, struct poll_table *pt)
 
 #define LX_FIONREAD 0x541b
 
-static int64_t pipe_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
-			  uint64_t arg)
+static int64_t pipe_ioctl(struct file *f, struct task *t, const struct umem *u,
+			  unsigned cmd, uint64_t arg)
 {
 	struct pipe *p = file_pipe(f);
 	int32_t n = 0;
@@ -357,7 +358,8 @@ static void pipe_release(struct file *f)
 	while (drop && p->used)
 		drop_head(p);
 	mutex_unlock(&p->lock);
-	waitq_wake(&p->queue, LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLERR | LX_POLLHUP);
+	waitq_wake(&p->queue,
+		   LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLERR | LX_POLLHUP);
 	mem_free(f->priv);
 }
 
@@ -395,7 +397,8 @@ int pipe_set_size(struct pipe *p, uint64_t size, const struct cred *cred)
 		return -EINVAL;
 	while (n_slots * PAGE_SIZE < size)
 		n_slots *= 2;
-	if (n_slots * PAGE_SIZE > PIPE_MAX_SIZE && !cred_init_capable(cred, LX_CAP_SYS_RESOURCE))
+	if (n_slots * PAGE_SIZE > PIPE_MAX_SIZE &&
+	    !cred_init_capable(cred, LX_CAP_SYS_RESOURCE))
 		return -EPERM;
 	ring = mem_calloc(n_slots, sizeof(*ring));
 	if (!ring)
@@ -498,7 +501,8 @@ bool fifo_open_done(struct file *f)
 #define PIPEFS_MAGIC 0x50495045
 
 static const struct inode_ops pipefs_inode_ops = {0};
-static const struct fs_type pipefs_type = {.name = "pipefs", .flags = FS_NODEV | FS_INTERNAL};
+static const struct fs_type pipefs_type = {.name = "pipefs",
+					   .flags = FS_NODEV | FS_INTERNAL};
 
 int pipefs_create(struct kernel *k, struct super **out)
 {
@@ -528,8 +532,8 @@ static int new_pipe_dentry(struct super *sb, const struct cred *cred, struct den
 		return r;
 	}
 	p->readers = p->writers = 1;
-	inode_init(inode, sb, &pipefs_inode_ops, &pipe_ops, LX_S_IFIFO | 0600, cred->fsuid,
-		   cred->fsgid);
+	inode_init(inode, sb, &pipefs_inode_ops, &pipe_ops, LX_S_IFIFO | 0600,
+		   cred->fsuid, cred->fsgid);
 	atomic_store(&inode->pipe, p);
 	*out = dentry_new_anon(sb, inode, "", &pipe_dentry_ops);
 	return *out ? 0 : -ENOMEM;
@@ -544,11 +548,11 @@ int pipe_create(struct kernel *k, int flags, const struct cred *cred, struct fil
 	r = new_pipe_dentry(vfs_pipefs(k), cred, &d);
 	if (r)
 		return r;
-	r = file_alloc(k, (struct path){.dentry = dentry_get(d)}, flags | LX_O_RDONLY, &pipe_ops,
-		       cred, &out[0]);
+	r = file_alloc(k, (struct path){.dentry = dentry_get(d)}, flags | LX_O_RDONLY,
+		       &pipe_ops, cred, &out[0]);
 	if (!r)
-		r = file_alloc(k, (struct path){.dentry = dentry_get(d)}, flags | LX_O_WRONLY,
-			       &pipe_ops, cred, &out[1]);
+		r = file_alloc(k, (struct path){.dentry = dentry_get(d)},
+			       flags | LX_O_WRONLY, &pipe_ops, cred, &out[1]);
 	dentry_put(d);
 	if (r && out[0])
 		file_put(TAKE_PTR(out[0]));

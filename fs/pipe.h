@@ -10,7 +10,8 @@
 struct pipe;
 
 /* pipe2(2): two files, [0] to read, [1] to write. @flags: O_NONBLOCK, O_DIRECT. */
-int pipe_create(struct kernel *k, int flags, const struct cred *cred, struct file *out[2]);
+int pipe_create(struct kernel *k, int flags, const struct cred *cred,
+		struct file *out[2]);
 
 /* The pipe behind @f, borrowed, or NULL if it is none. */
 struct pipe *file_pipe(struct file *f);

@@ -11,14 +11,8 @@
 #include "fs/tmpfs/tmpfs.h"
 
 static const struct fs_type *const types[] = {
-	&tmpfs_type,
-	&ramfs_type,
-	&devtmpfs_type,
-	&devpts_type,
-	&mqueue_type,
-	&proc_type,
-	&sysfs_type,
-	NULL,
+	&tmpfs_type,  &ramfs_type, &devtmpfs_type, &devpts_type,
+	&mqueue_type, &proc_type,  &sysfs_type,	   NULL,
 };
 
 const struct fs_type *fs_type_lookup(const char *name)

@@ -57,20 +57,22 @@ struct super *vfs_sockfs(struct kernel *k);
 void vfs_sync(struct kernel *k);
 
 struct path {
-	struct mount *mnt;	/* NULL: of a file that lives outside every tree */
+	struct mount *mnt; /* NULL: of a file that lives outside every tree */
 	struct dentry *dentry;
 };
 
 /*
- * On whose behalf a call acts: filled from a task by task_vfs_ctx() (sentry/task/fs_struct.h).
- * Everything in it is borrowed and stable for the duration of the call.
+ * On whose behalf a call acts: filled from a task by task_vfs_ctx()
+ * (sentry/task/fs_struct.h). Everything in it is borrowed and stable for the duration of
+ * the call.
  */
 struct vfs_ctx {
 	const struct cred *cred;
 	struct path root, cwd;
 	struct mnt_ns *mnt_ns;
 	uint32_t umask;
-	uint64_t fsize_limit; /* RLIMIT_FSIZE; exceeding it: -EFBIG (the caller sends SIGXFSZ) */
+	uint64_t fsize_limit; /* RLIMIT_FSIZE; exceeding it: -EFBIG (the caller sends
+				 SIGXFSZ) */
 	struct task *task;    /* opaque; NULL for the kernel itself */
 	struct kernel *k;
 };
@@ -104,15 +106,17 @@ struct iattr {
 /* --- supers --------------------------------------------------------------- */
 
 struct super_ops {
-	int (*statfs)(struct super *sb, struct lx_statfs *out);	   /* required */
-	int (*sync)(struct super *sb);				   /* NULL: nothing to do */
-	/* remount: new option string (borrowed). NULL: options are refused with -EINVAL */
+	int (*statfs)(struct super *sb, struct lx_statfs *out); /* required */
+	int (*sync)(struct super *sb);				/* NULL: nothing to do */
+	/* remount: new option string (borrowed). NULL: options are refused with -EINVAL
+	 */
 	int (*remount)(struct super *sb, const char *options);
 	/* options for /proc/mounts after rw/ro, e.g. ",size=1024k". NULL: none */
 	void (*show_options)(struct super *sb, struct strbuf *out);
-	/* the last reference to an inode is gone: free it (and its content when nlink is 0) */
-	void (*free_inode)(struct inode *inode);		   /* required */
-	void (*release)(struct super *sb);			   /* required: frees sb */
+	/* the last reference to an inode is gone: free it (and its content when nlink is
+	 * 0) */
+	void (*free_inode)(struct inode *inode); /* required */
+	void (*release)(struct super *sb);	 /* required: frees sb */
 };
 
 enum { SB_RDONLY = 1, SB_NOEXEC = 2, SB_NODEV = 4, SB_NOSUID = 8 };
@@ -126,37 +130,40 @@ struct super {
 	refcount_t ref, objects;
 	const struct super_ops *ops;
 	const struct fs_type *type;
-	uint64_t dev;		/* st_dev of its files: an anonymous device number */
-	uint64_t magic;		/* statfs f_type */
-	atomic_uint flags;	/* SB_* */
+	uint64_t dev;		  /* st_dev of its files: an anonymous device number */
+	uint64_t magic;		  /* statfs f_type */
+	atomic_uint flags;	  /* SB_* */
 	struct mutex rename_lock; /* LOCK_RENAME: directories change parents under it */
-	struct dentry *root;	/* a reference, dropped by super_kill */
+	struct dentry *root;	  /* a reference, dropped by super_kill */
 	struct kernel *k;
 	struct user_ns *user_ns; /* owner: who may act as root here; a reference */
-	const char *source;	/* owned; as given to mount(2), for /proc/mounts */
-	uint64_t next_ino;	/* for super_new_ino() (atomic) */
-	bool layer;		/* below an overlay: its inodes lock as LOCK_INODE_LAYER */
-	struct list all;	/* in the VFS's list of supers, for sync(2) */
-	atomic_uint n_writers;	/* files open for writing: such a super stays writable */
+	const char *source;	 /* owned; as given to mount(2), for /proc/mounts */
+	uint64_t next_ino;	 /* for super_new_ino() (atomic) */
+	bool layer;	       /* below an overlay: its inodes lock as LOCK_INODE_LAYER */
+	struct list all;       /* in the VFS's list of supers, for sync(2) */
+	atomic_uint n_writers; /* files open for writing: such a super stays writable */
 };
 
 enum {
 	FS_USERNS_MOUNT = 1,
-	FS_NODEV = 2,		/* "nodev" in /proc/filesystems */
+	FS_NODEV = 2, /* "nodev" in /proc/filesystems */
 	FS_INTERNAL = 4,
-	FS_POSIXACL = 16,	/* keeps access control lists with its inodes: fs/acl.h */
-	FS_GENERIC_TIMES = 8,	/* has a getattr slot, yet times are the inode's generic ones */
+	FS_POSIXACL = 16, /* keeps access control lists with its inodes: fs/acl.h */
+	FS_GENERIC_TIMES =
+		8, /* has a getattr slot, yet times are the inode's generic ones */
 };
 
 struct fs_type {
 	const char *name;
 	unsigned flags;
 	/*
-	 * get_super - a new (or shared) instance for mount(2). @source and @options are the
-	 * caller's strings (options may be NULL). *out holds a reference. -EINVAL unknown option.
+	 * get_super - a new (or shared) instance for mount(2). @source and @options are
+	 * the caller's strings (options may be NULL). *out holds a reference. -EINVAL
+	 * unknown option.
 	 */
-	int (*get_super)(const struct vfs_ctx *c, const struct fs_type *type, const char *source,
-			 unsigned sb_flags, const char *options, struct super **out);
+	int (*get_super)(const struct vfs_ctx *c, const struct fs_type *type,
+			 const char *source, unsigned sb_flags, const char *options,
+			 struct super **out);
 };
 
 /* fs/register.c: the types that mount(2) knows; NULL when there is none. */
@@ -176,24 +183,25 @@ static inline bool super_rdonly(struct super *sb)
 
 /* --- inodes --------------------------------------------------------------- */
 
-/* For create, mkdir, mknod, symlink, tmpfile: owner and mode after umask and setgid rules. */
+/* For create, mkdir, mknod, symlink, tmpfile: owner and mode after umask and setgid
+ * rules. */
 struct create_args {
 	uint32_t mode; /* with S_IFMT bits */
 	uint32_t uid, gid;
 	uint64_t rdev;
-	const char *target; /* symlink */
-	int open_flags;	    /* create on behalf of open(O_CREAT): LX_O_*; else 0 */
+	const char *target;	 /* symlink */
+	int open_flags;		 /* create on behalf of open(O_CREAT): LX_O_*; else 0 */
 	struct inode_acls *acls; /* inherited lists or NULL: not for the slots */
 };
 
 /* One step of a many-steps walk: see inode_ops.walk. */
 #define WALK_MAX 16
 struct walk_req {
-	struct dentry *start;	  /* a positive directory dentry; borrowed */
+	struct dentry *start;	    /* a positive directory dentry; borrowed */
 	const char *name[WALK_MAX]; /* not NUL-terminated */
 	size_t len[WALK_MAX];
 	unsigned n;
-	int open_flags;		  /* the last one will be opened with these (a hint), or -1 */
+	int open_flags; /* the last one will be opened with these (a hint), or -1 */
 };
 
 /*
@@ -202,21 +210,24 @@ struct walk_req {
  */
 struct inode_ops {
 	/*
-	 * lookup - find @name in @dir (locked). 0 with *out; 0 with *out == NULL: no such name
-	 * (a negative dentry is cached); other errors are passed on. The dentry is allocated
-	 * and unhashed: the file system may set d->fsdata, d->dops. Later nobody may change
-	 * d->dops: the walker reads it without a lock. NULL: not a directory.
+	 * lookup - find @name in @dir (locked). 0 with *out; 0 with *out == NULL: no such
+	 * name (a negative dentry is cached); other errors are passed on. The dentry is
+	 * allocated and unhashed: the file system may set d->fsdata, d->dops. Later
+	 * nobody may change d->dops: the walker reads it without a lock. NULL: not a
+	 * directory.
 	 */
 	int (*lookup)(struct inode *dir, struct dentry *d, struct inode **out);
 	/*
 	 * walk - optional: resolve several names at once, instantiating dentries with
-	 * dcache_fill(). Called without locks; stops at symlinks, missing names or whatever
-	 * it likes: the walker then goes on name by name through the cache. Answers that are
-	 * cached but not valid any more are confirmed or replaced by its dcache_fill(). NULL:
-	 * none. @c is NULL when only one name is asked for on behalf of a stacked file system.
+	 * dcache_fill(). Called without locks; stops at symlinks, missing names or
+	 * whatever it likes: the walker then goes on name by name through the cache.
+	 * Answers that are cached but not valid any more are confirmed or replaced by its
+	 * dcache_fill(). NULL: none. @c is NULL when only one name is asked for on behalf
+	 * of a stacked file system.
 	 */
 	int (*walk)(const struct vfs_ctx *c, struct walk_req *req);
-	/* The directory operations; @d is a negative dentry of @dir (locked). NULL: -EPERM. */
+	/* The directory operations; @d is a negative dentry of @dir (locked). NULL:
+	 * -EPERM. */
 	int (*create)(struct inode *dir, struct dentry *d, const struct create_args *a,
 		      struct inode **out); /* regular file */
 	int (*mkdir)(struct inode *dir, struct dentry *d, const struct create_args *a,
@@ -230,36 +241,44 @@ struct inode_ops {
 	int (*unlink)(struct inode *dir, struct dentry *d);
 	int (*rmdir)(struct inode *dir, struct dentry *d);
 	/*
-	 * rename - both directories locked, and the victims. Checks done by the VFS: types,
-	 * loops, permissions, NOREPLACE. @new may be negative. flags: LX_RENAME_EXCHANGE or
-	 * _NOREPLACE or _WHITEOUT. NULL: -EPERM.
+	 * rename - both directories locked, and the victims. Checks done by the VFS:
+	 * types, loops, permissions, NOREPLACE. @new may be negative. flags:
+	 * LX_RENAME_EXCHANGE or _NOREPLACE or _WHITEOUT. NULL: -EPERM.
 	 */
 	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 		      struct dentry *new, unsigned flags);
-	/* An unnamed file for O_TMPFILE; linked later through link(). NULL: -EOPNOTSUPP. */
-	int (*tmpfile)(struct inode *dir, const struct create_args *a, struct inode **out);
-	/*
-	 * readlink - the target, up to @size bytes without NUL. Returns its length. For magic
-	 * links (/proc/PID/fd/N, exe, cwd, root) see follow. NULL: -EINVAL.
+	/* An unnamed file for O_TMPFILE; linked later through link(). NULL: -EOPNOTSUPP.
 	 */
-	ssize_t (*readlink)(const struct vfs_ctx *c, struct inode *inode, char *buf, size_t size);
-	/* A magic link: jumps straight to *out (references). NULL: an ordinary symlink. */
+	int (*tmpfile)(struct inode *dir, const struct create_args *a,
+		       struct inode **out);
+	/*
+	 * readlink - the target, up to @size bytes without NUL. Returns its length. For
+	 * magic links (/proc/PID/fd/N, exe, cwd, root) see follow. NULL: -EINVAL.
+	 */
+	ssize_t (*readlink)(const struct vfs_ctx *c, struct inode *inode, char *buf,
+			    size_t size);
+	/* A magic link: jumps straight to *out (references). NULL: an ordinary symlink.
+	 */
 	int (*follow)(const struct vfs_ctx *c, struct inode *inode, struct path *out);
 	/* NULL: from the inode's generic fields. */
 	int (*getattr)(struct inode *inode, uint32_t mask, struct kstat *out);
-	/* @a is checked and complete; inode locked. Updates the generic fields. NULL: -EPERM. */
-	int (*setattr)(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a);
+	/* @a is checked and complete; inode locked. Updates the generic fields. NULL:
+	 * -EPERM. */
+	int (*setattr)(const struct vfs_ctx *c, struct inode *inode,
+		       const struct iattr *a);
 	/* NULL: generic_permission (mode bits, CAP_DAC_*). want: LX_R_OK.. as MAY_*. */
 	int (*permission)(const struct vfs_ctx *c, struct inode *inode, unsigned want);
 	/*
-	 * open - f->path, flags and mode are set; the file system sets f->ops and f->priv.
-	 * NULL: f->ops = inode->fops. Not called for O_PATH.
+	 * open - f->path, flags and mode are set; the file system sets f->ops and
+	 * f->priv. NULL: f->ops = inode->fops. Not called for O_PATH.
 	 */
 	int (*open)(const struct vfs_ctx *c, struct inode *inode, struct file *f);
-	/* xattrs. get/list: @size 0 asks for the size; -ERANGE, -ENODATA. NULL: -EOPNOTSUPP. */
-	ssize_t (*getxattr)(struct inode *inode, const char *name, void *buf, size_t size);
-	int (*setxattr)(struct inode *inode, const char *name, const void *value, size_t size,
-			int flags); /* value NULL: remove */
+	/* xattrs. get/list: @size 0 asks for the size; -ERANGE, -ENODATA. NULL:
+	 * -EOPNOTSUPP. */
+	ssize_t (*getxattr)(struct inode *inode, const char *name, void *buf,
+			    size_t size);
+	int (*setxattr)(struct inode *inode, const char *name, const void *value,
+			size_t size, int flags); /* value NULL: remove */
 	ssize_t (*listxattr)(struct inode *inode, char *buf, size_t size);
 	/* What to map of a regular file; NULL or a NULL answer: -ENODEV. Borrowed. */
 	struct mappable *(*mappable)(struct inode *inode);
@@ -275,24 +294,25 @@ struct inode {
 	uint64_t ino;		     /* immutable */
 	/*
 	 * Generic attributes. Readable without a lock (each is written whole); changed
-	 * under lock. File systems that keep theirs elsewhere keep mode, uid, gid true here.
+	 * under lock. File systems that keep theirs elsewhere keep mode, uid, gid true
+	 * here.
 	 */
 	_Atomic uint32_t mode, uid, gid, nlink;
-	uint64_t rdev;		     /* immutable */
-	struct mutex lock;	     /* LOCK_INODE: names in a directory, attributes, truncation */
-	_Atomic uint64_t size;	     /* where the generic getattr is used */
+	uint64_t rdev;	   /* immutable */
+	struct mutex lock; /* LOCK_INODE: names in a directory, attributes, truncation */
+	_Atomic uint64_t size; /* where the generic getattr is used */
 	struct lx_timespec atime, mtime, ctime, btime; /* protected by attr_lock */
-	struct mutex attr_lock;	     /* LOCK_LEAF */
-	atomic_int write_count;	     /* > 0 writers, < 0 executing (ETXTBSY) */
-	atomic_bool dead;	     /* a removed directory: no names in it; set under lock */
-	atomic_bool linkable;	     /* of O_TMPFILE: may get its first name */
+	struct mutex attr_lock;			       /* LOCK_LEAF */
+	atomic_int write_count; /* > 0 writers, < 0 executing (ETXTBSY) */
+	atomic_bool dead;	/* a removed directory: no names in it; set under lock */
+	atomic_bool linkable;	/* of O_TMPFILE: may get its first name */
 	/* Made on first use, owned by the inode, each with a lock of its own: */
 	_Atomic(struct file_lock_list *) locks; /* fs/lock.c */
 	_Atomic(struct notify_marks *) marks;	/* fs/anon/inotify.c */
 	_Atomic(struct inode_acls *) acls;	/* fs/acl.c */
 	_Atomic(struct pipe *) pipe;		/* a FIFO's pipe, fs/pipe.c */
-	_Atomic(struct socket *) socket;	/* a bound unix socket, sentry/socket/unix.c */
-	void *priv;			     /* file systems that do not embed */
+	_Atomic(struct socket *) socket; /* a bound unix socket, sentry/socket/unix.c */
+	void *priv;			 /* file systems that do not embed */
 };
 
 /* Fills the base of a fresh inode: ref 1, times now. */
@@ -323,9 +343,9 @@ void inode_allow_write(struct inode *inode);
 
 struct dentry_ops {
 	/*
-	 * revalidate - is this cached answer (positive or negative) still true? 1 yes, 0 no
-	 * (asked again through walk where there is one; else it is dropped and looked up
-	 * again), negative errno. Called without locks. NULL: yes.
+	 * revalidate - is this cached answer (positive or negative) still true? 1 yes, 0
+	 * no (asked again through walk where there is one; else it is dropped and looked
+	 * up again), negative errno. Called without locks. NULL: yes.
 	 */
 	int (*revalidate)(struct dentry *d);
 	/* The dentry goes: free d->fsdata. NULL: nothing. */
@@ -335,18 +355,21 @@ struct dentry_ops {
 };
 
 enum {
-	DENTRY_MOUNTED = 1, DENTRY_UNHASHED = 2, DENTRY_KEEP = 4 /* not evicted: tmpfs */,
+	DENTRY_MOUNTED = 1,
+	DENTRY_UNHASHED = 2,
+	DENTRY_KEEP = 4 /* not evicted: tmpfs */,
 	DENTRY_NOCACHE = 8, /* goes with its last reference; set by lookup */
 };
 
 struct dentry {
-	refcount_t ref;		   /* cached dentries live at ref 0 on the LRU, unless KEEP */
-	atomic_uint flags;	   /* DENTRY_* */
+	refcount_t ref;	   /* cached dentries live at ref 0 on the LRU, unless KEEP */
+	atomic_uint flags; /* DENTRY_* */
 	struct super *sb;
-	/* protected by the cache's lock (LOCK_DENTRY); parent and name also by sb->rename_lock */
-	struct dentry *parent;	   /* a reference; itself for a root */
-	struct inode *inode;	   /* a reference; NULL: negative */
-	const char *name;	   /* NUL-terminated, owned */
+	/* protected by the cache's lock (LOCK_DENTRY); parent and name also by
+	 * sb->rename_lock */
+	struct dentry *parent; /* a reference; itself for a root */
+	struct inode *inode;   /* a reference; NULL: negative */
+	const char *name;      /* NUL-terminated, owned */
 	size_t name_len;
 	struct hnode hash;
 	struct list children, sibling, lru;
@@ -429,22 +452,22 @@ enum {
 
 struct mount {
 	refcount_t ref;
-	int id;			 /* unique; mountinfo and statx */
-	struct super *sb;	 /* a reference */
-	struct dentry *root;	 /* a reference: what of the super is seen here */
-	atomic_uint flags;	 /* MNT_* */
+	int id;		     /* unique; mountinfo and statx */
+	struct super *sb;    /* a reference */
+	struct dentry *root; /* a reference: what of the super is seen here */
+	atomic_uint flags;   /* MNT_* */
 	/* protected by the namespace's lock (LOCK_MOUNT) */
-	struct mount *parent;	 /* NULL: root of its namespace or detached */
+	struct mount *parent;	   /* NULL: root of its namespace or detached */
 	struct dentry *mountpoint; /* in parent; a reference */
 	struct list children, sibling;
-	struct hnode hash;	 /* by (parent, mountpoint) */
-	struct mnt_ns *ns;	 /* NULL: detached */
+	struct hnode hash;	      /* by (parent, mountpoint) */
+	struct mnt_ns *ns;	      /* NULL: detached */
 	int peer_group, master_group; /* propagation: 0 none; shared:N, master:N */
-	struct list peers;	 /* all mounts of the sandbox that propagate: v->peers */
-	const char *devname;	 /* owned */
-	atomic_uint n_writers;	 /* files open for writing through it */
-	bool umounting;		 /* propagate.c: part of the umount being worked out */
-	bool expire_mark;	 /* MNT_EXPIRE was asked once and nobody came since */
+	struct list peers;     /* all mounts of the sandbox that propagate: v->peers */
+	const char *devname;   /* owned */
+	atomic_uint n_writers; /* files open for writing through it */
+	bool umounting;	       /* propagate.c: part of the umount being worked out */
+	bool expire_mark;      /* MNT_EXPIRE was asked once and nobody came since */
 };
 
 struct mount *mount_get(struct mount *m);
@@ -465,18 +488,21 @@ static inline bool path_equal(struct path a, struct path b)
 struct mnt_ns *mnt_ns_get(struct mnt_ns *ns);
 void mnt_ns_put(struct mnt_ns *ns);
 /* A namespace whose root is @sb; takes no reference of the caller's. */
-int mnt_ns_create(struct kernel *k, struct super *sb, struct user_ns *owner, struct mnt_ns **out);
+int mnt_ns_create(struct kernel *k, struct super *sb, struct user_ns *owner,
+		  struct mnt_ns **out);
 /* unshare(CLONE_NEWNS): a copy; *root and *cwd are moved over to the copy's mounts. */
 int mnt_ns_copy(struct mnt_ns *old, struct user_ns *owner, struct path *root,
 		struct path *cwd, struct mnt_ns **out);
-struct path mnt_ns_root(struct mnt_ns *ns); /* a reference */
+struct path mnt_ns_root(struct mnt_ns *ns);	 /* a reference */
 struct user_ns *mnt_ns_owner(struct mnt_ns *ns); /* borrowed */
-uint64_t mnt_ns_ino(struct mnt_ns *ns); /* /proc/PID/ns/mnt */
+uint64_t mnt_ns_ino(struct mnt_ns *ns);		 /* /proc/PID/ns/mnt */
 
 /* Put a super at a place (boot and mount(2)); flags MNT_*. */
-int mount_attach(struct mnt_ns *ns, struct super *sb, struct dentry *root, struct path where,
-		 unsigned flags, const char *devname, struct mount **out);
-/* mount(2), umount2(2), pivot_root(2) with all their checks; strings are kernel copies. */
+int mount_attach(struct mnt_ns *ns, struct super *sb, struct dentry *root,
+		 struct path where, unsigned flags, const char *devname,
+		 struct mount **out);
+/* mount(2), umount2(2), pivot_root(2) with all their checks; strings are kernel copies.
+ */
 int vfs_mount(const struct vfs_ctx *c, const char *source, const char *target,
 	      const char *type, unsigned long flags, const char *data);
 int vfs_umount(const struct vfs_ctx *c, const char *target, int flags);
@@ -509,8 +535,8 @@ enum {
 
 /*
  * path_lookup - resolve @name from @base (NULL: the cwd). @name is a kernel copy, at most
- * PATH_MAX - 1 bytes. *out holds references on success, zeroes otherwise. -ENOENT (also ""
- * without LOOKUP_EMPTY), -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG, -EXDEV, -EAGAIN
+ * PATH_MAX - 1 bytes. *out holds references on success, zeroes otherwise. -ENOENT (also
+ * "" without LOOKUP_EMPTY), -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG, -EXDEV, -EAGAIN
  * (LOOKUP_CACHED). May block on the gofer; holds no lock while it does for a guest event.
  */
 int path_lookup(const struct vfs_ctx *c, const struct path *base, const char *name,
@@ -534,7 +560,8 @@ int vfs_open_path(const struct vfs_ctx *c, struct path p, int flags, struct file
  * vfs_open_dentry - for stacked file systems: open a file of the layer below, without
  * mounts, permission checks and notices. *out holds a reference.
  */
-int vfs_open_dentry(const struct vfs_ctx *c, struct dentry *d, int flags, struct file **out);
+int vfs_open_dentry(const struct vfs_ctx *c, struct dentry *d, int flags,
+		    struct file **out);
 struct dentry *dentry_parent(struct dentry *d); /* a reference */
 /* The inode number that ".." of @d has. */
 uint64_t dentry_parent_ino(struct dentry *d);
@@ -548,13 +575,15 @@ int vfs_open_exec(const struct vfs_ctx *c, const struct path *base, const char *
 		  unsigned lookup, struct file **out);
 /*
  * Openers of special files, called by vfs_open() when the file system has no open slot
- * and no default ops for them: by device number (fs/register.c: fs/dev), FIFOs (fs/pipe.c).
+ * and no default ops for them: by device number (fs/register.c: fs/dev), FIFOs
+ * (fs/pipe.c).
  */
 int device_open(const struct vfs_ctx *c, struct inode *inode, struct file *f);
 int fifo_open(const struct vfs_ctx *c, struct inode *inode, struct file *f);
 
 /* One function per directory operation; names as path_lookup takes them. */
-int vfs_mkdir(const struct vfs_ctx *c, const struct path *base, const char *name, uint32_t mode);
+int vfs_mkdir(const struct vfs_ctx *c, const struct path *base, const char *name,
+	      uint32_t mode);
 int vfs_mknod(const struct vfs_ctx *c, const struct path *base, const char *name,
 	      uint32_t mode, uint64_t rdev, struct path *out /* may be NULL */);
 int vfs_symlink(const struct vfs_ctx *c, const char *target, const struct path *base,
@@ -567,7 +596,8 @@ int vfs_rename(const struct vfs_ctx *c, const struct path *old_base, const char 
 	       const struct path *new_base, const char *new_name, unsigned flags);
 ssize_t vfs_readlink(const struct vfs_ctx *c, struct path p, char *buf, size_t size);
 int vfs_getattr(struct path p, uint32_t mask, struct kstat *out);
-/* Checks permissions of chmod, chown, utimes, truncate for @a (a->file: through an fd). */
+/* Checks permissions of chmod, chown, utimes, truncate for @a (a->file: through an fd).
+ */
 int vfs_setattr(const struct vfs_ctx *c, struct path p, struct iattr *a);
 int vfs_access(const struct vfs_ctx *c, struct path p, unsigned want);
 int vfs_statfs(struct path p, struct lx_statfs *out);
@@ -607,38 +637,45 @@ struct dir_sink {
 
 struct file_ops {
 	/*
-	 * read, write - move bytes at @pos (streams ignore it) through @u. @flags: LX_RWF_* and
-	 * the file's own O_*: never sleep, -EAGAIN when nothing can be moved now (regular files
-	 * never say so). Short counts as in read(2). f is open for it. NULL: -EINVAL.
-	 * write with O_APPEND: @pos is ignored, *pos returns where it went.
+	 * read, write - move bytes at @pos (streams ignore it) through @u. @flags:
+	 * LX_RWF_* and the file's own O_*: never sleep, -EAGAIN when nothing can be moved
+	 * now (regular files never say so). Short counts as in read(2). f is open for it.
+	 * NULL: -EINVAL. write with O_APPEND: @pos is ignored, *pos returns where it
+	 * went.
 	 */
 	ssize_t (*read)(struct file *f, struct uio *u, int64_t pos, unsigned flags);
 	ssize_t (*write)(struct file *f, struct uio *u, int64_t *pos, unsigned flags);
-	/* Directories: entries from cookie f->pos on (advances it). pos_lock held. NULL: -ENOTDIR */
+	/* Directories: entries from cookie f->pos on (advances it). pos_lock held. NULL:
+	 * -ENOTDIR */
 	int (*iterate)(struct file *f, struct dir_sink *sink);
-	/* Current LX_POLL* mask; registers with poll_wait(pt, q). NULL: always IN and OUT. */
+	/* Current LX_POLL* mask; registers with poll_wait(pt, q). NULL: always IN and
+	 * OUT. */
 	uint32_t (*poll)(struct file *f, struct poll_table *pt);
-	/* How long a blocking read or write may sleep, ns (SO_RCVTIMEO). NULL: for ever. */
+	/* How long a blocking read or write may sleep, ns (SO_RCVTIMEO). NULL: for ever.
+	 */
 	int64_t (*timeout)(struct file *f, bool write);
-	/* New position or error. NULL: generic for seekable files (size from getattr). pos_lock held */
+	/* New position or error. NULL: generic for seekable files (size from getattr).
+	 * pos_lock held */
 	int64_t (*lseek)(struct file *f, int64_t off, int whence);
 	/* @t: the caller (opaque here), @u: its memory. NULL or -ENOIOCTLCMD: -ENOTTY. */
-	int64_t (*ioctl)(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
-			 uint64_t arg);
+	int64_t (*ioctl)(struct file *f, struct task *t, const struct umem *u,
+			 unsigned cmd, uint64_t arg);
 	/*
-	 * mmap - NULL: inode_ops.mappable. Else returns the mappable to map (a reference) and may
-	 * refuse (devices). @vm_flags: what is asked, VM_*.
+	 * mmap - NULL: inode_ops.mappable. Else returns the mappable to map (a reference)
+	 * and may refuse (devices). @vm_flags: what is asked, VM_*.
 	 */
 	int (*mmap)(struct file *f, unsigned vm_flags, uint64_t off, uint64_t size,
 		    struct mappable **out);
-	int (*fsync)(struct file *f, int64_t start, int64_t end, bool data_only); /* NULL: 0 */
-	int (*fallocate)(struct file *f, int mode, int64_t off, int64_t len); /* NULL: -EOPNOTSUPP */
+	int (*fsync)(struct file *f, int64_t start, int64_t end,
+		     bool data_only); /* NULL: 0 */
+	int (*fallocate)(struct file *f, int mode, int64_t off,
+			 int64_t len); /* NULL: -EOPNOTSUPP */
 	/*
-	 * copy_range, splice: optional fast paths between two files of the same ops. NULL:
-	 * through a kernel buffer.
+	 * copy_range, splice: optional fast paths between two files of the same ops.
+	 * NULL: through a kernel buffer.
 	 */
-	ssize_t (*copy_range)(struct file *in, int64_t pos_in, struct file *out, int64_t pos_out,
-			      size_t len);
+	ssize_t (*copy_range)(struct file *in, int64_t pos_in, struct file *out,
+			      int64_t pos_out, size_t len);
 	/* fcntl(F_SETFL) is about to change flags; may refuse. NULL: allowed. */
 	int (*setfl)(struct file *f, int flags);
 	/* close(2) of one descriptor by @t: returns what close reports. NULL: 0. */
@@ -660,20 +697,20 @@ struct file_owner {
 struct file {
 	refcount_t ref;
 	const struct file_ops *ops;
-	struct path path;	  /* references */
-	struct inode *inode;	  /* borrowed from path.dentry (fixed at open); a reference */
-	atomic_uint flags;	  /* LX_O_* that F_GETFL shows */
-	unsigned mode;		  /* FMODE_*; immutable after open */
-	const struct cred *cred;  /* of the opener; a reference */
-	struct mutex pos_lock;	  /* LOCK_FILE_POS */
-	int64_t pos;		  /* protected by pos_lock */
-	struct mutex lock;	  /* LOCK_LEAF: owner */
-	struct file_owner owner;  /* protected by lock */
+	struct path path;    /* references */
+	struct inode *inode; /* borrowed from path.dentry (fixed at open); a reference */
+	atomic_uint flags;   /* LX_O_* that F_GETFL shows */
+	unsigned mode;	     /* FMODE_*; immutable after open */
+	const struct cred *cred; /* of the opener; a reference */
+	struct mutex pos_lock;	 /* LOCK_FILE_POS */
+	int64_t pos;		 /* protected by pos_lock */
+	struct mutex lock;	 /* LOCK_LEAF: owner */
+	struct file_owner owner; /* protected by lock */
 	/* epoll items that watch this file: protected by epoll's own global lock */
 	struct list epoll_items;
-	struct fasync *async;	  /* O_ASYNC is on: fs/fasync.c */
-	uint64_t id;		  /* unique: kcmp, savable identity */
-	void *priv;		  /* of the file system */
+	struct fasync *async; /* O_ASYNC is on: fs/fasync.c */
+	uint64_t id;	      /* unique: kcmp, savable identity */
+	void *priv;	      /* of the file system */
 };
 
 /*
@@ -707,7 +744,8 @@ int file_iterate(const struct vfs_ctx *c, struct file *f, struct dir_sink *sink)
 int64_t file_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
 		   uint64_t arg);
 int file_fsync(struct file *f, int64_t start, int64_t end, bool data_only);
-int file_fallocate(const struct vfs_ctx *c, struct file *f, int mode, int64_t off, int64_t len);
+int file_fallocate(const struct vfs_ctx *c, struct file *f, int mode, int64_t off,
+		   int64_t len);
 /* Kernel-internal whole reads (loader): all of @n bytes or -ENOEXEC/-EIO. */
 ssize_t file_kernel_read(struct file *f, void *buf, size_t n, int64_t pos);
 /*
@@ -718,10 +756,11 @@ int file_mappable(struct file *f, unsigned vm_flags, uint64_t off, uint64_t size
 		  struct mappable **out, unsigned *may);
 
 /* A file that lives outside every tree: pipes, sockets, eventfd... (fs/anon_file.c). */
-/* A stream: it has no position until the caller sets FMODE_LSEEK and clears FMODE_STREAM. */
+/* A stream: it has no position until the caller sets FMODE_LSEEK and clears FMODE_STREAM.
+ */
 int anon_file_create(struct kernel *k, const char *name /* "[eventfd]" */,
-		     const struct file_ops *ops, void *priv, int flags, const struct cred *cred,
-		     struct file **out);
+		     const struct file_ops *ops, void *priv, int flags,
+		     const struct cred *cred, struct file **out);
 
 /* --- notify (inotify): file systems' wrappers report here ------------------- */
 /* clang-format off */
@@ -733,7 +772,8 @@ enum {
 	FS_NOTIFY_UNMOUNT = 0x2000, FS_NOTIFY_IGNORED = 0x8000, FS_NOTIFY_ISDIR = 0x40000000,
 };
 /* clang-format on */
-/* An event on @inode itself and, by name, on the directory that holds @d (either may be NULL). */
+/* An event on @inode itself and, by name, on the directory that holds @d (either may be
+ * NULL). */
 void fs_notify(struct inode *inode, struct dentry *d, uint32_t mask, uint32_t cookie);
 /* Frees marks and locks of a dying inode. */
 void inode_free_notify(struct inode *inode);

@@ -38,11 +38,14 @@ struct platform;
 struct host_rules;
 
 enum exit_reason {
-	EXIT_SYSCALL,	/* ctx->sc is filled; answer with ctx_set_ret() or set_regs */
-	EXIT_FAULT,	/* info->fault is filled; rip is at the faulting instruction (traps: after) */
-	EXIT_SIGNAL,	/* a host signal that is no fault and not ours reached the guest thread:
-			   info->signo. The kernel ignores it, it is reported for the log */
-	EXIT_INTERRUPT, /* ctx_interrupt() was called, or a single step ended (info->stepped) */
+	EXIT_SYSCALL, /* ctx->sc is filled; answer with ctx_set_ret() or set_regs */
+	EXIT_FAULT,   /* info->fault is filled; rip is at the faulting instruction (traps:
+			 after) */
+	EXIT_SIGNAL,  /* a host signal that is no fault and not ours reached the guest
+			 thread:  info->signo. The kernel ignores it, it is reported for
+			 the  log */
+	EXIT_INTERRUPT, /* ctx_interrupt() was called, or a single step ended
+			   (info->stepped) */
 	EXIT_GONE,	/* the host thread died: the ctx may only be released */
 };
 
@@ -52,12 +55,18 @@ enum exit_reason {
  * weakest; when that is no answer ask ctx_fault_detail(). A write to what is then mapped
  * read-only faults again, with everything filled.
  */
-enum access_kind { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_EXEC = 4, ACCESS_UNKNOWN = 8 };
+enum access_kind {
+	ACCESS_READ = 1,
+	ACCESS_WRITE = 2,
+	ACCESS_EXEC = 4,
+	ACCESS_UNKNOWN = 8
+};
 
 struct exit_info {
 	struct exit_fault {
 		int signo;	 /* LX_SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP */
-		int si_code;	 /* as Linux gives it (SEGV_MAPERR, FPE_INTDIV, TRAP_BRKPT ...) */
+		int si_code;	 /* as Linux gives it (SEGV_MAPERR, FPE_INTDIV, TRAP_BRKPT
+				    ...) */
 		uaddr_t addr;	 /* si_addr */
 		unsigned access; /* enum access_kind; 0 if not a page fault */
 		uint32_t trapno; /* enum lx_trap */
@@ -72,12 +81,13 @@ struct ctx_syscall {
 	uint64_t nr; /* rax as the guest set it, all 64 bits */
 	uint64_t args[6];
 	uint64_t rip, rsp; /* rip is behind the syscall instruction */
-	bool compat;	   /* int 0x80: the kernel answers as one without IA32 emulation */
+	bool compat; /* int 0x80: the kernel answers as one without IA32 emulation */
 };
 
 /* --- address spaces ------------------------------------------------------ */
 
-/* What is resident of [start, end), in bytes; the words are those of proc_pid_smaps(5). */
+/* What is resident of [start, end), in bytes; the words are those of proc_pid_smaps(5).
+ */
 struct as_area {
 	uaddr_t start, end;
 	uint64_t rss, pss, shared_clean, shared_dirty, private_clean, private_dirty;
@@ -88,11 +98,14 @@ struct as_area {
 #define AS_PROT_WRITE 2
 #define AS_PROT_EXEC  4
 
-#define AS_MAP_SHARED	 1 /* map_file: writes go to the file; else private copy-on-write */
+#define AS_MAP_SHARED                                                                    \
+	1 /* map_file: writes go to the file; else private copy-on-write                 \
+	   */
 #define AS_MAP_NORESERVE 2 /* map_anon: as MAP_NORESERVE */
 
 struct as_usage {
-	/* bytes; rss_file may contain what could be in rss_shmem, and swap be unknown (0) */
+	/* bytes; rss_file may contain what could be in rss_shmem, and swap be unknown (0)
+	 */
 	uint64_t rss_anon, rss_file, rss_shmem, swap;
 	uint64_t min_flt, maj_flt;
 	int64_t cpu_ns; /* CPU time of all guest threads so far, exited ones included */
@@ -118,15 +131,18 @@ struct as_ops {
 	int (*unmap)(struct addr_space *as, uaddr_t addr, uint64_t size);
 	int (*protect)(struct addr_space *as, uaddr_t addr, uint64_t size, unsigned prot);
 	/*
-	 * move - mremap with MREMAP_FIXED: pages of [@old, +@old_size) appear at @new with
+	 * move - mremap with MREMAP_FIXED: pages of [@old, +@old_size) appear at @new
+	 * with
 	 * @new_size; @old is unmapped (or, with @keep_old, left mapped and empty:
 	 * MREMAP_DONTUNMAP). @old == @new changes the size in place.
 	 */
-	int (*move)(struct addr_space *as, uaddr_t old, uint64_t old_size, uaddr_t new_addr,
-		    uint64_t new_size, bool keep_old);
-	/* advise - host madvise: DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE, WIPEONFORK, DONTFORK... */
+	int (*move)(struct addr_space *as, uaddr_t old, uint64_t old_size,
+		    uaddr_t new_addr, uint64_t new_size, bool keep_old);
+	/* advise - host madvise: DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE, WIPEONFORK,
+	 * DONTFORK... */
 	int (*advise)(struct addr_space *as, uaddr_t addr, uint64_t size, int advice);
-	/* Unmap the whole guest range: exec in place. No ctx but the caller's may exist. */
+	/* Unmap the whole guest range: exec in place. No ctx but the caller's may exist.
+	 */
 	int (*reset)(struct addr_space *as);
 	/*
 	 * fork - a copy-on-write copy without any ctx. Shared mappings stay shared.
@@ -139,8 +155,10 @@ struct as_ops {
 	 * between cannot be accessed, or -EFAULT when none was, -ESRCH.
 	 */
 	ssize_t (*copy_in)(struct addr_space *as, void *dst, uaddr_t src, size_t n);
-	ssize_t (*copy_out)(struct addr_space *as, uaddr_t dst, const void *src, size_t n);
-	/* Drop a cached descriptor (see map_file). Existing mappings stay. May be NULL. */
+	ssize_t (*copy_out)(struct addr_space *as, uaddr_t dst, const void *src,
+			    size_t n);
+	/* Drop a cached descriptor (see map_file). Existing mappings stay. May be NULL.
+	 */
 	void (*forget)(struct addr_space *as, uint64_t key);
 	/*
 	 * mincore - one byte a page, bit 0: resident. NULL: the kernel says all resident.
@@ -151,11 +169,12 @@ struct as_ops {
 	 * the host's own accounting; -EOPNOTSUPP where none can be had.
 	 */
 	int (*usage)(struct addr_space *as, struct as_usage *out);
-	/* The most bytes ever resident at a time. Dearer than usage(). NULL: not known. */
+	/* The most bytes ever resident at a time. Dearer than usage(). NULL: not known.
+	 */
 	uint64_t (*rss_peak)(struct addr_space *as);
 	/*
-	 * areas - tell @fn what is resident, in ascending ranges that need not be those the
-	 * kernel mapped; until it returns other than 0, which is passed on. Dear: for
+	 * areas - tell @fn what is resident, in ascending ranges that need not be those
+	 * the kernel mapped; until it returns other than 0, which is passed on. Dear: for
 	 * /proc/PID/smaps. NULL: not known.
 	 */
 	int (*areas)(struct addr_space *as, int (*fn)(const struct as_area *, void *arg),
@@ -163,7 +182,6 @@ struct as_ops {
 	/* The last reference is gone and no ctx is left: ends the host process. */
 	void (*release)(struct addr_space *as);
 };
-
 
 struct addr_space {
 	const struct as_ops *ops;
@@ -198,11 +216,13 @@ struct ctx_ops {
 	 */
 	void (*interrupt)(struct exec_ctx *ctx);
 	/*
-	 * fault_detail - replaces an access of ACCESS_UNKNOWN in *f, which is what the last
-	 * switch_to() returned, and fills trapno and error_code. NULL: it is never unknown.
+	 * fault_detail - replaces an access of ACCESS_UNKNOWN in *f, which is what the
+	 * last switch_to() returned, and fills trapno and error_code. NULL: it is never
+	 * unknown.
 	 */
 	int (*fault_detail)(struct exec_ctx *ctx, struct exit_fault *f);
-	/* All registers. After EXIT_SYSCALL rax holds the number and rip is behind the call. */
+	/* All registers. After EXIT_SYSCALL rax holds the number and rip is behind the
+	 * call. */
 	int (*get_regs)(struct exec_ctx *ctx, struct lx_regs *regs);
 	/*
 	 * set_regs - the platform keeps cs, ss, eflags' system bits and the bases legal:
@@ -212,8 +232,9 @@ struct ctx_ops {
 	/* Only rax; the cheap way to answer a system call. */
 	int (*set_ret)(struct exec_ctx *ctx, uint64_t value);
 	/*
-	 * get_fpu, set_fpu - the XSAVE image in standard format, platform->limits.xsave_size
-	 * bytes. set_fpu refuses an illegal image with -EINVAL.
+	 * get_fpu, set_fpu - the XSAVE image in standard format,
+	 * platform->limits.xsave_size bytes. set_fpu refuses an illegal image with
+	 * -EINVAL.
 	 */
 	int (*get_fpu)(struct exec_ctx *ctx, void *xsave);
 	int (*set_fpu)(struct exec_ctx *ctx, const void *xsave);
@@ -221,7 +242,8 @@ struct ctx_ops {
 	int (*reset_fpu)(struct exec_ctx *ctx);
 	/* FS and GS base alone: arch_prctl. */
 	int (*set_fs_gs)(struct exec_ctx *ctx, uint64_t fs_base, uint64_t gs_base);
-	/* One instruction per switch_to() while on (PTRACE_SINGLESTEP of a guest tracer, TF). */
+	/* One instruction per switch_to() while on (PTRACE_SINGLESTEP of a guest tracer,
+	 * TF). */
 	int (*set_step)(struct exec_ctx *ctx, bool on);
 	/*
 	 * load32, cmpxchg32 - atomic on a 4-aligned guest word, run by stub code in the
@@ -231,8 +253,8 @@ struct ctx_ops {
 	 */
 	int (*load32)(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value);
 	int (*store32)(struct exec_ctx *ctx, uaddr_t addr, uint32_t value);
-	int (*cmpxchg32)(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected, uint32_t desired,
-			 uint32_t *old);
+	int (*cmpxchg32)(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,
+			 uint32_t desired, uint32_t *old);
 	/*
 	 * move - go on in another address space, with the same registers (exec of a
 	 * vfork child, or of one thread among several). Drops the old reference.
@@ -255,8 +277,8 @@ struct ctx_ops {
 
 struct exec_ctx {
 	const struct ctx_ops *ops;
-	struct addr_space *as;	/* a reference */
-	struct ctx_syscall sc;	/* valid after EXIT_SYSCALL until the next switch_to */
+	struct addr_space *as; /* a reference */
+	struct ctx_syscall sc; /* valid after EXIT_SYSCALL until the next switch_to */
 };
 
 /* --- platforms ----------------------------------------------------------- */
@@ -265,20 +287,21 @@ struct platform_limits {
 	uaddr_t min_addr, max_addr; /* the guest may map [min_addr, max_addr) */
 	size_t xsave_size;	    /* bytes of an XSAVE image here */
 	uint64_t xfeatures;	    /* XCR0 as the guest sees it */
-	uaddr_t host_vdso;	    /* where each guest process keeps the host's vdso; 0: none */
+	uaddr_t host_vdso; /* where each guest process keeps the host's vdso; 0: none */
 	uint64_t host_vdso_size;
-	unsigned n_cpus;	    /* host CPUs this sandbox may use */
+	unsigned n_cpus; /* host CPUs this sandbox may use */
 };
 
 struct platform_config {
-	bool strict;	       /* refuse instead of warn when a wall is missing */
-	bool have_pid_ns;      /* this process is PID 1 of its own PID namespace */
-	int procfs;	       /* O_PATH descriptor of a procfs of that namespace, or -1; borrowed */
+	bool strict;	  /* refuse instead of warn when a wall is missing */
+	bool have_pid_ns; /* this process is PID 1 of its own PID namespace */
+	int procfs; /* O_PATH descriptor of a procfs of that namespace, or -1; borrowed */
 };
 
 struct platform_ops {
 	const char *name;
-	/* Can this host do it at all? 0, or an errno with a reason in *why (static text). */
+	/* Can this host do it at all? 0, or an errno with a reason in *why (static text).
+	 */
 	int (*probe)(const char **why);
 	/*
 	 * init - called once, before the Sentry's own filter is installed and after
@@ -293,7 +316,8 @@ struct platform_ops {
 	 * the calling Sentry thread. Registers and FPU are those of a fresh program until
 	 * they are set. The pair shares a CPU.
 	 */
-	int (*ctx_create)(struct platform *p, struct addr_space *as, struct exec_ctx **out);
+	int (*ctx_create)(struct platform *p, struct addr_space *as,
+			  struct exec_ctx **out);
 	/*
 	 * Threads that create a ctx call thread_start first and thread_exit last: the
 	 * platform's per-thread state (signal masks, CPU choice).
@@ -301,8 +325,10 @@ struct platform_ops {
 	int (*thread_start)(struct platform *p);
 	void (*thread_exit)(struct platform *p);
 	void (*shutdown)(struct platform *p);
-	const struct host_rules *host_rules; /* what the Sentry needs for it after lock-down */
-	const struct host_rules *stub_rules; /* what its guest processes may call, for host-syscalls; or NULL */
+	const struct host_rules
+		*host_rules; /* what the Sentry needs for it after lock-down */
+	const struct host_rules *stub_rules; /* what its guest processes may call, for
+						host-syscalls; or NULL */
 };
 
 struct platform {

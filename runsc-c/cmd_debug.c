@@ -52,7 +52,8 @@ int cmd_debug(int argc, char **argv)
 	int hpid = argc == 2 ? atoi(argv[1]) : 0, sentry;
 
 	if (hpid <= 0) {
-		fprintf(stderr, "usage: runsc-c debug PID   (the process id of a `runsc-c do`)\n");
+		fprintf(stderr, "usage: runsc-c debug PID   (the process id of a "
+				"`runsc-c do`)\n");
 		return EXIT_STATUS_OURS;
 	}
 	sentry = find_sentry(hpid);

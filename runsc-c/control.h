@@ -13,5 +13,6 @@
 int control_send(int sock, const Runsc__ToSentry *msg, const int *hfds, size_t n_hfds);
 int control_send_signal(int sock, int signo);
 int control_send_winsize(int sock, const struct winsize *ws);
-/* NULL at the end of the connection or when what came is no message; free it with the library. */
+/* NULL at the end of the connection or when what came is no message; free it with the
+ * library. */
 Runsc__FromSentry *control_recv(int sock);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Text for the user: what was wrong and what to do. runsc-c may die for want of memory. */
+/* Text for the user: what was wrong and what to do. runsc-c may die for want of memory.
+ */
 #pragma once
 
 #include "sentry/base/types.h"

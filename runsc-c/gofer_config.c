@@ -32,7 +32,8 @@ static char *below(const char *path, char *hidden)
 }
 
 /* --hide names places in the sandbox: in the root, and in what volumes put over it. */
-static void add_hidden(const struct do_options *o, const char *mounted, Runsc__GoferExport *x)
+static void add_hidden(const struct do_options *o, const char *mounted,
+		       Runsc__GoferExport *x)
 {
 	x->hide = xalloc((o->hide.n + 1) * sizeof(*x->hide));
 	for (size_t i = 0; i < o->hide.n; i++) {
@@ -78,7 +79,8 @@ bool gofer_event(struct sandbox *s)
 	uint8_t buf[16384];
 	size_t n_hfds = 0;
 	ssize_t n = host_recv_fds(s->gofer_control, buf, sizeof(buf), NULL, &n_hfds, 0);
-	Runsc__GoferReady *m = n > 0 ? runsc__gofer_ready__unpack(NULL, (size_t)n, buf) : NULL;
+	Runsc__GoferReady *m =
+		n > 0 ? runsc__gofer_ready__unpack(NULL, (size_t)n, buf) : NULL;
 
 	if (!m)
 		return false;

@@ -5,7 +5,8 @@
 #include "runsc-c/sandbox.h"
 
 /* Sends the exports (root, volumes) and the 9P @channel (borrowed). */
-int gofer_configure(const struct do_options *o, int control, int channel, struct error *e);
+int gofer_configure(const struct do_options *o, int control, int channel,
+		    struct error *e);
 /*
  * A message from the Gofer is there: missing walls are named on stderr. False when the
  * connection has ended.

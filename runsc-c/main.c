@@ -14,8 +14,10 @@ static const struct {
 	const char *what;
 } commands[] = {
 	{"do", cmd_do, "run a program in a sandbox"},
-	{"syscalls", cmd_syscalls, "the guest system calls and how far each is implemented"},
-	{"host-syscalls", cmd_host_syscalls, "every host call that our processes may make"},
+	{"syscalls", cmd_syscalls,
+	 "the guest system calls and how far each is implemented"},
+	{"host-syscalls", cmd_host_syscalls,
+	 "every host call that our processes may make"},
 	{"debug", cmd_debug, "print what every task of a sandbox is doing"},
 };
 
@@ -49,7 +51,8 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return EXIT_STATUS_OURS;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help")) {
 		usage(stdout);
 		return 0;
 	}

@@ -24,9 +24,11 @@ void do_usage(void)
 	     "\n"
 	     "  --platform ptrace|auto     how guest code is run (default auto)\n"
 	     "  --root DIR                 the root file system (default /)\n"
-	     "  --writes private|host|none where writes to the root go (default private: thrown away)\n"
+	     "  --writes private|host|none where writes to the root go (default private: "
+	     "thrown away)\n"
 	     "  --read-only                the root refuses writes (EROFS)\n"
-	     "  --volume SRC:DST[:ro|rw|cow]  another host directory or file at DST (default rw)\n"
+	     "  --volume SRC:DST[:ro|rw|cow]  another host directory or file at DST "
+	     "(default rw)\n"
 	     "  --tmpfs DST[:size=N]       an empty file system in memory at DST\n"
 	     "  --hide PATH                PATH is absent in the sandbox\n"
 	     "  --cwd DIR                  working directory (default: the current one)\n"
@@ -35,12 +37,14 @@ void do_usage(void)
 	     "  --hostname NAME\n"
 	     "  --memory N[K|M|G]          memory limit of the whole sandbox\n"
 	     "  --pids-limit N             most tasks at a time\n"
-	     "  --strict                   refuse to run when a wall of the sandbox cannot be put up\n"
+	     "  --strict                   refuse to run when a wall of the sandbox "
+	     "cannot be put up\n"
 	     "  --strace[=time]            one line for each system call, on the log\n"
 	     "  --stats                    figures at the end\n"
 	     "  --log-file FILE, --log-level error|warn|info|debug\n"
 	     "\n"
-	     "The exit status is CMD's, 128+n if signal n ended it, 126 or 127 if CMD could not\n"
+	     "The exit status is CMD's, 128+n if signal n ended it, 126 or 127 if CMD "
+	     "could not\n"
 	     "be run or found, 125 if runsc-c itself failed.");
 }
 
@@ -121,8 +125,9 @@ static int parse_volume(struct do_options *o, const char *arg, struct error *e)
 	struct volume v = {.mode = VOLUME_RW};
 
 	if (!dst || dst == copy || dst[1] != '/')
-		return error_set(e, "--volume %s: expected SRC:DST[:ro|rw|cow] with DST absolute",
-				 arg);
+		return error_set(
+			e, "--volume %s: expected SRC:DST[:ro|rw|cow] with DST absolute",
+			arg);
 	*dst++ = '\0';
 	mode = strchr(dst, ':');
 	if (mode) {
@@ -132,8 +137,8 @@ static int parse_volume(struct do_options *o, const char *arg, struct error *e)
 		else if (!strcmp(mode, "cow"))
 			v.mode = VOLUME_COW;
 		else if (strcmp(mode, "rw"))
-			return error_set(e, "--volume %s: '%s' is not one of ro, rw, cow", arg,
-					 mode);
+			return error_set(e, "--volume %s: '%s' is not one of ro, rw, cow",
+					 arg, mode);
 	}
 	v.src = realpath(copy, NULL);
 	if (!v.src)
@@ -216,7 +221,8 @@ static int check_root(struct do_options *o, const char *arg, struct error *e)
 	if (stat(root, &st) || !S_ISDIR(st.st_mode))
 		return error_set(e, "--root %s: not a directory", arg);
 	if (access(root, R_OK | X_OK))
-		return error_set(e, "--root %s: cannot be read: %s", arg, error_name(errno));
+		return error_set(e, "--root %s: cannot be read: %s", arg,
+				 error_name(errno));
 	o->root = root;
 	return 0;
 }
@@ -264,7 +270,8 @@ static int parse_one(int opt, struct do_options *o, struct env_args *env, struct
 	switch (opt) {
 	case OPT_PLATFORM:
 		if (strcmp(optarg, "auto") && strcmp(optarg, "ptrace"))
-			return error_set(e, "--platform %s: expected ptrace or auto", optarg);
+			return error_set(e, "--platform %s: expected ptrace or auto",
+					 optarg);
 		o->platform = optarg;
 		return 0;
 	case OPT_ROOT:
@@ -307,19 +314,22 @@ static int parse_one(int opt, struct do_options *o, struct env_args *env, struct
 		return 0;
 	case OPT_HIDE:
 		if (optarg[0] != '/')
-			return error_set(e, "--hide %s: must be an absolute path", optarg);
+			return error_set(e, "--hide %s: must be an absolute path",
+					 optarg);
 		strlist_add(&o->hide, clean_path(optarg));
 		return 0;
 	case OPT_TMPFS:
 		return parse_tmpfs(o, optarg, e);
 	case OPT_MEMORY:
 		if (parse_size(optarg, &o->memory))
-			return error_set(e, "--memory %s: expected a size such as 512M", optarg);
+			return error_set(e, "--memory %s: expected a size such as 512M",
+					 optarg);
 		return 0;
 	case OPT_PIDS:
 		if (parse_number(optarg, 1u << 22, &o->pids) || o->pids == 0)
-			return error_set(e, "--pids-limit %s: expected a number from 1 to 4194304",
-					 optarg);
+			return error_set(
+				e, "--pids-limit %s: expected a number from 1 to 4194304",
+				optarg);
 		return 0;
 	case OPT_STRICT:
 		o->strict = true;
@@ -339,8 +349,9 @@ static int parse_one(int opt, struct do_options *o, struct env_args *env, struct
 	case OPT_LOG_LEVEL:
 		o->log_level = parse_level(optarg);
 		if (o->log_level < 0)
-			return error_set(e, "--log-level %s: expected error, warn, info or debug",
-					 optarg);
+			return error_set(
+				e, "--log-level %s: expected error, warn, info or debug",
+				optarg);
 		return 0;
 	case 'h':
 		o->help = true;
@@ -360,7 +371,8 @@ int do_options_parse(int argc, char **argv, struct do_options *o, struct error *
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, "+:h", long_options, NULL)) != -1) {
 		if (opt == ':')
-			return error_set(e, "option '%s' needs a value", argv[optind - 1]);
+			return error_set(e, "option '%s' needs a value",
+					 argv[optind - 1]);
 		if (opt == '?')
 			return error_set(e, "unknown option '%s' (see runsc-c do --help)",
 					 argv[optind - 1]);

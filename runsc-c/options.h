@@ -19,9 +19,9 @@ struct tmpfs_mount {
 
 struct do_options {
 	const char *platform;
-	const char *root;     /* absolute */
-	const char *cwd;      /* NULL: the caller's, if it exists in the sandbox, else / */
-	struct strlist env;   /* complete environment of the guest */
+	const char *root;   /* absolute */
+	const char *cwd;    /* NULL: the caller's, if it exists in the sandbox, else / */
+	struct strlist env; /* complete environment of the guest */
 	bool have_user;
 	uint32_t uid, gid;
 	const char *hostname; /* NULL: the host's */

@@ -27,7 +27,8 @@ static int start_gofer(const struct do_options *o, struct sandbox *s, int channe
 {
 	struct spawn_args a = {
 		.program = "runsc-gofer",
-		/* Its other namespaces it makes itself, when it has opened the exports. */
+		/* Its other namespaces it makes itself, when it has opened the exports.
+		 */
 		.want_ns = geteuid() == 0 ? NS_PID : 0,
 		.n_hfds = 1,
 		.stdout_hfd = -1,
@@ -105,7 +106,8 @@ struct mounts {
 	size_t n;
 };
 
-static Runsc__Mount *add_mount(struct mounts *m, Runsc__Mount__Kind kind, const char *target)
+static Runsc__Mount *add_mount(struct mounts *m, Runsc__Mount__Kind kind,
+			       const char *target)
 {
 	Runsc__Mount *mnt = xalloc(sizeof(*mnt));
 

@@ -13,12 +13,12 @@
 
 struct sandbox {
 	struct child sentry, gofer;
-	int control;		/* owned */
-	int gofer_control;	/* owned */
+	int control;	   /* owned */
+	int gofer_control; /* owned */
 	struct terminal tty;
-	unsigned tty_streams;	/* bits 0..2 */
+	unsigned tty_streams; /* bits 0..2 */
 	bool strict;
-	bool gofer_refused;	/* it cannot serve, or --strict and a wall is missing */
+	bool gofer_refused; /* it cannot serve, or --strict and a wall is missing */
 };
 
 int sandbox_start(const struct do_options *o, struct sandbox *s, struct error *e);

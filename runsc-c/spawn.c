@@ -38,8 +38,11 @@ static int open_program(const char *name, struct error *e)
 	snprintf(slash + 1, sizeof(self) - (size_t)(slash + 1 - self), "%s", name);
 	hfd = open(self, O_PATH | O_CLOEXEC);
 	if (hfd < 0)
-		return error_set(e, "cannot open %s: %s; the three programs must stand in one "
-				    "directory", self, error_name(errno));
+		return error_set(
+			e,
+			"cannot open %s: %s; the three programs must stand in one "
+			"directory",
+			self, error_name(errno));
 	return hfd;
 }
 
@@ -77,7 +80,8 @@ static void child_main(const struct spawn_args *a, int program, const int sync[2
 	char c;
 
 	close(sync[1]);
-	/* Wait until the parent has written the id maps; nothing read: it gave up, or died. */
+	/* Wait until the parent has written the id maps; nothing read: it gave up, or
+	 * died. */
 	if (read(sync[0], &c, 1) != 1)
 		_exit(EXIT_STATUS_OURS);
 	if (become_root && (setresgid(0, 0, 0) || setresuid(0, 0, 0)))
@@ -132,7 +136,8 @@ static int write_maps(int hpid, bool nobody)
 	return write_file(hpid, "gid_map", map);
 }
 
-static int try_spawn(const struct spawn_args *a, int program, unsigned ns, struct child *out)
+static int try_spawn(const struct spawn_args *a, int program, unsigned ns,
+		     struct child *out)
 {
 	bool user = ns & NS_USER;
 	int sync[2] = {-1, -1}, pidfd = -1;
@@ -140,15 +145,17 @@ static int try_spawn(const struct spawn_args *a, int program, unsigned ns, struc
 
 	if (pipe2(sync, O_CLOEXEC))
 		return -1;
-	hpid = syscall(SYS_clone, clone_flags(ns) | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL,
-		       0);
+	hpid = syscall(SYS_clone, clone_flags(ns) | CLONE_PIDFD | SIGCHLD, NULL, &pidfd,
+		       NULL, 0);
 	if (hpid == 0)
 		child_main(a, program, sync, user);
 	close(sync[0]);
 	if (hpid > 0 && (!user || !write_maps((int)hpid, a->nobody)) &&
 	    write(sync[1], "", 1) == 1) {
-		*out = (struct child){.hpid = (int)hpid, .pidfd = pidfd,
-				      .alive_hfd = sync[1], .got_ns = ns};
+		*out = (struct child){.hpid = (int)hpid,
+				      .pidfd = pidfd,
+				      .alive_hfd = sync[1],
+				      .got_ns = ns};
 		return 0;
 	}
 	close(sync[1]);
@@ -166,9 +173,11 @@ int spawn_program(const struct spawn_args *a, struct child *out, struct error *e
 
 	if (program < 0)
 		return -1;
-	/* A user namespace only matters with what it permits; then what root may alone. */
+	/* A user namespace only matters with what it permits; then what root may alone.
+	 */
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++)
-		if ((i == 0 || tries[i] != tries[i - 1]) && !try_spawn(a, program, tries[i], out))
+		if ((i == 0 || tries[i] != tries[i - 1]) &&
+		    !try_spawn(a, program, tries[i], out))
 			return 0;
 	return error_set(e, "cannot start %s: %s", a->program, error_name(errno));
 }

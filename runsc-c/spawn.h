@@ -6,17 +6,23 @@
 
 /* Which namespaces a child got; what is missing is a wall named to the user. */
 enum {
-	NS_USER = 1, NS_PID = 2, NS_NET = 4, NS_IPC = 8, NS_UTS = 16, NS_MNT = 32,
+	NS_USER = 1,
+	NS_PID = 2,
+	NS_NET = 4,
+	NS_IPC = 8,
+	NS_UTS = 16,
+	NS_MNT = 32,
 };
 
 struct spawn_args {
 	const char *program; /* "runsc-sentry": found beside our own executable */
-	unsigned want_ns;    /* NS_*: tried together; without NS_USER, then none on refusal */
-	bool nobody;	     /* as root: map the user namespace's root to host uid 65534 */
-	const int *hfds;     /* placed at 3, 4, ... in the child; borrowed */
+	unsigned
+		want_ns; /* NS_*: tried together; without NS_USER, then none on refusal */
+	bool nobody;	 /* as root: map the user namespace's root to host uid 65534 */
+	const int *hfds; /* placed at 3, 4, ... in the child; borrowed */
 	size_t n_hfds;
-	const char *arg;     /* one argument, or NULL */
-	int stdout_hfd;	     /* -1: inherited */
+	const char *arg; /* one argument, or NULL */
+	int stdout_hfd;	 /* -1: inherited */
 };
 
 struct child {

@@ -24,14 +24,14 @@
 
 struct wait_state {
 	struct sandbox *s;
-	bool ended;	/* the guest's init ended, or could not be started */
-	bool told;	/* the Sentry said how */
-	bool no_files;	/* the Gofer ended and the guest is still there */
+	bool ended;    /* the guest's init ended, or could not be started */
+	bool told;     /* the Sentry said how */
+	bool no_files; /* the Gofer ended and the guest is still there */
 	int gofer_status;
-	int status;	/* what we exit with */
+	int status; /* what we exit with */
 };
 
-static const int forwarded[] = {SIGINT,	 SIGTERM,  SIGQUIT, SIGHUP,  SIGUSR1,
+static const int forwarded[] = {SIGINT,	 SIGTERM,  SIGQUIT, SIGHUP, SIGUSR1,
 				SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
 
 static int open_signals(void)
@@ -65,8 +65,8 @@ static void resume(struct wait_state *w)
 }
 
 /*
- * Stop with the guest, and the rest of our job with us, as the terminal's own ^Z would. Where
- * nobody could continue us (no shell with job control) the signal does nothing.
+ * Stop with the guest, and the rest of our job with us, as the terminal's own ^Z would.
+ * Where nobody could continue us (no shell with job control) the signal does nothing.
  */
 static void suspend(struct wait_state *w)
 {
@@ -161,7 +161,8 @@ static void on_sentry_death(struct wait_state *w)
 			WEXITSTATUS(status));
 }
 
-/* The Gofer's end: of itself when the Sentry has let go of it, else no file is in reach. */
+/* The Gofer's end: of itself when the Sentry has let go of it, else no file is in reach.
+ */
 static void on_gofer_end(struct wait_state *w)
 {
 	struct pollfd p = {w->s->control, POLLIN, 0};
@@ -172,7 +173,8 @@ static void on_gofer_end(struct wait_state *w)
 		w->ended = w->no_files = true;
 }
 
-/* Whether the guest ended for want of files; its own failure may have been heard of first. */
+/* Whether the guest ended for want of files; its own failure may have been heard of
+ * first. */
 static bool lost_files(struct wait_state *w)
 {
 	struct pollfd p = {w->s->gofer.pidfd, POLLIN, 0};
@@ -221,7 +223,8 @@ int sandbox_wait(struct sandbox *s)
 			{s->control, POLLIN, 0},
 			{signals, POLLIN, 0},
 			{s->gofer_control, POLLIN, 0},
-			{terminal_want(&s->tty) ? s->tty.hfd : -1, terminal_want(&s->tty), 0},
+			{terminal_want(&s->tty) ? s->tty.hfd : -1, terminal_want(&s->tty),
+			 0},
 			{terminal_sock_want(&s->tty) ? s->tty.sock : -1,
 			 terminal_sock_want(&s->tty), 0},
 			{s->gofer.pidfd, POLLIN, 0},

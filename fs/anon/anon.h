@@ -18,7 +18,7 @@ int timerfd_set(struct file *f, bool absolute, bool cancel_on_set,
 		const struct lx_itimerspec *value, struct lx_itimerspec *old);
 void timerfd_get(struct file *f, struct lx_itimerspec *now);
 
-int signalfd_create(struct kernel *k, lx_sigset_t mask, int flags, const struct cred *cred,
-		    struct file **out);
+int signalfd_create(struct kernel *k, lx_sigset_t mask, int flags,
+		    const struct cred *cred, struct file **out);
 bool file_is_signalfd(struct file *f);
 void signalfd_set_mask(struct file *f, lx_sigset_t mask);

@@ -10,7 +10,7 @@
 struct eventfd {
 	struct mutex lock; /* LOCK_PIPE; protects count */
 	uint64_t count;
-	bool semaphore;	   /* immutable */
+	bool semaphore; /* immutable */
 	struct waitq queue;
 };
 
@@ -30,8 +30,9 @@ static ssize_t eventfd_read(struct file *f, struct uio *u, int64_t pos, unsigned
 	if (!value)
 		return -EAGAIN;
 	waitq_wake(&e->queue, LX_POLL_OUT_MASK);
-	return uio_copy_to(u, &value, sizeof(value)) == sizeof(value) ? (ssize_t)sizeof(value)
-								      : -EFAULT;
+	return uio_copy_to(u, &value, sizeof(value)) == sizeof(value)
+		       ? (ssize_t)sizeof(value)
+		       : -EFAULT;
 }
 
 static ssize_t eventfd_write(struct file *f, struct uio *u, int64_t *pos, unsigned flags)
@@ -121,7 +122,8 @@ int eventfd_create(struct kernel *k, uint32_t count, bool semaphore, int flags,
 	waitq_init(&e->queue);
 	e->count = count;
 	e->semaphore = semaphore;
-	r = anon_file_create(k, "[eventfd]", &eventfd_ops, e, flags | LX_O_RDWR, cred, out);
+	r = anon_file_create(k, "[eventfd]", &eventfd_ops, e, flags | LX_O_RDWR, cred,
+			     out);
 	if (r)
 		mem_free(e);
 	return r;

@@ -2,8 +2,8 @@
 /*
  * inotify: a group of marks (fs/notify.h) that queues their events.
  *
- * A watch ends by inotify_rm_watch, IN_ONESHOT, deletion of its inode, or close. Ending it
- * from inside an event (the inode's list is locked) only marks it dead and queues
+ * A watch ends by inotify_rm_watch, IN_ONESHOT, deletion of its inode, or close. Ending
+ * it from inside an event (the inode's list is locked) only marks it dead and queues
  * IN_IGNORED; the next call on the instance takes it off the inode (reap).
  */
 #include "fs/anon/inotify.h"
@@ -30,11 +30,11 @@ struct lx_inotify_event {
 };
 
 struct inotify {
-	refcount_t ref;	      /* the file and every watch */
-	struct mutex lock;    /* LOCK_INOTIFY; protects the next group */
+	refcount_t ref;	   /* the file and every watch */
+	struct mutex lock; /* LOCK_INOTIFY; protects the next group */
 	struct list events;
 	unsigned n_events;
-	struct list watches;  /* struct watch.node */
+	struct list watches; /* struct watch.node */
 	int last_wd;
 	bool closed;
 	struct waitq queue;
@@ -43,10 +43,10 @@ struct inotify {
 
 struct watch {
 	struct notify_mark mark;
-	struct inotify *in;   /* a reference */
-	struct list node;     /* protected by in->lock */
-	int wd;		      /* immutable */
-	bool dead;	      /* protected by in->lock: IN_IGNORED was queued */
+	struct inotify *in; /* a reference */
+	struct list node;   /* protected by in->lock */
+	int wd;		    /* immutable */
+	bool dead;	    /* protected by in->lock: IN_IGNORED was queued */
 };
 
 static const struct file_ops inotify_ops;
@@ -139,7 +139,8 @@ static void watch_event(struct notify_mark *m, uint32_t mask, uint32_t cookie,
 	if (!w->dead && !in->closed) {
 		if (mask & want & (LX_IN_ALL_EVENTS | FS_NOTIFY_UNMOUNT))
 			queue_locked(in, event_new(w->wd,
-						   mask & (want | LX_IN_ISDIR | FS_NOTIFY_UNMOUNT),
+						   mask & (want | LX_IN_ISDIR |
+							   FS_NOTIFY_UNMOUNT),
 						   cookie, name, n));
 		if (end || want & LX_IN_ONESHOT)
 			kill_locked(w);
@@ -157,7 +158,7 @@ static void reap(struct inotify *in, bool all)
 	struct watch *w, *next;
 
 	mutex_lock(&in->lock);
-	list_for_each_safe(w, next, &in->watches, node) {
+	list_for_each_safe (w, next, &in->watches, node) {
 		if (!w->dead && !all)
 			continue;
 		w->dead = true;
@@ -165,7 +166,7 @@ static void reap(struct inotify *in, bool all)
 		list_add_tail(&gone, &w->node);
 	}
 	mutex_unlock(&in->lock);
-	list_for_each_safe(w, next, &gone, node) {
+	list_for_each_safe (w, next, &gone, node) {
 		list_del(&w->node);
 		atomic_fetch_sub(&in->user->n_inotify, 1);
 		notify_detach(&w->mark);
@@ -252,7 +253,7 @@ int inotify_remove(struct file *f, int wd)
 	int r = -EINVAL;
 
 	mutex_lock(&in->lock);
-	list_for_each(w, &in->watches, node) {
+	list_for_each (w, &in->watches, node) {
 		if (w->wd != wd || w->dead)
 			continue;
 		kill_locked(w);
@@ -267,9 +268,11 @@ int inotify_remove(struct file *f, int wd)
 	return r;
 }
 
-/* --- the file ------------------------------------------------------------------------ */
+/* --- the file ------------------------------------------------------------------------
+ */
 
-/* The next event if it fits into @room; -EINVAL when it does not, NULL when there is none. */
+/* The next event if it fits into @room; -EINVAL when it does not, NULL when there is
+ * none. */
 static int take_event(struct inotify *in, size_t room, struct event **out)
 {
 	struct event *e;
@@ -332,8 +335,8 @@ static uint32_t inotify_poll(struct file *f, struct poll_table *pt)
 
 #define LX_FIONREAD 0x541b
 
-static int64_t inotify_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
-			     uint64_t arg)
+static int64_t inotify_ioctl(struct file *f, struct task *t, const struct umem *u,
+			     unsigned cmd, uint64_t arg)
 {
 	struct inotify *in = f->priv;
 	struct event *e;
@@ -343,7 +346,7 @@ static int64_t inotify_ioctl(struct file *f, struct task *t, const struct umem *
 	if (cmd != LX_FIONREAD)
 		return -ENOTTY;
 	mutex_lock(&in->lock);
-	list_for_each(e, &in->events, node)
+	list_for_each (e, &in->events, node)
 		n += (int32_t)(sizeof(struct lx_inotify_event) + e->name_len);
 	mutex_unlock(&in->lock);
 	return put_user(u, arg, n);
@@ -371,9 +374,11 @@ static void inotify_show_fdinfo(struct file *f, struct strbuf *out)
 	struct watch *w;
 
 	mutex_lock(&in->lock);
-	list_for_each(w, &in->watches, node)
+	list_for_each (w, &in->watches, node)
 		if (!w->dead)
-			sb_printf(out, "inotify wd:%x ino:%llx sdev:%llx mask:%x ignored_mask:0\n",
+			sb_printf(out,
+				  "inotify wd:%x ino:%llx sdev:%llx mask:%x "
+				  "ignored_mask:0\n",
 				  (unsigned)w->wd, (unsigned long long)w->mark.inode->ino,
 				  (unsigned long long)w->mark.inode->sb->dev,
 				  atomic_load(&w->mark.mask) & LX_IN_ALL_EVENTS);
@@ -394,7 +399,8 @@ bool file_is_inotify(struct file *f)
 	return f->ops == &inotify_ops;
 }
 
-int inotify_create(struct kernel *k, int flags, const struct cred *cred, struct file **out)
+int inotify_create(struct kernel *k, int flags, const struct cred *cred,
+		   struct file **out)
 {
 	struct inotify *in = mem_zalloc(sizeof(*in));
 	int r;
@@ -408,7 +414,8 @@ int inotify_create(struct kernel *k, int flags, const struct cred *cred, struct 
 	list_init(&in->events);
 	list_init(&in->watches);
 	in->user = cred->user;
-	r = anon_file_create(k, "inotify", &inotify_ops, in, flags | LX_O_RDONLY, cred, out);
+	r = anon_file_create(k, "inotify", &inotify_ops, in, flags | LX_O_RDONLY, cred,
+			     out);
 	if (r)
 		inotify_put(in);
 	return r;

@@ -19,7 +19,8 @@
 #define INOTIFY_MAX_QUEUED    16384
 #define INOTIFY_MAX_WATCHES   65536
 
-int inotify_create(struct kernel *k, int flags, const struct cred *cred, struct file **out);
+int inotify_create(struct kernel *k, int flags, const struct cred *cred,
+		   struct file **out);
 bool file_is_inotify(struct file *f);
 /* Returns the watch descriptor. -EEXIST (MASK_CREATE), -ENOSPC, -ENOMEM. */
 int inotify_add(struct file *f, struct inode *inode, uint32_t mask);

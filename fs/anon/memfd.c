@@ -18,7 +18,7 @@
 struct memfd {
 	struct inode base;
 	struct shmem data;
-	struct mutex seal_lock;	   /* LOCK_LEAF; protects the next two */
+	struct mutex seal_lock; /* LOCK_LEAF; protects the next two */
 	unsigned seals;
 	unsigned writable_maps;
 };
@@ -149,13 +149,15 @@ static int memfd_getattr(struct inode *inode, uint32_t mask, struct kstat *out)
 }
 
 /* inode locked */
-static int memfd_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a)
+static int memfd_setattr(const struct vfs_ctx *c, struct inode *inode,
+			 const struct iattr *a)
 {
 	struct memfd *m = to_memfd(inode);
 	unsigned seals = seals_of(m);
 
 	(void)c;
-	if (a->valid & ATTR_MODE && seals & LX_F_SEAL_EXEC && (a->mode ^ inode->mode) & 0111)
+	if (a->valid & ATTR_MODE && seals & LX_F_SEAL_EXEC &&
+	    (a->mode ^ inode->mode) & 0111)
 		return -EPERM;
 	if (a->valid & ATTR_SIZE) {
 		uint64_t size = shmem_size(&m->data);
@@ -261,7 +263,8 @@ int memfd_add_seals(struct file *f, unsigned seals)
 	return r;
 }
 
-/* --- creation ------------------------------------------------------------------------ */
+/* --- creation ------------------------------------------------------------------------
+ */
 
 static void memfd_free_inode(struct inode *inode)
 {
@@ -277,7 +280,8 @@ static const struct super_ops memfs_super_ops = {
 	.free_inode = memfd_free_inode,
 	.release = simple_release,
 };
-static const struct fs_type memfs_type = {.name = "memfd", .flags = FS_NODEV | FS_INTERNAL};
+static const struct fs_type memfs_type = {.name = "memfd",
+					  .flags = FS_NODEV | FS_INTERNAL};
 #define LX_TMPFS_MAGIC 0x01021994
 
 int memfs_create(struct kernel *k, struct super **out)
@@ -314,7 +318,7 @@ int memfd_create_file(struct kernel *k, const char *name, unsigned flags,
 	atomic_store(&m->base.nlink, 0);
 	shmem_init(&m->data, kernel_pool(k), &memfd_map_ops);
 	mutex_init(&m->seal_lock, LOCK_LEAF);
-	m->seals = flags & LX_MFD_NOEXEC_SEAL	? LX_F_SEAL_EXEC
+	m->seals = flags & LX_MFD_NOEXEC_SEAL	  ? LX_F_SEAL_EXEC
 		   : flags & LX_MFD_ALLOW_SEALING ? 0
 						  : LX_F_SEAL_SEAL;
 	snprintf(full, sizeof(full), "memfd:%s", name);

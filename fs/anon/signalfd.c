@@ -139,8 +139,8 @@ void signalfd_set_mask(struct file *f, lx_sigset_t mask)
 	atomic_store(&s->mask, mask & ~(LX_SIGMASK(LX_SIGKILL) | LX_SIGMASK(LX_SIGSTOP)));
 }
 
-int signalfd_create(struct kernel *k, lx_sigset_t mask, int flags, const struct cred *cred,
-		    struct file **out)
+int signalfd_create(struct kernel *k, lx_sigset_t mask, int flags,
+		    const struct cred *cred, struct file **out)
 {
 	struct signalfd *s = mem_zalloc(sizeof(*s));
 	int r;
@@ -148,7 +148,8 @@ int signalfd_create(struct kernel *k, lx_sigset_t mask, int flags, const struct 
 	*out = NULL;
 	if (!s)
 		return -ENOMEM;
-	r = anon_file_create(k, "[signalfd]", &signalfd_ops, s, flags | LX_O_RDWR, cred, out);
+	r = anon_file_create(k, "[signalfd]", &signalfd_ops, s, flags | LX_O_RDWR, cred,
+			     out);
 	if (r)
 		mem_free(s);
 	else

@@ -14,10 +14,10 @@
 #include "sentry/wait/timer.h"
 
 struct timerfd {
-	struct mutex lock;   /* LOCK_PIPE; protects all below but the queue */
+	struct mutex lock; /* LOCK_PIPE; protects all below but the queue */
 	struct waitq queue;
 	struct ktimer timer;
-	int clock;	     /* immutable */
+	int clock; /* immutable */
 	bool armed;
 	uint64_t ticks;
 	int64_t next_ns;     /* CLOCK_MONOTONIC, of the next expiry not yet counted */
@@ -75,8 +75,9 @@ static ssize_t timerfd_read(struct file *f, struct uio *u, int64_t pos, unsigned
 		ktimer_arm(&tf->timer, deadline);
 	if (!ticks)
 		return -EAGAIN;
-	return uio_copy_to(u, &ticks, sizeof(ticks)) == sizeof(ticks) ? (ssize_t)sizeof(ticks)
-								      : -EFAULT;
+	return uio_copy_to(u, &ticks, sizeof(ticks)) == sizeof(ticks)
+		       ? (ssize_t)sizeof(ticks)
+		       : -EFAULT;
 }
 
 static uint32_t timerfd_poll(struct file *f, struct poll_table *pt)
@@ -171,7 +172,8 @@ int timerfd_set(struct file *f, bool absolute, bool cancel_on_set,
 	tf->armed = value->value.sec || value->value.nsec;
 	tf->settime_flags = (absolute ? 1 : 0) | (cancel_on_set ? 2 : 0);
 	if (tf->armed)
-		deadline = tf->next_ns = first_expiry(tf, absolute, spec_ns(&value->value));
+		deadline = tf->next_ns =
+			first_expiry(tf, absolute, spec_ns(&value->value));
 	mutex_unlock(&tf->lock);
 	if (deadline != NO_DEADLINE)
 		ktimer_arm(&tf->timer, deadline);
@@ -220,7 +222,8 @@ int timerfd_create_file(struct kernel *k, int clock, int flags, const struct cre
 	waitq_init(&tf->queue);
 	ktimer_init(&tf->timer, kernel_timers(k), timerfd_fire);
 	tf->clock = clock;
-	r = anon_file_create(k, "[timerfd]", &timerfd_ops, tf, flags | LX_O_RDWR, cred, out);
+	r = anon_file_create(k, "[timerfd]", &timerfd_ops, tf, flags | LX_O_RDWR, cred,
+			     out);
 	if (r)
 		mem_free(tf);
 	return r;

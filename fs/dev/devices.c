@@ -129,8 +129,8 @@ static ssize_t random_write(struct file *f, struct uio *u, int64_t *pos, unsigne
 	return done;
 }
 
-static int64_t random_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
-			    uint64_t arg)
+static int64_t random_ioctl(struct file *f, struct task *t, const struct umem *u,
+			    unsigned cmd, uint64_t arg)
 {
 	int32_t bits = 256;
 

@@ -9,7 +9,7 @@
 
 struct device {
 	uint32_t major, minor;
-	const char *name;   /* below /dev; NULL: no node is made */
+	const char *name; /* below /dev; NULL: no node is made */
 	uint32_t mode;
 	const struct file_ops *ops;
 	/* Further work of an open: a terminal's, say. NULL: none. */

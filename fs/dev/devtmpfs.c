@@ -47,7 +47,8 @@ static int fill(struct super *sb)
 			r = make(sb, d->name, &a);
 	}
 	for (size_t i = 0; !r && i < ARRAY_SIZE(links); i++) {
-		struct create_args a = {.mode = LX_S_IFLNK | 0777, .target = links[i].target};
+		struct create_args a = {.mode = LX_S_IFLNK | 0777,
+					.target = links[i].target};
 
 		r = make(sb, links[i].name, &a);
 	}

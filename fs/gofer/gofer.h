@@ -25,9 +25,9 @@ int gofer_super_create(struct kernel *k, struct gofer_session *s, const char *ex
 		       bool shared, struct super **out);
 
 /*
- * gofer_session_delay_watches - ask for no watch in the first @delay_ns: to close the first
- * one costs the host a grace period of 10-20 ms, more than a short program runs. Until
- * then cached answers are confirmed by messages.
+ * gofer_session_delay_watches - ask for no watch in the first @delay_ns: to close the
+ * first one costs the host a grace period of 10-20 ms, more than a short program runs.
+ * Until then cached answers are confirmed by messages.
  */
 void gofer_session_delay_watches(struct gofer_session *s, int64_t delay_ns);
 

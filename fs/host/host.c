@@ -82,7 +82,8 @@ static ssize_t host_file_read(struct file *f, struct uio *u, int64_t pos, unsign
 	return n > 0 ? uio_copy_to(u, buf, (size_t)n) : n;
 }
 
-static ssize_t host_file_write(struct file *f, struct uio *u, int64_t *pos, unsigned flags)
+static ssize_t host_file_write(struct file *f, struct uio *u, int64_t *pos,
+			       unsigned flags)
 {
 	struct host_inode *h = to_host(f->inode);
 	size_t want = min_t(size_t, u->left, CHUNK);
@@ -118,8 +119,9 @@ static uint32_t host_file_poll(struct file *f, struct poll_table *pt)
 	struct host_inode *h = to_host(f->inode);
 
 	poll_wait(pt, &h->watch.q);
-	return hostpoll_now(&h->watch, LX_POLLIN | LX_POLLOUT | LX_POLLPRI | LX_POLLRDHUP |
-					       LX_POLLRDNORM | LX_POLLWRNORM);
+	return hostpoll_now(&h->watch, LX_POLLIN | LX_POLLOUT | LX_POLLPRI |
+					       LX_POLLRDHUP | LX_POLLRDNORM |
+					       LX_POLLWRNORM);
 }
 
 static int64_t host_file_lseek(struct file *f, int64_t off, int whence)
@@ -147,7 +149,8 @@ static int host_file_fsync(struct file *f, int64_t start, int64_t end, bool data
 	return r == -EROFS ? -EINVAL : r;
 }
 
-/* Terminals that stay plain streams answer what programs ask to find out what they are. */
+/* Terminals that stay plain streams answer what programs ask to find out what they are.
+ */
 static int64_t host_file_ioctl(struct file *f, struct task *t, const struct umem *u,
 			       unsigned cmd, uint64_t arg)
 {
@@ -192,7 +195,8 @@ static int host_getattr(struct inode *inode, uint32_t mask, struct kstat *out)
 	return 0;
 }
 
-static int host_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a)
+static int host_setattr(const struct vfs_ctx *c, struct inode *inode,
+			const struct iattr *a)
 {
 	struct host_inode *h = to_host(inode);
 	int r = 0;
@@ -220,7 +224,8 @@ static void host_free_inode(struct inode *inode)
 
 static int host_statfs(struct super *sb, struct lx_statfs *out)
 {
-	*out = (struct lx_statfs){.type = (int64_t)sb->magic, .bsize = 4096, .namelen = 255};
+	*out = (struct lx_statfs){
+		.type = (int64_t)sb->magic, .bsize = 4096, .namelen = 255};
 	return 0;
 }
 
@@ -265,7 +270,8 @@ static void host_dname(struct dentry *d, struct strbuf *out)
 
 static const struct dentry_ops host_dops = {.dname = host_dname};
 
-int host_file_create(struct super *sb, int hfd, const struct cred *cred, struct file **out)
+int host_file_create(struct super *sb, int hfd, const struct cred *cred,
+		     struct file **out)
 {
 	struct host_super *hs = container_of(sb, struct host_super, base);
 	struct host_inode *h = mem_zalloc(sizeof(*h));
@@ -291,8 +297,8 @@ int host_file_create(struct super *sb, int hfd, const struct cred *cred, struct 
 	p.dentry = dentry_new_anon(sb, &h->base, "host", &host_dops);
 	if (!p.dentry)
 		return -ENOMEM;
-	r = file_alloc(sb->k, p, h->host_flags & (O_ACCMODE | O_APPEND), &host_file_ops, cred,
-		       out);
+	r = file_alloc(sb->k, p, h->host_flags & (O_ACCMODE | O_APPEND), &host_file_ops,
+		       cred, out);
 	if (r)
 		return r;
 	if (h->seekable)
@@ -306,14 +312,23 @@ static const struct host_rule rules[] = {
 	{SYS_pread64, "pread64", {{0}}, "", "standard streams that are files"},
 	{SYS_pwrite64, "pwrite64", {{0}}, "", "standard streams that are files"},
 	{SYS_fstat, "fstat", {{0}}, "", "attributes of standard streams"},
-	{SYS_newfstatat, "newfstatat", {{3, HOST_EQ, AT_EMPTY_PATH, 0}}, "flags is AT_EMPTY_PATH",
+	{SYS_newfstatat,
+	 "newfstatat",
+	 {{3, HOST_EQ, AT_EMPTY_PATH, 0}},
+	 "flags is AT_EMPTY_PATH",
 	 "fstat in newer C libraries"},
 	{SYS_lseek, "lseek", {{0}}, "", "position of standard streams that are files"},
 	{SYS_fsync, "fsync", {{0}}, "", "fsync of standard streams"},
 	{SYS_ftruncate, "ftruncate", {{0}}, "", "ftruncate of standard streams"},
-	{SYS_ioctl, "ioctl", {{1, HOST_EQ, FIONREAD, 0}}, "request is FIONREAD",
+	{SYS_ioctl,
+	 "ioctl",
+	 {{1, HOST_EQ, FIONREAD, 0}},
+	 "request is FIONREAD",
 	 "bytes waiting in a standard stream"},
-	{SYS_fcntl, "fcntl", {{1, HOST_EQ, F_GETFL, 0}}, "cmd is F_GETFL",
+	{SYS_fcntl,
+	 "fcntl",
+	 {{1, HOST_EQ, F_GETFL, 0}},
+	 "cmd is F_GETFL",
 	 "access mode of standard streams"},
 	{SYS_poll, "poll", {{0}}, "", "readiness of standard streams"},
 	{.nr = -1},

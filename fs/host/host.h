@@ -11,6 +11,7 @@ int host_super_create(struct kernel *k, struct hostpoll *hp, struct super **out)
  * host_file_create - a guest file over @hfd (taken; non-blocking unless it is a regular
  * file). The access mode is the descriptor's own.
  */
-int host_file_create(struct super *sb, int hfd, const struct cred *cred, struct file **out);
+int host_file_create(struct super *sb, int hfd, const struct cred *cred,
+		     struct file **out);
 
 extern const struct host_rules host_fs_rules;

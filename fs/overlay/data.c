@@ -7,7 +7,8 @@
  * A copy-up takes back the mappings of its block, so that shared ones see what is written
  * next; whoever touches the page again is given the layer's.
  *
- * data.lock is held while a block is read from below, never while guest memory is touched.
+ * data.lock is held while a block is read from below, never while guest memory is
+ * touched.
  */
 #include <string.h>
 
@@ -54,7 +55,8 @@ static int lower_file_locked(struct ovl_inode *oi, struct file **out)
 	int r = 0;
 
 	if (!d->lower_file)
-		r = vfs_open_dentry(&c, oi->lower, LX_O_RDONLY | LX_O_LARGEFILE, &d->lower_file);
+		r = vfs_open_dentry(&c, oi->lower, LX_O_RDONLY | LX_O_LARGEFILE,
+				    &d->lower_file);
 	*out = d->lower_file;
 	return r;
 }
@@ -78,7 +80,8 @@ uint64_t ovl_size(struct ovl_inode *oi)
 	return ovl_getattr(&oi->base, LX_STATX_SIZE, &st) ? 0 : st.size;
 }
 
-/* --- which side ------------------------------------------------------------------------ */
+/* --- which side ------------------------------------------------------------------------
+ */
 
 static bool bit(const struct ovl_data *d, uint64_t block)
 {
@@ -127,7 +130,8 @@ uint64_t ovl_segment(struct ovl_data *d, uint64_t off, uint64_t size, bool *uppe
 	return n;
 }
 
-/* --- copying up ------------------------------------------------------------------------ */
+/* --- copying up ------------------------------------------------------------------------
+ */
 
 /* From now on size and block map are ours; no byte is copied yet. */
 static int become_upper(struct ovl_inode *oi)
@@ -217,7 +221,8 @@ int ovl_truncate(struct ovl_inode *oi, uint64_t size)
 	int r = 0;
 
 	if (oi->lower) {
-		/* The page with the new end is the layer's: its rest must read as zeroes. */
+		/* The page with the new end is the layer's: its rest must read as zeroes.
+		 */
 		if (size % PAGE_SIZE && size < ovl_size(oi))
 			r = ovl_copy_up(oi, size, 1, false);
 		mutex_lock(&d->lock);
@@ -236,7 +241,8 @@ int ovl_truncate(struct ovl_inode *oi, uint64_t size)
 	return 0;
 }
 
-/* --- mapping ---------------------------------------------------------------------------- */
+/* --- mapping
+ * ---------------------------------------------------------------------------- */
 
 static struct ovl_inode *of_map(struct mappable *m)
 {

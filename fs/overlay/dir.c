@@ -171,7 +171,8 @@ static int ovl_link(struct inode *dir, struct dentry *d, struct inode *old)
 	return 0;
 }
 
-/* --- removing ------------------------------------------------------------------------- */
+/* --- removing -------------------------------------------------------------------------
+ */
 
 /* A name to be taken out of a directory: with a whiteout where the lower has it too. */
 struct removal {
@@ -241,7 +242,8 @@ static int ovl_rmdir(struct inode *dir, struct dentry *d)
 	return r;
 }
 
-/* --- renaming ------------------------------------------------------------------------- */
+/* --- renaming -------------------------------------------------------------------------
+ */
 
 static bool is_dir(struct inode *inode)
 {
@@ -251,7 +253,7 @@ static bool is_dir(struct inode *inode)
 struct renaming {
 	struct ovl_inode *source, *target; /* target NULL: the new name is free */
 	struct removal old;
-	struct ovl_name *at_new, *at_old;  /* at_old: exchange only */
+	struct ovl_name *at_new, *at_old; /* at_old: exchange only */
 };
 
 static int rename_prepare(struct renaming *rn, struct inode *old_dir, struct dentry *old,
@@ -273,13 +275,14 @@ static int rename_prepare(struct renaming *rn, struct inode *old_dir, struct den
 		return r;
 	rn->at_new = ovl_name_prepare(&ovl_i(new_dir)->names, new->name, new->name_len);
 	if (exchange)
-		rn->at_old = ovl_name_prepare(&ovl_i(old_dir)->names, old->name, old->name_len);
+		rn->at_old = ovl_name_prepare(&ovl_i(old_dir)->names, old->name,
+					      old->name_len);
 	return rn->at_new && (!exchange || rn->at_old) ? 0 : -ENOMEM;
 }
 
 /* ".." of what moved: each directory counts as a link of its parent. */
-static void move_dir_links(struct renaming *rn, struct inode *old_dir, struct inode *new_dir,
-			   bool exchange)
+static void move_dir_links(struct renaming *rn, struct inode *old_dir,
+			   struct inode *new_dir, bool exchange)
 {
 	if (is_dir(&rn->source->base)) {
 		inode_drop_nlink(old_dir);
@@ -348,7 +351,8 @@ const struct inode_ops ovl_dir_inode_ops = {
 	.listxattr = ovl_listxattr,
 };
 
-static ssize_t ovl_readlink(const struct vfs_ctx *c, struct inode *inode, char *buf, size_t size)
+static ssize_t ovl_readlink(const struct vfs_ctx *c, struct inode *inode, char *buf,
+			    size_t size)
 {
 	struct ovl_inode *oi = ovl_i(inode);
 	struct inode *li = ovl_lower(oi);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Regular files: reading block by block from whichever side has it, writing into the layer. */
+/* Regular files: reading block by block from whichever side has it, writing into the
+ * layer. */
 #include "fs/overlay/internal.h"
 
 static struct ovl_inode *of_file(struct file *f)
@@ -37,9 +38,11 @@ static ssize_t ovl_read(struct file *f, struct uio *u, int64_t pos, unsigned fla
 		return shmem_read(&d->shm, off, u, u->left);
 	for (size = shmem_size(&d->shm); u->left && off < size; off += (uint64_t)n) {
 		bool upper;
-		uint64_t seg = ovl_segment(d, off, min_t(uint64_t, u->left, size - off), &upper);
+		uint64_t seg =
+			ovl_segment(d, off, min_t(uint64_t, u->left, size - off), &upper);
 
-		n = upper ? shmem_read(&d->shm, off, u, seg) : read_lower(oi, off, u, seg);
+		n = upper ? shmem_read(&d->shm, off, u, seg)
+			  : read_lower(oi, off, u, seg);
 		if (n <= 0)
 			break;
 		done += n;

@@ -47,28 +47,29 @@ struct ovl_names {
 };
 
 struct ovl_data {
-	struct mappable map;	/* what guests map: pages of the lower or of shm */
-	struct shmem shm;	/* the layer's blocks; its size is the file's once upper */
-	struct mutex lock;	/* LOCK_OVERLAY_DATA; protects the next group */
-	bool upper;		/* the size and at least the block map are ours */
-	uint64_t lower_limit;	/* bytes of the lower that may still be seen */
-	uint64_t *copied;	/* a bit a block below lower_limit; owned */
+	struct mappable map;  /* what guests map: pages of the lower or of shm */
+	struct shmem shm;     /* the layer's blocks; its size is the file's once upper */
+	struct mutex lock;    /* LOCK_OVERLAY_DATA; protects the next group */
+	bool upper;	      /* the size and at least the block map are ours */
+	uint64_t lower_limit; /* bytes of the lower that may still be seen */
+	uint64_t *copied;     /* a bit a block below lower_limit; owned */
 	uint64_t n_blocks;
 	struct file *lower_file; /* opened on first use; a reference */
 };
 
 struct ovl_inode {
 	struct inode base;
-	struct dentry *lower;	/* a reference; NULL: the layer's own. Immutable */
-	struct hnode by_lower;	/* in the table, if it has a lower; its lock */
-	bool pinned;		/* the table holds a reference; its lock */
-	atomic_bool upper_attr; /* the generic attributes are the truth, not the lower's */
+	struct dentry *lower;  /* a reference; NULL: the layer's own. Immutable */
+	struct hnode by_lower; /* in the table, if it has a lower; its lock */
+	bool pinned;	       /* the table holds a reference; its lock */
+	atomic_bool
+		upper_attr; /* the generic attributes are the truth, not the lower's */
 	atomic_bool upper_xattr;
 	struct memxattrs xattrs;
-	union {			/* by type */
+	union {				/* by type */
 		struct ovl_names names; /* protected by base.lock */
 		struct ovl_data data;
-		char *target;	/* symlink without a lower; owned */
+		char *target; /* symlink without a lower; owned */
 	};
 };
 
@@ -118,16 +119,18 @@ struct ovl_name *ovl_name_prepare(struct ovl_names *n, const char *name, size_t 
  * What @prepared's name leads to from now on (NULL: a whiteout). Takes @prepared; takes a
  * reference of @inode.
  */
-void ovl_names_set(struct ovl_names *n, struct ovl_name *prepared, struct ovl_inode *inode);
+void ovl_names_set(struct ovl_names *n, struct ovl_name *prepared,
+		   struct ovl_inode *inode);
 /* The layer says nothing of the name any more. */
 void ovl_names_drop(struct ovl_names *n, const char *name, size_t len);
 
 /* --- dir.c, readdir.c --- */
-extern const struct inode_ops ovl_dir_inode_ops, ovl_file_inode_ops, ovl_symlink_inode_ops,
-	ovl_special_inode_ops;
+extern const struct inode_ops ovl_dir_inode_ops, ovl_file_inode_ops,
+	ovl_symlink_inode_ops, ovl_special_inode_ops;
 extern const struct file_ops ovl_dir_file_ops, ovl_file_ops;
 int ovl_dir_open(const struct vfs_ctx *c, struct inode *inode, struct file *f);
-/* Is there any name but "." and ".."? 0, -ENOTEMPTY or another error. Directory locked. */
+/* Is there any name but "." and ".."? 0, -ENOTEMPTY or another error. Directory locked.
+ */
 int ovl_dir_empty(struct ovl_inode *dir);
 
 /* --- data.c --- */
@@ -141,8 +144,8 @@ static inline struct ovl_inode *ovl_of_data(struct ovl_data *d)
 int ovl_lower_file(struct ovl_inode *oi, struct file **out);
 uint64_t ovl_size(struct ovl_inode *oi);
 /*
- * ovl_copy_up - the layer holds every block that [@off, @off + @size) touches; blocks that
- * lie in it as a whole need not be read when @overwritten. Makes the file upper.
+ * ovl_copy_up - the layer holds every block that [@off, @off + @size) touches; blocks
+ * that lie in it as a whole need not be read when @overwritten. Makes the file upper.
  */
 int ovl_copy_up(struct ovl_inode *oi, uint64_t off, uint64_t size, bool overwritten);
 int ovl_truncate(struct ovl_inode *oi, uint64_t size);

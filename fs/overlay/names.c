@@ -67,7 +67,8 @@ static void unlink_name(struct ovl_names *n, struct ovl_name *e)
 	n->n_positive -= e->inode != NULL;
 }
 
-void ovl_names_set(struct ovl_names *n, struct ovl_name *prepared, struct ovl_inode *inode)
+void ovl_names_set(struct ovl_names *n, struct ovl_name *prepared,
+		   struct ovl_inode *inode)
 {
 	struct ovl_name *old = ovl_names_find(n, prepared->name, prepared->len);
 

@@ -17,11 +17,11 @@ struct entry {
 };
 
 struct ovl_dir_file {
-	struct file *lower;   /* a reference; NULL: no lower names */
-	bool merged;	      /* entries are in use */
+	struct file *lower;    /* a reference; NULL: no lower names */
+	bool merged;	       /* entries are in use */
 	struct entry *entries; /* owned */
 	size_t n, cap;
-	bool failed;	      /* -ENOMEM while gathering */
+	bool failed; /* -ENOMEM while gathering */
 };
 
 static void drop_entries(struct ovl_dir_file *df)
@@ -48,7 +48,8 @@ static bool add_entry(struct ovl_dir_file *df, const char *name, size_t len, uin
 		df->cap = cap;
 	}
 	e = &df->entries[df->n];
-	*e = (struct entry){.ino = ino, .type = type, .len = len, .name = mem_dup(name, len)};
+	*e = (struct entry){
+		.ino = ino, .type = type, .len = len, .name = mem_dup(name, len)};
 	if (!e->name)
 		return false;
 	df->n++;
@@ -114,7 +115,8 @@ static bool empty_emit(struct dir_sink *base, const char *name, size_t len, uint
 	return false;
 }
 
-/* --- iterate -------------------------------------------------------------------------- */
+/* --- iterate --------------------------------------------------------------------------
+ */
 
 static int gather(struct ovl_inode *dir, struct ovl_dir_file *df)
 {
@@ -125,7 +127,7 @@ static int gather(struct ovl_inode *dir, struct ovl_dir_file *df)
 	drop_entries(df);
 	df->failed = false;
 	mutex_lock(&dir->base.lock);
-	list_for_each(e, &dir->names.order, order)
+	list_for_each (e, &dir->names.order, order)
 		if (e->inode && !add_entry(df, e->name, e->len, e->inode->base.ino,
 					   mode_to_dt(e->inode->base.mode)))
 			df->failed = true;
@@ -157,7 +159,8 @@ static int emit_merged(struct file *f, struct ovl_dir_file *df, struct dir_sink 
 		if ((uint64_t)f->pos - 2 >= df->n)
 			return 0;
 		e = &df->entries[f->pos - 2];
-		if (!sink->emit(sink, e->name, e->len, e->ino, (uint64_t)f->pos + 1, e->type))
+		if (!sink->emit(sink, e->name, e->len, e->ino, (uint64_t)f->pos + 1,
+				e->type))
 			return 0;
 	}
 }
@@ -225,7 +228,8 @@ int ovl_dir_empty(struct ovl_inode *dir)
 {
 	struct lower_sink sink = {.base.emit = empty_emit, .dir = dir};
 	AUTO_PUT(file) struct file *lower = NULL;
-	struct vfs_ctx c = {.cred = NULL, .k = dir->base.sb->k, .fsize_limit = UINT64_MAX};
+	struct vfs_ctx c = {
+		.cred = NULL, .k = dir->base.sb->k, .fsize_limit = UINT64_MAX};
 	int r;
 
 	if (dir->names.n_positive)

@@ -7,8 +7,8 @@
 /* Shown as the size of a layer without a limit: programs look for free space. */
 #define SHOWN_BYTES (64ull << 30)
 
-static const struct fs_type overlay_type = {.name = "overlay",
-					    .flags = FS_NODEV | FS_INTERNAL | FS_POSIXACL};
+static const struct fs_type overlay_type = {
+	.name = "overlay", .flags = FS_NODEV | FS_INTERNAL | FS_POSIXACL};
 
 static int ovl_statfs(struct super *sb, struct lx_statfs *out)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* File flags and modes of Linux on x86-64 (include/uapi/asm-generic/fcntl.h and others). */
+/* File flags and modes of Linux on x86-64 (include/uapi/asm-generic/fcntl.h and others).
+ */
 #pragma once
 
 #define LX_O_ACCMODE   00000003
@@ -25,24 +26,24 @@
 #define LX_O_TMPFILE   020200000 /* __O_TMPFILE | O_DIRECTORY */
 #define LX___O_TMPFILE 020000000
 #define LX_VALID_OPEN_FLAGS                                                              \
-	(LX_O_ACCMODE | LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY | LX_O_TRUNC | LX_O_APPEND | \
-	 LX_O_NONBLOCK | LX_FASYNC | LX_O_DIRECT | LX_O_LARGEFILE | LX_O_DIRECTORY |     \
-	 LX_O_NOFOLLOW | LX_O_NOATIME | LX_O_CLOEXEC | LX_O_SYNC | LX_O_PATH |           \
-	 LX___O_TMPFILE)
+	(LX_O_ACCMODE | LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY | LX_O_TRUNC |              \
+	 LX_O_APPEND | LX_O_NONBLOCK | LX_FASYNC | LX_O_DIRECT | LX_O_LARGEFILE |        \
+	 LX_O_DIRECTORY | LX_O_NOFOLLOW | LX_O_NOATIME | LX_O_CLOEXEC | LX_O_SYNC |      \
+	 LX_O_PATH | LX___O_TMPFILE)
 
-#define LX_S_IFMT   0170000
-#define LX_S_IFSOCK 0140000
-#define LX_S_IFLNK  0120000
-#define LX_S_IFREG  0100000
-#define LX_S_IFBLK  0060000
-#define LX_S_IFDIR  0040000
-#define LX_S_IFCHR  0020000
-#define LX_S_IFIFO  0010000
-#define LX_S_ISUID  0004000
-#define LX_S_ISGID  0002000
-#define LX_S_ISVTX  0001000
-#define LX_S_IXGRP  0000010
-#define LX_S_IALLUGO 0007777
+#define LX_S_IFMT      0170000
+#define LX_S_IFSOCK    0140000
+#define LX_S_IFLNK     0120000
+#define LX_S_IFREG     0100000
+#define LX_S_IFBLK     0060000
+#define LX_S_IFDIR     0040000
+#define LX_S_IFCHR     0020000
+#define LX_S_IFIFO     0010000
+#define LX_S_ISUID     0004000
+#define LX_S_ISGID     0002000
+#define LX_S_ISVTX     0001000
+#define LX_S_IXGRP     0000010
+#define LX_S_IALLUGO   0007777
 #define LX_S_ISREG(m)  (((m)&LX_S_IFMT) == LX_S_IFREG)
 #define LX_S_ISDIR(m)  (((m)&LX_S_IFMT) == LX_S_IFDIR)
 #define LX_S_ISLNK(m)  (((m)&LX_S_IFMT) == LX_S_IFLNK)
@@ -51,17 +52,17 @@
 #define LX_S_ISFIFO(m) (((m)&LX_S_IFMT) == LX_S_IFIFO)
 #define LX_S_ISSOCK(m) (((m)&LX_S_IFMT) == LX_S_IFSOCK)
 
-#define LX_AT_FDCWD		-100
-#define LX_AT_SYMLINK_NOFOLLOW	0x100
-#define LX_AT_EACCESS		0x200
-#define LX_AT_REMOVEDIR		0x200
-#define LX_AT_SYMLINK_FOLLOW	0x400
-#define LX_AT_NO_AUTOMOUNT	0x800
-#define LX_AT_EMPTY_PATH	0x1000
-#define LX_AT_STATX_SYNC_TYPE	0x6000
-#define LX_AT_STATX_FORCE_SYNC	0x2000
-#define LX_AT_STATX_DONT_SYNC	0x4000
-#define LX_AT_RECURSIVE		0x8000
+#define LX_AT_FDCWD	       -100
+#define LX_AT_SYMLINK_NOFOLLOW 0x100
+#define LX_AT_EACCESS	       0x200
+#define LX_AT_REMOVEDIR	       0x200
+#define LX_AT_SYMLINK_FOLLOW   0x400
+#define LX_AT_NO_AUTOMOUNT     0x800
+#define LX_AT_EMPTY_PATH       0x1000
+#define LX_AT_STATX_SYNC_TYPE  0x6000
+#define LX_AT_STATX_FORCE_SYNC 0x2000
+#define LX_AT_STATX_DONT_SYNC  0x4000
+#define LX_AT_RECURSIVE	       0x8000
 
 #define LX_RESOLVE_NO_XDEV	 0x01
 #define LX_RESOLVE_NO_MAGICLINKS 0x02
@@ -125,15 +126,15 @@
 #define LX_SEEK_DATA 3
 #define LX_SEEK_HOLE 4
 
-#define LX_RWF_HIPRI  0x01
-#define LX_RWF_DSYNC  0x02
-#define LX_RWF_SYNC   0x04
-#define LX_RWF_NOWAIT 0x08
-#define LX_RWF_APPEND 0x10
+#define LX_RWF_HIPRI	0x01
+#define LX_RWF_DSYNC	0x02
+#define LX_RWF_SYNC	0x04
+#define LX_RWF_NOWAIT	0x08
+#define LX_RWF_APPEND	0x10
 #define LX_RWF_NOAPPEND 0x20
 
-#define LX_NAME_MAX 255
-#define LX_PATH_MAX 4096
+#define LX_NAME_MAX   255
+#define LX_PATH_MAX   4096
 #define LX_UIO_MAXIOV 1024
 /* The most one read or write moves. */
 #define LX_MAX_RW_COUNT (0x7fffffff & PAGE_MASK)

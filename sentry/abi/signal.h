@@ -42,16 +42,16 @@
 typedef uint64_t lx_sigset_t;
 #define LX_SIGMASK(s) (1ull << ((s)-1))
 
-#define LX_SA_NOCLDSTOP 0x00000001ul
-#define LX_SA_NOCLDWAIT 0x00000002ul
-#define LX_SA_SIGINFO	0x00000004ul
-#define LX_SA_UNSUPPORTED 0x00000400ul
+#define LX_SA_NOCLDSTOP	     0x00000001ul
+#define LX_SA_NOCLDWAIT	     0x00000002ul
+#define LX_SA_SIGINFO	     0x00000004ul
+#define LX_SA_UNSUPPORTED    0x00000400ul
 #define LX_SA_EXPOSE_TAGBITS 0x00000800ul
-#define LX_SA_RESTORER	0x04000000ul
-#define LX_SA_ONSTACK	0x08000000ul
-#define LX_SA_RESTART	0x10000000ul
-#define LX_SA_NODEFER	0x40000000ul
-#define LX_SA_RESETHAND 0x80000000ul
+#define LX_SA_RESTORER	     0x04000000ul
+#define LX_SA_ONSTACK	     0x08000000ul
+#define LX_SA_RESTART	     0x10000000ul
+#define LX_SA_NODEFER	     0x40000000ul
+#define LX_SA_RESETHAND	     0x80000000ul
 
 #define LX_SIG_DFL 0ull
 #define LX_SIG_IGN 1ull

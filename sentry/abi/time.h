@@ -19,6 +19,6 @@ struct lx_itimerval {
 	struct lx_timeval interval, value;
 };
 
-#define LX_UTIME_NOW  ((1l << 30) - 1l)
-#define LX_UTIME_OMIT ((1l << 30) - 2l)
+#define LX_UTIME_NOW	 ((1l << 30) - 1l)
+#define LX_UTIME_OMIT	 ((1l << 30) - 2l)
 #define LX_TIMER_ABSTIME 1

@@ -31,8 +31,8 @@ static int futex_wait(atomic_uint *word, int op, unsigned expected, int64_t dead
 			ts = (struct timespec){0};
 		tp = &ts;
 	}
-	return (int)host_ret(syscall(SYS_futex, word, op, expected, tp, NULL,
-				     FUTEX_BITSET_MATCH_ANY));
+	return (int)host_ret(
+		syscall(SYS_futex, word, op, expected, tp, NULL, FUTEX_BITSET_MATCH_ANY));
 }
 
 int host_futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_ns)
@@ -117,7 +117,8 @@ int host_socketpair(int type, int hfds[2])
 	return (int)host_ret(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, hfds));
 }
 
-int host_mmap(void *addr, size_t size, int prot, int flags, int hfd, int64_t off, void **out)
+int host_mmap(void *addr, size_t size, int prot, int flags, int hfd, int64_t off,
+	      void **out)
 {
 	void *p = mmap(addr, size, prot, flags | (addr ? MAP_FIXED : 0), hfd, off);
 

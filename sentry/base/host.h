@@ -39,16 +39,20 @@ int host_fallocate(int hfd, int mode, int64_t off, int64_t len);
 int host_memfd(const char *name, unsigned flags);
 int host_socketpair(int type, int hfds[2]);
 
-/* @size bytes at any address, or MAP_FIXED at @addr when not NULL. *out is set to NULL first. */
-int host_mmap(void *addr, size_t size, int prot, int flags, int hfd, int64_t off, void **out);
+/* @size bytes at any address, or MAP_FIXED at @addr when not NULL. *out is set to NULL
+ * first. */
+int host_mmap(void *addr, size_t size, int prot, int flags, int hfd, int64_t off,
+	      void **out);
 int host_munmap(void *addr, size_t size);
 
 /*
  * One message with descriptors. send takes none over. recv returns the bytes
  * and sets *n_hfds (in: room, out: received, CLOEXEC, owned by the caller).
  */
-ssize_t host_send_fds(int sock, const void *buf, size_t n, const int *hfds, size_t n_hfds);
-ssize_t host_recv_fds(int sock, void *buf, size_t n, int *hfds, size_t *n_hfds, int flags);
+ssize_t host_send_fds(int sock, const void *buf, size_t n, const int *hfds,
+		      size_t n_hfds);
+ssize_t host_recv_fds(int sock, void *buf, size_t n, int *hfds, size_t *n_hfds,
+		      int flags);
 
 int host_gettid(void);
 int host_tgkill(int hpid, int htid, int sig);

@@ -10,10 +10,10 @@
 #include "sentry/base/types.h"
 
 enum host_cmp {
-	HOST_ANY,	  /* unused condition */
-	HOST_EQ,	  /* arg == value */
-	HOST_MASKED_EQ,	  /* (arg & mask) == value */
-	HOST_LE,	  /* arg <= value */
+	HOST_ANY,	/* unused condition */
+	HOST_EQ,	/* arg == value */
+	HOST_MASKED_EQ, /* (arg & mask) == value */
+	HOST_LE,	/* arg <= value */
 };
 
 struct host_cond {
@@ -23,11 +23,13 @@ struct host_cond {
 };
 
 struct host_rule {
-	int nr;		   /* SYS_xxx; -1 ends a table */
-	const char *name;  /* "mmap" */
-	struct host_cond cond[3]; /* all must hold; several rows of one call are alternatives */
-	const char *args;  /* the conditions in words: "prot has no PROT_EXEC"; "" for any */
-	const char *why;   /* what the module needs it for */
+	int nr;		  /* SYS_xxx; -1 ends a table */
+	const char *name; /* "mmap" */
+	struct host_cond
+		cond[3]; /* all must hold; several rows of one call are alternatives */
+	const char
+		*args; /* the conditions in words: "prot has no PROT_EXEC"; "" for any */
+	const char *why; /* what the module needs it for */
 };
 
 struct host_rules {

@@ -35,7 +35,8 @@ int htab_prepare(struct htab *t)
 
 int htab_insert(struct htab *t, struct hnode *node, uint64_t hash)
 {
-	if (t->n >= t->n_slots && grow(t, t->n_slots ? t->n_slots * 2 : 16) && !t->n_slots)
+	if (t->n >= t->n_slots && grow(t, t->n_slots ? t->n_slots * 2 : 16) &&
+	    !t->n_slots)
 		return -ENOMEM;
 	node->hash = hash;
 	node->next = t->slot[hash & (t->n_slots - 1)];

@@ -14,11 +14,11 @@
 #include "sentry/base/types.h"
 
 #if defined(__clang__)
-#define CAPABILITY(x)	__attribute__((capability(x)))
-#define ACQUIRES(...)	__attribute__((acquire_capability(__VA_ARGS__)))
-#define RELEASES(...)	__attribute__((release_capability(__VA_ARGS__)))
-#define MUST_HOLD(...)	__attribute__((requires_capability(__VA_ARGS__)))
-#define GUARDED_BY(x)	__attribute__((guarded_by(x)))
+#define CAPABILITY(x)  __attribute__((capability(x)))
+#define ACQUIRES(...)  __attribute__((acquire_capability(__VA_ARGS__)))
+#define RELEASES(...)  __attribute__((release_capability(__VA_ARGS__)))
+#define MUST_HOLD(...) __attribute__((requires_capability(__VA_ARGS__)))
+#define GUARDED_BY(x)  __attribute__((guarded_by(x)))
 #else
 #define CAPABILITY(x)
 #define ACQUIRES(...)
@@ -37,7 +37,10 @@ struct CAPABILITY("rwlock") rwlock {
 	enum lock_rank rank;
 };
 
-#define MUTEX_INIT(r) {PTHREAD_MUTEX_INITIALIZER, (r)}
+#define MUTEX_INIT(r)                                                                    \
+	{                                                                                \
+		PTHREAD_MUTEX_INITIALIZER, (r)                                           \
+	}
 
 void mutex_init(struct mutex *m, enum lock_rank rank);
 void mutex_destroy(struct mutex *m);

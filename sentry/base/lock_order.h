@@ -29,21 +29,21 @@ enum lock_rank {
 	LOCK_SIGHAND,	   /* a thread group's handlers and pending signals */
 	LOCK_TASK,	   /* a task's own small state */
 	LOCK_FDTABLE,
-	LOCK_FS_STRUCT,	   /* root, cwd, umask */
+	LOCK_FS_STRUCT, /* root, cwd, umask */
 	LOCK_IPC,
 	LOCK_TTY,
 	LOCK_FUTEX,
-	LOCK_FILE_DATA,	   /* pages of a file, a socket buffer's owner */
-	LOCK_ADDR_SPACE,   /* a platform's order channel */
+	LOCK_FILE_DATA,	 /* pages of a file, a socket buffer's owner */
+	LOCK_ADDR_SPACE, /* a platform's order channel */
 	LOCK_SOCKET,
 	LOCK_PIPE,
-	LOCK_NOTIFY,	   /* the marks of an inode */
-	LOCK_INOTIFY,	   /* an inotify instance: marks by number, queued events */
+	LOCK_NOTIFY,  /* the marks of an inode */
+	LOCK_INOTIFY, /* an inotify instance: marks by number, queued events */
 	LOCK_NETSTACK,
 	LOCK_LINK,
 	LOCK_WAITQ,
-	LOCK_EPOLL_READY,  /* an epoll's ready list: taken from wake functions */
+	LOCK_EPOLL_READY, /* an epoll's ready list: taken from wake functions */
 	LOCK_PARK,
-	LOCK_LEAF,	   /* takes nothing inside: allocators, counters, logs */
+	LOCK_LEAF, /* takes nothing inside: allocators, counters, logs */
 	LOCK_NR_RANKS,
 };

@@ -11,7 +11,8 @@
 #include "sentry/base/types.h"
 
 struct park {
-	atomic_uint word; /* PARK_IDLE, PARK_SLEEPING (written by the owner), PARK_WOKEN */
+	atomic_uint
+		word; /* PARK_IDLE, PARK_SLEEPING (written by the owner), PARK_WOKEN */
 };
 
 void park_init(struct park *p);

@@ -8,4 +8,5 @@
 #include "sentry/base/types.h"
 
 /* Heap sort; not stable. @cmp as for qsort(3). */
-void sort_array(void *base, size_t n, size_t size, int (*cmp)(const void *, const void *));
+void sort_array(void *base, size_t n, size_t size,
+		int (*cmp)(const void *, const void *));

@@ -10,7 +10,10 @@ struct strbuf {
 	bool failed;
 };
 
-#define STRBUF_INIT {0}
+#define STRBUF_INIT                                                                      \
+	{                                                                                \
+		0                                                                        \
+	}
 
 void sb_printf(struct strbuf *sb, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void sb_append(struct strbuf *sb, const void *bytes, size_t n);

@@ -17,11 +17,11 @@ typedef uint64_t uaddr_t;
 #define PAGE_SIZE  4096ul
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
 
-#define page_down(x) ((x) & PAGE_MASK)
+#define page_down(x) ((x)&PAGE_MASK)
 /* Wraps to 0 near the end of the address space: callers check with add_ok first. */
 #define page_up(x) (((x) + PAGE_SIZE - 1) & PAGE_MASK)
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
@@ -36,6 +36,6 @@ typedef uint64_t uaddr_t;
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define NORETURN    __attribute__((noreturn))
-#define MUST_CHECK  __attribute__((warn_unused_result))
-#define UNUSED      __attribute__((unused))
+#define NORETURN	       __attribute__((noreturn))
+#define MUST_CHECK	       __attribute__((warn_unused_result))
+#define UNUSED		       __attribute__((unused))

@@ -22,29 +22,37 @@
 #define CONTROL_HFD 3
 
 /* Phases of the start, for --stats: CLOCK_MONOTONIC ns at their end. */
-enum boot_phase { PHASE_EXEC, PHASE_CONFIG, PHASE_JAIL, PHASE_PLATFORM, PHASE_SEAL,
-		  PHASE_MOUNTS, PHASE_GUEST, PHASE_N };
+enum boot_phase {
+	PHASE_EXEC,
+	PHASE_CONFIG,
+	PHASE_JAIL,
+	PHASE_PLATFORM,
+	PHASE_SEAL,
+	PHASE_MOUNTS,
+	PHASE_GUEST,
+	PHASE_N
+};
 
 struct boot {
-	Runsc__ToSentry *msg;	/* owns config */
+	Runsc__ToSentry *msg; /* owns config */
 	Runsc__Config *config;
-	int gofer_hfd;		/* 9P channel */
-	int std_hfd[3];		/* -1: closed or the terminal */
+	int gofer_hfd;	/* 9P channel */
+	int std_hfd[3]; /* -1: closed or the terminal */
 	int console_hfd, log_hfd;
-	int statm_hfd;		/* our own memory figures, or -1 */
-	int procfs;		/* of our PID namespace, or -1 */
-	const char *walls[16];	/* missing ones, static text */
+	int statm_hfd;	       /* our own memory figures, or -1 */
+	int procfs;	       /* of our PID namespace, or -1 */
+	const char *walls[16]; /* missing ones, static text */
 	unsigned n_walls;
 	int64_t phase_ns[PHASE_N];
 
 	struct platform *platform;
-	char thp_mode[40];	/* for kernel_config */
+	char thp_mode[40]; /* for kernel_config */
 	struct kernel *kernel;
 	struct hostpoll *hostpoll;
 	struct super *host_super;
 	struct gofer_session *gofer; /* while mounts are made; the supers keep it */
-	unsigned max_hfds;	/* descriptors that the host lets us have */
-	struct console *console; /* NULL: no stream is a terminal */
+	unsigned max_hfds;	     /* descriptors that the host lets us have */
+	struct console *console;     /* NULL: no stream is a terminal */
 
 	uv_loop_t loop;
 	uv_poll_t on_control, on_timers, on_hostpoll, on_signal;
@@ -96,8 +104,8 @@ int console_create(struct boot *b, const struct vfs_ctx *ctx, struct console **o
 int console_open(struct console *c, const struct vfs_ctx *ctx, struct file **out);
 void console_resize(struct console *c, const Runsc__Winsize *w);
 /*
- * The guest has ended: pass on what it wrote last, then close the socket. False: runsc-c has
- * not taken all yet; on_idle is sent when it has.
+ * The guest has ended: pass on what it wrote last, then close the socket. False: runsc-c
+ * has not taken all yet; on_idle is sent when it has.
  */
 bool console_finish(struct console *c);
 void console_ready(uv_async_t *h);

@@ -80,7 +80,8 @@ bool control_receive(struct boot *b)
 {
 	uint8_t buf[512];
 	size_t n_hfds = 0;
-	ssize_t n = host_recv_fds(CONTROL_HFD, buf, sizeof(buf), NULL, &n_hfds, MSG_DONTWAIT);
+	ssize_t n =
+		host_recv_fds(CONTROL_HFD, buf, sizeof(buf), NULL, &n_hfds, MSG_DONTWAIT);
 	Runsc__ToSentry *m;
 
 	if (n == -EAGAIN || n == -EINTR)

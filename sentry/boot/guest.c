@@ -40,8 +40,10 @@ static int typed_super(struct boot *b, const struct vfs_ctx *c, const Runsc__Mou
 		       struct super **out)
 {
 	static const char *const names[] = {
-		[RUNSC__MOUNT__KIND__TMPFS] = "tmpfs", [RUNSC__MOUNT__KIND__PROC] = "proc",
-		[RUNSC__MOUNT__KIND__SYS] = "sysfs",   [RUNSC__MOUNT__KIND__DEV] = "devtmpfs",
+		[RUNSC__MOUNT__KIND__TMPFS] = "tmpfs",
+		[RUNSC__MOUNT__KIND__PROC] = "proc",
+		[RUNSC__MOUNT__KIND__SYS] = "sysfs",
+		[RUNSC__MOUNT__KIND__DEV] = "devtmpfs",
 		[RUNSC__MOUNT__KIND__DEVPTS] = "devpts",
 	};
 	const struct fs_type *type = fs_type_lookup(names[m->kind]);
@@ -53,8 +55,8 @@ static int typed_super(struct boot *b, const struct vfs_ctx *c, const Runsc__Mou
 		return -ENODEV;
 	/* As distributions mount it: group tty may write to terminals. */
 	if (m->kind == RUNSC__MOUNT__KIND__DEVPTS)
-		return type->get_super(c, type, names[m->kind], 0, "gid=5,mode=620,ptmxmode=666",
-				       out);
+		return type->get_super(c, type, names[m->kind], 0,
+				       "gid=5,mode=620,ptmxmode=666", out);
 	if (m->kind != RUNSC__MOUNT__KIND__TMPFS)
 		return type->get_super(c, type, names[m->kind], 0, NULL, out);
 	if (m->size)
@@ -89,8 +91,8 @@ static unsigned mount_flags(const Runsc__Mount *m)
  * A volume's place may be missing in the root: it is made there, a directory or a file as
  * the volume is, when the root takes writes into its private layer, never on the host.
  */
-static int find_place(const struct vfs_ctx *c, const Runsc__Mount *m, const struct super *sb,
-		      struct path *out)
+static int find_place(const struct vfs_ctx *c, const Runsc__Mount *m,
+		      const struct super *sb, struct path *out)
 {
 	char *copy, *p;
 	int r = path_lookup(c, NULL, m->target, LOOKUP_FOLLOW, out);
@@ -111,7 +113,8 @@ static int find_place(const struct vfs_ctx *c, const Runsc__Mount *m, const stru
 		*p = '/';
 	}
 	mem_free(copy);
-	return r && r != -EEXIST ? r : path_lookup(c, NULL, m->target, LOOKUP_FOLLOW, out);
+	return r && r != -EEXIST ? r
+				 : path_lookup(c, NULL, m->target, LOOKUP_FOLLOW, out);
 }
 
 static int mount_one(struct boot *b, const struct vfs_ctx *c, struct mnt_ns *ns,
@@ -129,11 +132,13 @@ static int mount_one(struct boot *b, const struct vfs_ctx *c, struct mnt_ns *ns,
 	r = find_place(c, m, sb, &where);
 	if (r) {
 		super_put(sb);
-		/* The kernel's own trees are only offered; a root without /sys has none. */
+		/* The kernel's own trees are only offered; a root without /sys has none.
+		 */
 		return m->kind == RUNSC__MOUNT__KIND__GOFER ? r : 0;
 	}
-	r = mount_attach(ns, sb, sb->root, where, mount_flags(m),
-			 m->kind == RUNSC__MOUNT__KIND__GOFER ? m->export : sb->type->name, &mnt);
+	r = mount_attach(
+		ns, sb, sb->root, where, mount_flags(m),
+		m->kind == RUNSC__MOUNT__KIND__GOFER ? m->export : sb->type->name, &mnt);
 	super_put(sb);
 	if (!r)
 		mount_put(mnt);
@@ -171,7 +176,8 @@ static int make_mounts(struct boot *b, struct vfs_ctx *c, struct mnt_ns **out)
 		r = mount_one(b, c, *out, cfg->mounts[i]);
 		if (!r)
 			continue;
-		snprintf(text, sizeof(text), "cannot mount at %s", cfg->mounts[i]->target);
+		snprintf(text, sizeof(text), "cannot mount at %s",
+			 cfg->mounts[i]->target);
 		control_send_failure(r, text, EXIT_STATUS_OURS);
 		return r;
 	}
@@ -185,13 +191,14 @@ static int make_streams(struct boot *b, const struct vfs_ctx *c, struct file *st
 	int r = host_super_create(b->kernel, b->hostpoll, &b->host_super);
 
 	for (int i = 0; !r && i < 3; i++) {
-		if (i < (int)b->config->n_std_alias && b->config->std_alias[i] < (uint32_t)i &&
-			 std[b->config->std_alias[i]])
+		if (i < (int)b->config->n_std_alias &&
+		    b->config->std_alias[i] < (uint32_t)i && std[b->config->std_alias[i]])
 			std[i] = file_get(std[b->config->std_alias[i]]);
 		else if (b->console && b->config->std_tty & 1u << i)
 			r = console_open(b->console, c, &std[i]);
 		else if (b->std_hfd[i] >= 0)
-			r = host_file_create(b->host_super, b->std_hfd[i], c->cred, &std[i]);
+			r = host_file_create(b->host_super, b->std_hfd[i], c->cred,
+					     &std[i]);
 	}
 	if (r)
 		control_send_failure(r, "cannot set up the standard streams",
@@ -248,7 +255,8 @@ static int start_init(struct boot *b, struct mnt_ns *ns, struct file *std[3])
 	mem_free(envp);
 	if (!r)
 		return 0;
-	snprintf(text, sizeof(text), "%s%s%s", init_name(c), why ? ": " : "", why ? why : "");
+	snprintf(text, sizeof(text), "%s%s%s", init_name(c), why ? ": " : "",
+		 why ? why : "");
 	control_send_failure(r, text, 0);
 	return r;
 }

@@ -32,7 +32,8 @@ static int open_procfs(void)
 	if (fs < 0)
 		return fs;
 	if (!syscall(SYS_fsconfig, fs, 6u /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0))
-		mnt = (int)host_ret(syscall(SYS_fsmount, fs, 1u /* FSMOUNT_CLOEXEC */, 0));
+		mnt = (int)host_ret(
+			syscall(SYS_fsmount, fs, 1u /* FSMOUNT_CLOEXEC */, 0));
 	close(fs);
 	return mnt;
 }
@@ -44,11 +45,13 @@ static int empty_root(void)
 	int r = 0;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("none", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2") ||
+	    mount("none", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "size=4k,nr_inodes=2") ||
 	    chdir(place) || syscall(SYS_pivot_root, ".", ".") ||
 	    umount2(".", MNT_DETACH) || chdir("/") ||
 	    mount(NULL, "/", NULL,
-		  MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+		  MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  NULL))
 		r = (int)host_ret(-1);
 	return r;
 }
@@ -59,8 +62,8 @@ static int landlock_everything(void)
 	struct landlock_ruleset_attr attr = {.handled_access_fs = (1u << 13) - 1};
 	int hfd, r;
 
-	hfd = (int)host_ret(
-		syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0));
+	hfd = (int)host_ret(syscall(SYS_landlock_create_ruleset, &attr,
+				    sizeof(attr.handled_access_fs), 0));
 	if (hfd < 0)
 		return hfd;
 	r = (int)host_ret(syscall(SYS_landlock_restrict_self, hfd, 0));
@@ -97,7 +100,8 @@ int jail_enter(struct boot *b)
 	else
 		b->procfs = open_procfs();
 	if (b->procfs < 0)
-		log_info("no procfs of the sandbox's own: resident memory is not accounted");
+		log_info("no procfs of the sandbox's own: resident memory is not "
+			 "accounted");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		boot_missing_wall(b, "no_new_privs");
 	if (!c->have_mnt_ns || empty_root()) {
@@ -119,7 +123,8 @@ static void *nothing(void *arg)
 	return arg;
 }
 
-/* The C library sets itself up at the first thread, with calls the filter has no place for. */
+/* The C library sets itself up at the first thread, with calls the filter has no place
+ * for. */
 static int first_thread(void)
 {
 	pthread_t th;

@@ -44,7 +44,8 @@ static void raise_nofile(struct boot *b)
 	 * The host's kernel doubles a descriptor table as it fills, and once there are
 	 * threads waits for an RCU period each time, some 10 ms: make room now.
 	 */
-	hfd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)min_t(unsigned, b->max_hfds, 8192) - 1);
+	hfd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC,
+		    (int)min_t(unsigned, b->max_hfds, 8192) - 1);
 	if (hfd >= 0)
 		close(hfd);
 }
@@ -52,7 +53,8 @@ static void raise_nofile(struct boot *b)
 /* How the host uses huge pages is how guests get them; later no path can be opened. */
 static void read_thp_mode(struct boot *b)
 {
-	int hfd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+	int hfd =
+		open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
 	ssize_t n = hfd >= 0 ? read(hfd, b->thp_mode, sizeof(b->thp_mode) - 1) : 0;
 
 	b->thp_mode[max_t(ssize_t, n, 0)] = '\0';
@@ -83,10 +85,12 @@ static int make_platform(struct boot *b)
 	return r;
 }
 
-/* What files in memory may take: the pool is the host's RAM, and there is no more of it. */
+/* What files in memory may take: the pool is the host's RAM, and there is no more of it.
+ */
 static uint64_t pool_size(const struct kernel_config *kc)
 {
-	return min_t(uint64_t, kc->memory_limit, (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE);
+	return min_t(uint64_t, kc->memory_limit,
+		     (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE_SIZE);
 }
 
 static int make_kernel(struct boot *b)
@@ -109,7 +113,8 @@ static int make_kernel(struct boot *b)
 	int r;
 
 	memcpy(kc.thp_mode, b->thp_mode, sizeof(kc.thp_mode));
-	r = timers_create(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), &timers);
+	r = timers_create(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+			  &timers);
 	if (!r)
 		r = pool_create(pool_size(&kc), &pool);
 	if (!r)
@@ -138,7 +143,8 @@ int main(int argc, char **argv)
 	static struct boot b;
 
 	log_init("runsc-sentry", LOG_WARN, 2);
-	/* With more, the C library would count CPUs in /sys, which the filter kills for. */
+	/* With more, the C library would count CPUs in /sys, which the filter kills for.
+	 */
 	mallopt(M_ARENA_MAX, 8);
 	if (argc > 1)
 		return print_tables(argv[1]);

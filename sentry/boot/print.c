@@ -26,8 +26,10 @@ static void print_syscalls(bool json)
 			continue;
 		count[e->level]++;
 		if (json)
-			printf("%s{\"number\":%u,\"name\":\"%s\",\"level\":\"%s\",\"note\":\"%s\"}",
-			       first ? "" : ",\n", nr, e->name, level_names[e->level], e->note);
+			printf("%s{\"number\":%u,\"name\":\"%s\",\"level\":\"%s\","
+			       "\"note\":\"%s\"}",
+			       first ? "" : ",\n", nr, e->name, level_names[e->level],
+			       e->note);
 		else
 			printf("%3u %-24s %-8s %s\n", nr, e->name, level_names[e->level],
 			       e->note);
@@ -44,11 +46,12 @@ static void print_rules(const struct host_rules *m, bool json, bool *first)
 {
 	for (const struct host_rule *r = m->rule; r->nr >= 0; r++) {
 		if (json)
-			printf("%s{\"name\":\"%s\",\"args\":\"%s\",\"module\":\"%s\",\"why\":\"%s\"}",
+			printf("%s{\"name\":\"%s\",\"args\":\"%s\",\"module\":\"%s\","
+			       "\"why\":\"%s\"}",
 			       *first ? "" : ",\n", r->name, r->args, m->module, r->why);
 		else
-			printf("  %-24s %-40s %-18s %s\n", r->name, *r->args ? r->args : "any",
-			       m->module, r->why);
+			printf("  %-24s %-40s %-18s %s\n", r->name,
+			       *r->args ? r->args : "any", m->module, r->why);
 		*first = false;
 	}
 }
@@ -100,7 +103,8 @@ int print_tables(const char *mode)
 {
 	if (!strcmp(mode, "--syscalls") || !strcmp(mode, "--syscalls-json"))
 		print_syscalls(strstr(mode, "json") != NULL);
-	else if (!strcmp(mode, "--host-syscalls") || !strcmp(mode, "--host-syscalls-json"))
+	else if (!strcmp(mode, "--host-syscalls") ||
+		 !strcmp(mode, "--host-syscalls-json"))
 		print_host_syscalls(strstr(mode, "json") != NULL);
 	else
 		return EXIT_STATUS_OURS;

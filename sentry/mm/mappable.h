@@ -17,14 +17,16 @@ struct mappable;
 
 /* One contiguous piece of a mappable on the host. */
 struct mappable_run {
-	int hfd;       /* borrowed, valid until run_put */
+	int hfd; /* borrowed, valid until run_put */
 	uint64_t hoff;
 	uint64_t size; /* bytes from @off on, a page multiple, >= PAGE_SIZE */
 	uint64_t key;  /* for as_ops.map_file's descriptor cache; 0: none */
-	bool writable; /* a shared mapping may be made writable now; if false, a write fault
-			  asks again with write = true (copy-up, block allocation) */
-	bool zero;     /* nothing there yet (a hole), read only: map anonymous zeroes privately;
-			  hfd is -1. Only for private mappings and read faults */
+	bool writable; /* a shared mapping may be made writable now; if false, a write
+			  fault asks again with write = true (copy-up, block allocation)
+			*/
+	bool zero;     /* nothing there yet (a hole), read only: map anonymous zeroes
+			  privately;     hfd is -1. Only for private mappings and read faults
+			*/
 	void *cookie;  /* for run_put */
 };
 
@@ -32,12 +34,12 @@ enum mapped_change { MAPPED_NEW, MAPPED_COPY, MAPPED_GONE };
 
 struct mappable_ops {
 	/*
-	 * translate - where the bytes from @off (page-aligned) on live. @size: how much is
-	 * wanted; the answer may be shorter, and longer where that costs nothing. @shared:
-	 * for a shared mapping (never answer `zero`: allocate the hole instead). @write: it
-	 * is being written: allocate or copy up. Errors: -ENXIO beyond end of file (SIGBUS),
-	 * -ENOSPC, -ENOMEM, -EIO (SIGBUS). May block on the gofer; called without locks of
-	 * mm. Required.
+	 * translate - where the bytes from @off (page-aligned) on live. @size: how much
+	 * is wanted; the answer may be shorter, and longer where that costs nothing.
+	 * @shared: for a shared mapping (never answer `zero`: allocate the hole instead).
+	 * @write: it is being written: allocate or copy up. Errors: -ENXIO beyond end of
+	 * file (SIGBUS), -ENOSPC, -ENOMEM, -EIO (SIGBUS). May block on the gofer; called
+	 * without locks of mm. Required.
 	 */
 	int (*translate)(struct mappable *m, uint64_t off, uint64_t size, bool shared,
 			 bool write, struct mappable_run *run);
@@ -56,8 +58,9 @@ struct mappable_ops {
 	 */
 	int (*writable)(struct mappable *m, enum mapped_change what);
 	/*
-	 * An area that maps it comes (+1: mmap, fork, cut in two) or goes (-1). Only counting
-	 * is allowed here (a SysV segment's attaches). Called under mm->lock. NULL: nothing.
+	 * An area that maps it comes (+1: mmap, fork, cut in two) or goes (-1). Only
+	 * counting is allowed here (a SysV segment's attaches). Called under mm->lock.
+	 * NULL: nothing.
 	 */
 	void (*mapped)(struct mappable *m, int delta);
 	/* msync(MS_SYNC) of a range. NULL: nothing to do. */

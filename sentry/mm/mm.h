@@ -36,69 +36,72 @@ enum vm_flags {
 /* clang-format on */
 
 struct vma {
-	struct rb_node node;   /* in mm->vmas by start */
+	struct rb_node node; /* in mm->vmas by start */
 	struct mm *mm;
-	uaddr_t start, end;    /* protected by mm->lock, and by m->lock while on its rmap */
-	unsigned flags;	       /* enum vm_flags */
-	struct mappable *m;    /* NULL: anonymous. A reference */
-	struct file *file;     /* what was mapped (for maps and coredumps), a reference or NULL */
-	uint64_t off;	       /* of start in m; for anonymous private: start >> nothing, 0 */
-	struct list rmap;      /* in m->vmas, protected by m->lock */
-	struct ranges mapped;  /* what the host has mapped of m, protected by m->lock */
-	uint64_t generation;   /* fork only: of m when `mapped` was copied */
-	const char *name;      /* static text such as "[vdso]", or NULL */
+	uaddr_t start, end; /* protected by mm->lock, and by m->lock while on its rmap */
+	unsigned flags;	    /* enum vm_flags */
+	struct mappable *m; /* NULL: anonymous. A reference */
+	struct file
+		*file; /* what was mapped (for maps and coredumps), a reference or NULL */
+	uint64_t off;  /* of start in m; for anonymous private: start >> nothing, 0 */
+	struct list rmap;     /* in m->vmas, protected by m->lock */
+	struct ranges mapped; /* what the host has mapped of m, protected by m->lock */
+	uint64_t generation;  /* fork only: of m when `mapped` was copied */
+	const char *name;     /* static text such as "[vdso]", or NULL */
 };
 
-struct mm_limits {	       /* the caller's rlimits, read once per call */
+struct mm_limits { /* the caller's rlimits, read once per call */
 	uint64_t as, data, stack, memlock;
-	uint64_t piece;	       /* more private memory at once than the sandbox may have; 0: any */
-	bool can_lock;	       /* CAP_IPC_LOCK */
+	uint64_t
+		piece; /* more private memory at once than the sandbox may have; 0: any */
+	bool can_lock; /* CAP_IPC_LOCK */
 };
 
 /* Private and shared anonymous memory, ELF headers, private huge pages. core(5). */
 #define MM_DUMP_FILTER_DEFAULT 0x33
 
 struct mm {
-	refcount_t users;      /* tasks; the areas go when it falls to 0 */
-	refcount_t ref;	       /* users count as one; holds the struct and addr_space */
+	refcount_t users; /* tasks; the areas go when it falls to 0 */
+	refcount_t ref;	  /* users count as one; holds the struct and addr_space */
 	struct addr_space *as;
-	struct mutex lock;     /* LOCK_MM_META; protects all below */
+	struct mutex lock; /* LOCK_MM_META; protects all below */
 	struct rb_tree vmas;
 	unsigned n_vmas;
-	uint64_t total, data, stack_size, exec_size, locked, shared, file_mapped; /* bytes */
+	uint64_t total, data, stack_size, exec_size, locked, shared,
+		file_mapped; /* bytes */
 	uint64_t total_peak;
-	uaddr_t mmap_base;     /* areas are placed top-down from here */
+	uaddr_t mmap_base; /* areas are placed top-down from here */
 	uaddr_t start_brk, brk;
 	uaddr_t start_code, end_code, start_data, end_data, start_stack;
 	uaddr_t arg_start, arg_end, env_start, env_end;
 	uaddr_t vdso;
-	uint64_t auxv[64];     /* pairs, for /proc/PID/auxv */
-	unsigned auxv_len;     /* words used */
-	struct file *exe;      /* /proc/PID/exe, a reference or NULL. Writers of it are held
-				  off for as long as this open file lives, not by mm */
-	bool dumpable;	       /* PR_SET_DUMPABLE */
-	atomic_uint dump_filter; /* /proc/PID/coredump_filter: kept by fork and exec */
+	uint64_t auxv[64]; /* pairs, for /proc/PID/auxv */
+	unsigned auxv_len; /* words used */
+	struct file *exe;  /* /proc/PID/exe, a reference or NULL. Writers of it are held
+			      off for as long as this open file lives, not by mm */
+	bool dumpable;	   /* PR_SET_DUMPABLE */
+	atomic_uint dump_filter;  /* /proc/PID/coredump_filter: kept by fork and exec */
 	atomic_bool thp_disabled; /* PR_SET_THP_DISABLE: shown back; a fork copies it */
-	bool membarrier;       /* registered for MEMBARRIER_CMD_PRIVATE_EXPEDITED */
-	bool lock_future;      /* mlockall(MCL_FUTURE) */
+	bool membarrier;	  /* registered for MEMBARRIER_CMD_PRIVATE_EXPEDITED */
+	bool lock_future;	  /* mlockall(MCL_FUTURE) */
 	bool lock_future_onfault; /* and MCL_ONFAULT */
-	uint64_t hole_size;    /* no hole this big stands between hole_top and mmap_base */
-	uaddr_t hole_top;      /* UINT64_MAX: not known */
-	struct pool *pool;     /* where shared anonymous memory comes from; borrowed. Set
-				  after mm_create() (NULL: MAP_SHARED|MAP_ANONYMOUS is
-				  -ENOMEM), handed down by mm_fork() */
+	uint64_t hole_size; /* no hole this big stands between hole_top and mmap_base */
+	uaddr_t hole_top;   /* UINT64_MAX: not known */
+	struct pool *pool;  /* where shared anonymous memory comes from; borrowed. Set
+			       after mm_create() (NULL: MAP_SHARED|MAP_ANONYMOUS is
+			       -ENOMEM), handed down by mm_fork() */
 	struct mm_limits limits; /* as last read: for calls that bring none (mprotect, a
 				    stack that grows under a copy) */
-	uint64_t charged;      /* bytes of VM_ACCOUNT areas: what could become private pages */
+	uint64_t charged; /* bytes of VM_ACCOUNT areas: what could become private pages */
 };
 
 /* mm_create - an empty mm on a fresh address space. */
 int mm_create(struct platform *p, struct mm **out);
 /* mm_fork - a copy for a new process: areas, COW, DONTFORK and WIPEONFORK applied. */
 int mm_fork(struct mm *old, struct mm **out);
-struct mm *mm_get(struct mm *mm);	/* a user */
-void mm_put(struct mm *mm);		/* the last user unmaps everything */
-struct mm *mm_ref(struct mm *mm);	/* only the struct (proc files) */
+struct mm *mm_get(struct mm *mm); /* a user */
+void mm_put(struct mm *mm);	  /* the last user unmaps everything */
+struct mm *mm_ref(struct mm *mm); /* only the struct (proc files) */
 void mm_unref(struct mm *mm);
 /* For another task's mm found through a ref: false once the last user is gone. */
 bool mm_tryget(struct mm *mm);
@@ -111,11 +114,11 @@ struct mmap_args {
 	uaddr_t addr;
 	uint64_t size;
 	unsigned prot, flags;
-	struct mappable *m;    /* NULL: anonymous */
-	struct file *file;     /* borrowed; the vma takes its own reference */
+	struct mappable *m; /* NULL: anonymous */
+	struct file *file;  /* borrowed; the vma takes its own reference */
 	uint64_t off;
-	unsigned may;	       /* VM_MAY* allowed for a file mapping; ignored for anonymous */
-	unsigned vm_flags;     /* extra enum vm_flags (VM_STACK, VM_HEAP, VM_VDSO) */
+	unsigned may;	   /* VM_MAY* allowed for a file mapping; ignored for anonymous */
+	unsigned vm_flags; /* extra enum vm_flags (VM_STACK, VM_HEAP, VM_VDSO) */
 	const char *name;
 	const struct mm_limits *limits;
 };
@@ -124,18 +127,20 @@ struct mmap_args {
 int mm_mmap(struct mm *mm, const struct mmap_args *args, uaddr_t *out);
 int mm_munmap(struct mm *mm, uaddr_t addr, uint64_t size);
 /*
- * mm_unmap_object - shmdt(2): unmap what is left of one attachment, the areas of an object
- * with @ops whose offset 0 is at @addr. -EINVAL: there are none.
+ * mm_unmap_object - shmdt(2): unmap what is left of one attachment, the areas of an
+ * object with @ops whose offset 0 is at @addr. -EINVAL: there are none.
  */
 int mm_unmap_object(struct mm *mm, uaddr_t addr, const struct mappable_ops *ops);
 int mm_mprotect(struct mm *mm, uaddr_t addr, uint64_t size, unsigned prot);
 int mm_mremap(struct mm *mm, uaddr_t old, uint64_t old_size, uint64_t new_size,
-	      unsigned flags, uaddr_t new_addr, const struct mm_limits *limits, uaddr_t *out);
+	      unsigned flags, uaddr_t new_addr, const struct mm_limits *limits,
+	      uaddr_t *out);
 /* brk(2)'s odd convention: returns the break after the call. */
 uaddr_t mm_brk(struct mm *mm, uaddr_t brk, const struct mm_limits *limits);
 int mm_madvise(struct mm *mm, uaddr_t addr, uint64_t size, int advice);
 int mm_msync(struct mm *mm, uaddr_t addr, uint64_t size, int flags);
-int mm_mincore(struct mm *mm, uaddr_t addr, uint64_t size, const struct umem *u, uaddr_t vec);
+int mm_mincore(struct mm *mm, uaddr_t addr, uint64_t size, const struct umem *u,
+	       uaddr_t vec);
 int mm_mlock(struct mm *mm, uaddr_t addr, uint64_t size, bool lock, bool on_fault,
 	     const struct mm_limits *limits);
 int mm_mlockall(struct mm *mm, unsigned flags, const struct mm_limits *limits);
@@ -144,16 +149,19 @@ void mm_munlockall(struct mm *mm);
 /*
  * mm_fault - the guest, or a copy on its behalf, could not access @addr. Returns 0 when
  * the access can be tried again (lazy population, stack growth, copy-up), or the signal
- * to send as a negative pair: -(signo << 8 | si_code), e.g. SIGSEGV/MAPERR, SIGBUS/ADRERR.
- * May block on the gofer. @stack_limit: RLIMIT_STACK for growth; @sp unused on x86-64.
+ * to send as a negative pair: -(signo << 8 | si_code), e.g. SIGSEGV/MAPERR,
+ * SIGBUS/ADRERR. May block on the gofer. @stack_limit: RLIMIT_STACK for growth; @sp
+ * unused on x86-64.
  */
 int mm_fault(struct mm *mm, uaddr_t addr, unsigned access, uint64_t stack_limit);
 #define MM_FAULT_SIGNO(r) (-(r) >> 8)
 #define MM_FAULT_CODE(r)  (-(r)&0xff)
 
-/* Identity of a futex word: shared mappings by (mappable, offset), private by (mm, address). */
+/* Identity of a futex word: shared mappings by (mappable, offset), private by (mm,
+ * address). */
 struct futex_key {
-	void *object;	       /* struct mappable (referenced: see mm_futex_key_put) or struct mm */
+	void *object; /* struct mappable (referenced: see mm_futex_key_put) or struct mm
+		       */
 	uint64_t offset;
 	bool shared;
 };
@@ -162,8 +170,8 @@ int mm_futex_key(struct mm *mm, uaddr_t addr, bool shared_wanted, struct futex_k
 void mm_futex_key_put(struct futex_key *key);
 
 /*
- * mm_access - a debugger's read or write (/proc/PID/mem, ptrace): rights do not matter where
- * the area could have them. Returns bytes moved, or -EIO when none was.
+ * mm_access - a debugger's read or write (/proc/PID/mem, ptrace): rights do not matter
+ * where the area could have them. Returns bytes moved, or -EIO when none was.
  */
 ssize_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write);
 
@@ -173,12 +181,13 @@ ssize_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write);
  */
 int mm_exec_reset(struct mm *mm);
 
-/* A snapshot for /proc: each vma in order; the callback must not sleep and returns 0 to go on. */
+/* A snapshot for /proc: each vma in order; the callback must not sleep and returns 0 to
+ * go on. */
 struct vma_info {
 	uaddr_t start, end;
 	unsigned flags;
 	uint64_t off, dev, ino;
-	struct file *file;     /* borrowed during the callback */
+	struct file *file; /* borrowed during the callback */
 	const char *name;
 };
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma_info *, void *), void *arg);

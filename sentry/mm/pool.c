@@ -44,7 +44,7 @@ struct pool {
 	char *window;  /* the memfd, mapped */
 	uint64_t span; /* its size */
 	uint64_t limit;
-	uint64_t room; /* of @limit: what others of the sandbox leave */
+	uint64_t room;	   /* of @limit: what others of the sandbox leave */
 	struct mutex lock; /* LOCK_LEAF; protects all below */
 	struct rb_tree clean, dirty;
 	uint64_t n_dirty; /* bytes in the dirty tree */

@@ -19,15 +19,15 @@ struct user_iovec {
 
 struct uio {
 	struct umem mem;
-	bool kernel;		      /* iov bases are host pointers of ours, mem is unused */
-	struct task *task;	      /* on whose behalf, opaque below sentry/task; may be NULL */
+	bool kernel;	   /* iov bases are host pointers of ours, mem is unused */
+	struct task *task; /* on whose behalf, opaque below sentry/task; may be NULL */
 	const struct user_iovec *iov; /* borrowed */
 	unsigned n_iov;
-	uint64_t iov_off;	      /* consumed of iov[0] */
-	size_t left;		      /* bytes still to move */
+	uint64_t iov_off; /* consumed of iov[0] */
+	size_t left;	  /* bytes still to move */
 	/*
-	 * How long the wait after -EAGAIN may last: set by the file's operation, which is then
-	 * asked once more (a terminal's VTIME). NO_DEADLINE until it says so.
+	 * How long the wait after -EAGAIN may last: set by the file's operation, which is
+	 * then asked once more (a terminal's VTIME). NO_DEADLINE until it says so.
 	 */
 	int64_t deadline_ns;
 	struct user_iovec fast[UIO_FAST], *heap; /* heap: owned, freed by uio_done() */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Control messages: files (SCM_RIGHTS) and credentials (SCM_CREDENTIALS). Source: unix(7). */
+/* Control messages: files (SCM_RIGHTS) and credentials (SCM_CREDENTIALS). Source:
+ * unix(7). */
 #include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/bytes.h"
@@ -20,8 +21,9 @@ static void free_one(struct scm *scm)
 }
 
 /*
- * The last reference to a socket ends what waits in it, sockets with messages of their own
- * among it: as deep as a guest likes. So what is met on the way is left to the outermost.
+ * The last reference to a socket ends what waits in it, sockets with messages of their
+ * own among it: as deep as a guest likes. So what is met on the way is left to the
+ * outermost.
  */
 void scm_free(struct scm *scm)
 {
@@ -96,7 +98,8 @@ static int parse(struct task *t, struct scm *scm, const uint8_t *buf, uint64_t s
 
 	while (size - at >= sizeof(struct lx_cmsghdr)) {
 		uint64_t len = get_le64(buf + at);
-		int level = (int)get_le32(buf + at + 8), type = (int)get_le32(buf + at + 12);
+		int level = (int)get_le32(buf + at + 8),
+		    type = (int)get_le32(buf + at + 12);
 		const uint8_t *data = buf + at + sizeof(struct lx_cmsghdr);
 		uint64_t n;
 		int r = 0;
@@ -107,7 +110,8 @@ static int parse(struct task *t, struct scm *scm, const uint8_t *buf, uint64_t s
 		if (level == LX_SOL_SOCKET && type == LX_SCM_RIGHTS)
 			r = take_files(t, scm, data, n / 4);
 		else if (level == LX_SOL_SOCKET && type == LX_SCM_CREDENTIALS)
-			r = n == sizeof(struct lx_ucred) ? take_cred(t, scm, data) : -EINVAL;
+			r = n == sizeof(struct lx_ucred) ? take_cred(t, scm, data)
+							 : -EINVAL;
 		else if (level == LX_SOL_SOCKET)
 			r = -EINVAL;
 		if (r)
@@ -157,7 +161,8 @@ struct control {
 };
 
 /* A message of @n bytes, cut to the room; its head says what is really there. */
-static int put_cmsg(struct task *t, struct control *c, int type, const void *data, uint64_t n)
+static int put_cmsg(struct task *t, struct control *c, int type, const void *data,
+		    uint64_t n)
 {
 	struct lx_cmsghdr h = {.level = LX_SOL_SOCKET, .type = type};
 	uint64_t space;
@@ -191,7 +196,8 @@ static int put_files(struct task *t, struct control *c, struct scm *scm, bool cl
 
 	/* Only what the guest can be told of is installed; the rest is closed. */
 	while (n < scm->n_files && n < room) {
-		int fd = fd_install(t, file_get(scm->file[n]), 0, cloexec ? LX_FD_CLOEXEC : 0);
+		int fd = fd_install(t, file_get(scm->file[n]), 0,
+				    cloexec ? LX_FD_CLOEXEC : 0);
 
 		if (fd < 0) {
 			file_put(scm->file[n]);

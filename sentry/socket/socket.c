@@ -13,8 +13,8 @@
 /* As /proc/sys/net/core/[rw]mem_default. */
 #define DEFAULT_BUFFER 212992
 
-void socket_init(struct socket *sk, struct kernel *k, const struct sock_ops *ops, int family,
-		 int type, int protocol)
+void socket_init(struct socket *sk, struct kernel *k, const struct sock_ops *ops,
+		 int family, int type, int protocol)
 {
 	refcount_init(&sk->ref);
 	sk->ops = ops;
@@ -85,8 +85,8 @@ static uint32_t socket_poll(struct file *f, struct poll_table *pt)
 	return sk->ops->poll(sk);
 }
 
-static int64_t socket_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
-			    uint64_t arg)
+static int64_t socket_ioctl(struct file *f, struct task *t, const struct umem *u,
+			    unsigned cmd, uint64_t arg)
 {
 	struct socket *sk = f->priv;
 
@@ -140,11 +140,12 @@ int socket_file_create(struct socket *sk, int flags, const struct cred *cred,
 
 	*out = NULL;
 	if (inode) {
-		inode_init(inode, sb, &socket_inode_ops, NULL, LX_S_IFSOCK | 0777, cred->fsuid,
-			   cred->fsgid);
+		inode_init(inode, sb, &socket_inode_ops, NULL, LX_S_IFSOCK | 0777,
+			   cred->fsuid, cred->fsgid);
 		p.dentry = dentry_new_anon(sb, inode, "", &socket_dops);
 		if (p.dentry)
-			r = file_alloc(sk->k, p, LX_O_RDWR | flags, &socket_file_ops, cred, out);
+			r = file_alloc(sk->k, p, LX_O_RDWR | flags, &socket_file_ops,
+				       cred, out);
 		else
 			inode_put(inode);
 	}

@@ -25,27 +25,29 @@ struct sock_addr {
 
 /* Files and credentials that travel with a message. */
 struct scm {
-	struct file **file;  /* n_files references; the array is owned, NULL while there are none */
+	struct file **file; /* n_files references; the array is owned, NULL while there
+			       are none */
 	unsigned n_files;
 	bool has_cred;
-	struct pid *pid;		  /* a reference, or NULL */
-	uint32_t uid, gid;		  /* sandbox-wide */
-	struct scm *next_free;		  /* of scm_free() */
+	struct pid *pid;       /* a reference, or NULL */
+	uint32_t uid, gid;     /* sandbox-wide */
+	struct scm *next_free; /* of scm_free() */
 };
 
 struct sock_msg {
 	struct uio *data;
-	struct sock_addr addr;	/* send: to whom (len 0: the peer); recv: from whom */
+	struct sock_addr addr; /* send: to whom (len 0: the peer); recv: from whom */
 	bool want_addr;
-	unsigned flags;		/* LX_MSG_* in */
-	unsigned out_flags;	/* LX_MSG_TRUNC, _CTRUNC, _EOR out */
-	struct scm *scm;	/* send: taken when the call succeeds; recv: filled, or NULL: the
-				   caller has no room for any */
+	unsigned flags;	    /* LX_MSG_* in */
+	unsigned out_flags; /* LX_MSG_TRUNC, _CTRUNC, _EOR out */
+	struct scm *scm; /* send: taken when the call succeeds; recv: filled, or NULL: the
+			    caller has no room for any */
 };
 
 struct sock_ops {
 	int (*bind)(struct socket *sk, struct task *t, const struct sock_addr *a);
-	/* -EINPROGRESS is not used by AF_UNIX: 0, -EAGAIN (backlog full: wait), or an error. */
+	/* -EINPROGRESS is not used by AF_UNIX: 0, -EAGAIN (backlog full: wait), or an
+	 * error. */
 	int (*connect)(struct socket *sk, struct task *t, const struct sock_addr *a);
 	int (*listen)(struct socket *sk, struct task *t, int backlog);
 	/* *out: a socket with one reference. -EAGAIN: nobody is there yet. */
@@ -54,14 +56,16 @@ struct sock_ops {
 	ssize_t (*recvmsg)(struct socket *sk, struct task *t, struct sock_msg *m);
 	int (*shutdown)(struct socket *sk, int how);
 	int (*getname)(struct socket *sk, bool peer, struct sock_addr *out);
-	int (*pair)(struct socket *a, struct socket *b, struct task *t); /* NULL: -EOPNOTSUPP */
+	int (*pair)(struct socket *a, struct socket *b,
+		    struct task *t); /* NULL: -EOPNOTSUPP */
 	/* Levels and options beyond SOL_SOCKET's common ones: -ENOPROTOOPT. */
-	int (*setopt)(struct socket *sk, struct task *t, int level, int opt, const void *val,
-		      uint32_t len);
+	int (*setopt)(struct socket *sk, struct task *t, int level, int opt,
+		      const void *val, uint32_t len);
 	int (*getopt)(struct socket *sk, struct task *t, int level, int opt, void *val,
 		      uint32_t *len);
 	uint32_t (*poll)(struct socket *sk);
-	int64_t (*ioctl)(struct socket *sk, const struct umem *u, unsigned cmd, uint64_t arg);
+	int64_t (*ioctl)(struct socket *sk, const struct umem *u, unsigned cmd,
+			 uint64_t arg);
 	/* The last descriptor is gone: no call of this socket's own runs any more. */
 	void (*close)(struct socket *sk);
 	void (*free)(struct socket *sk); /* the last reference is gone */
@@ -82,8 +86,8 @@ struct socket {
 	int priority, error, rcvlowat;
 };
 
-void socket_init(struct socket *sk, struct kernel *k, const struct sock_ops *ops, int family,
-		 int type, int protocol);
+void socket_init(struct socket *sk, struct kernel *k, const struct sock_ops *ops,
+		 int family, int type, int protocol);
 struct socket *socket_get(struct socket *sk);
 void socket_put(struct socket *sk);
 DEFINE_AUTO_PUT(socket);
@@ -100,7 +104,8 @@ struct sock_family {
 	int (*create)(struct task *t, int type, int protocol, struct socket **out);
 };
 /* -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT */
-int socket_create(struct task *t, int family, int type, int protocol, struct socket **out);
+int socket_create(struct task *t, int family, int type, int protocol,
+		  struct socket **out);
 
 /* sockopt.c: the options every family has. */
 int socket_setopt(struct socket *sk, struct task *t, int level, int opt, const void *val,

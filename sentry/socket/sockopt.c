@@ -141,7 +141,8 @@ static void put_timeout(void *val, uint32_t *len, int64_t ns)
 	struct lx_timeval tv = {0};
 
 	if (ns != NO_DEADLINE)
-		tv = (struct lx_timeval){ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / NSEC_PER_USEC};
+		tv = (struct lx_timeval){ns / NSEC_PER_SEC,
+					 ns % NSEC_PER_SEC / NSEC_PER_USEC};
 	put(val, len, &tv, sizeof(tv));
 }
 
@@ -175,7 +176,6 @@ static int get_number(struct socket *sk, int opt, int *v)
 	}
 }
 /* clang-format on */
-
 
 int socket_getopt(struct socket *sk, struct task *t, int level, int opt, void *val,
 		  uint32_t *len)

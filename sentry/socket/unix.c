@@ -77,7 +77,8 @@ static uint64_t name_hash(const struct sock_addr *a, int type)
 }
 
 /* names->lock held; borrowed. */
-static struct unix_sock *find_abstract(struct unix_names *n, const struct sock_addr *a, int type)
+static struct unix_sock *find_abstract(struct unix_names *n, const struct sock_addr *a,
+				       int type)
 {
 	struct hnode *h = htab_first(&n->tab, name_hash(a, type));
 
@@ -290,7 +291,8 @@ static void drop_name(struct unix_sock *us)
 		dentry_put(TAKE_PTR(us->dentry));
 }
 
-/* --- credentials ---------------------------------------------------------------------- */
+/* --- credentials ----------------------------------------------------------------------
+ */
 
 static void set_own(struct unix_sock *us, struct task *t)
 {
@@ -310,7 +312,8 @@ static void set_peer(struct unix_sock *us, struct pid *pid, uint32_t uid, uint32
 	us->peer_gid = gid;
 }
 
-/* --- making and joining ---------------------------------------------------------------- */
+/* --- making and joining ----------------------------------------------------------------
+ */
 
 static const struct sock_ops unix_ops;
 
@@ -493,7 +496,8 @@ static int unix_listen(struct socket *sk, struct task *t, int backlog)
 	if (!r) {
 		us->listening = true;
 		set_own(us, t); /* what clients see as their peer */
-		us->backlog = backlog < 0 || backlog > LX_SOMAXCONN ? LX_SOMAXCONN : backlog;
+		us->backlog =
+			backlog < 0 || backlog > LX_SOMAXCONN ? LX_SOMAXCONN : backlog;
 	}
 	mutex_unlock(&sk->lock);
 	if (!r)
@@ -528,7 +532,8 @@ static int unix_accept(struct socket *sk, struct socket **out)
 	return r;
 }
 
-/* --- ending -------------------------------------------------------------------------- */
+/* --- ending --------------------------------------------------------------------------
+ */
 
 static int unix_shutdown(struct socket *sk, int how)
 {
@@ -545,12 +550,13 @@ static int unix_shutdown(struct socket *sk, int how)
 		peer->rcv_shut |= wr;
 		peer->snd_shut |= rd;
 		mutex_unlock(&peer->sk.lock);
-		waitq_wake(&peer->sk.queue, LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLRDHUP |
-						    LX_POLLHUP);
+		waitq_wake(&peer->sk.queue, LX_POLL_IN_MASK | LX_POLL_OUT_MASK |
+						    LX_POLLRDHUP | LX_POLLHUP);
 	}
 	if (peer)
 		unix_put(peer);
-	waitq_wake(&sk->queue, LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLRDHUP | LX_POLLHUP);
+	waitq_wake(&sk->queue,
+		   LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLRDHUP | LX_POLLHUP);
 	return 0;
 }
 

@@ -22,7 +22,7 @@
 struct skb {
 	struct list node;
 	size_t off, len;
-	struct scm *scm;      /* owned; NULL only for a kernel's own */
+	struct scm *scm; /* owned; NULL only for a kernel's own */
 	struct sock_addr from;
 	char data[];
 };
@@ -30,31 +30,31 @@ struct skb {
 struct unix_sock {
 	struct socket sk;
 	/* protected by sk.lock */
-	struct list queue;    /* struct skb to be read */
-	size_t queued;	      /* bytes in it */
+	struct list queue; /* struct skb to be read */
+	size_t queued;	   /* bytes in it */
 	unsigned n_queued;
 	struct unix_sock *peer; /* a reference; NULL: none */
-	bool connected;	      /* stream, seqpacket: it was; stays when the peer is gone */
+	bool connected; /* stream, seqpacket: it was; stays when the peer is gone */
 	bool rcv_shut, snd_shut;
 	bool closed;
 	/* listening */
 	bool listening;
 	int backlog;
-	struct list embryos;  /* struct unix_sock.embryo */
+	struct list embryos; /* struct unix_sock.embryo */
 	int n_embryos;
-	struct list embryo;   /* in the listener's list */
+	struct list embryo; /* in the listener's list */
 	/* datagram receivers: sockets to wake when there is room again */
-	struct list senders;  /* struct unix_sender */
+	struct list senders; /* struct unix_sender */
 	/* name */
 	struct sock_addr addr;
 	struct hnode by_name; /* abstract names: in the table */
 	bool in_table;
-	struct inode *inode;  /* path names: a reference */
+	struct inode *inode;   /* path names: a reference */
 	struct dentry *dentry; /* keeps the name's inode reachable; a reference */
 	/* who the peer is, as of connect or listen: SO_PEERCRED */
 	struct pid *peer_pid; /* a reference */
 	uint32_t peer_uid, peer_gid;
-	struct pid *own_pid;  /* of whoever listened, or made the pair */
+	struct pid *own_pid; /* of whoever listened, or made the pair */
 	uint32_t own_uid, own_gid;
 };
 
@@ -74,7 +74,8 @@ static inline struct unix_sock *to_unix(struct socket *sk)
 /* unix.c */
 struct unix_sock *unix_get(struct unix_sock *us);
 void unix_put(struct unix_sock *us);
-/* The socket bound to an address: a reference in *out. -ECONNREFUSED, -EPROTOTYPE, path errors. */
+/* The socket bound to an address: a reference in *out. -ECONNREFUSED, -EPROTOTYPE, path
+ * errors. */
 int unix_find(struct unix_sock *from, struct task *t, const struct sock_addr *a,
 	      struct unix_sock **out);
 struct unix_sock *unix_peer_get(struct unix_sock *us); /* a reference or NULL */

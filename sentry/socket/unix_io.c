@@ -48,7 +48,8 @@ void unix_wake_senders(struct unix_sock *us)
 	}
 }
 
-/* --- sending ------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------------------
+ */
 
 /* What a message costs beside its bytes: small ones must not fill the memory. */
 #define SKB_OVERHEAD 512
@@ -108,7 +109,7 @@ static void join_senders(struct unix_sock *us, struct unix_sock *to)
 		return;
 	s->us = us;
 	mutex_lock(&to->sk.lock);
-	list_for_each(other, &to->senders, node)
+	list_for_each (other, &to->senders, node)
 		there = there || other->us == us;
 	if (!there) {
 		unix_get(us);
@@ -120,7 +121,8 @@ static void join_senders(struct unix_sock *us, struct unix_sock *to)
 }
 
 /* Puts @b into @to's queue: taken on 0. */
-static int deliver(struct unix_sock *us, struct unix_sock *to, struct skb *b, uint32_t sndbuf)
+static int deliver(struct unix_sock *us, struct unix_sock *to, struct skb *b,
+		   uint32_t sndbuf)
 {
 	bool dgram = us->sk.type == LX_SOCK_DGRAM;
 	int r = 0;
@@ -206,7 +208,8 @@ static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct tas
 
 	/* Look before copying: a full queue costs nothing. */
 	mutex_lock(&to->sk.lock);
-	r = !to->closed && !to->rcv_shut && !has_room(to, sndbuf, us->sk.type) ? -EAGAIN : 0;
+	r = !to->closed && !to->rcv_shut && !has_room(to, sndbuf, us->sk.type) ? -EAGAIN
+									       : 0;
 	mutex_unlock(&to->sk.lock);
 	if (r)
 		return r;
@@ -262,7 +265,8 @@ ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 	if (r)
 		return r;
 	do {
-		size_t len = stream ? min_t(size_t, m->data->left, STREAM_CHUNK) : m->data->left;
+		size_t len = stream ? min_t(size_t, m->data->left, STREAM_CHUNK)
+				    : m->data->left;
 
 		if (stream && !len)
 			break;
@@ -279,7 +283,8 @@ ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 	return done || n >= 0 ? done : n;
 }
 
-/* --- receiving ----------------------------------------------------------------------- */
+/* --- receiving -----------------------------------------------------------------------
+ */
 
 /* A copy of what travels with @b, for a peek: the message keeps its own. */
 static void peek_scm(const struct skb *b, struct scm *out)
@@ -481,7 +486,8 @@ ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 	return sk->type == LX_SOCK_STREAM ? recv_stream(us, m) : recv_packet(us, m);
 }
 
-/* --- poll, ioctl ---------------------------------------------------------------------- */
+/* --- poll, ioctl ----------------------------------------------------------------------
+ */
 
 uint32_t unix_poll(struct socket *sk)
 {
@@ -536,7 +542,9 @@ int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64
 			return -EINVAL;
 		}
 		b = list_first(&us->queue, struct skb, node);
-		n = sk->type == LX_SOCK_STREAM ? (int32_t)us->queued : b ? (int32_t)b->len : 0;
+		n = sk->type == LX_SOCK_STREAM ? (int32_t)us->queued
+		    : b			       ? (int32_t)b->len
+					       : 0;
 		mutex_unlock(&sk->lock);
 		return put_user(u, arg, n);
 	case LX_SIOCOUTQ:

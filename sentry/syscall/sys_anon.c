@@ -17,7 +17,8 @@ static int install(struct task *t, struct file *f, int flags)
 	return fd;
 }
 
-/* --- pipes --------------------------------------------------------------------------- */
+/* --- pipes ---------------------------------------------------------------------------
+ */
 
 SYSCALL2(pipe2, uaddr_t ufds, int flags)
 {
@@ -52,7 +53,8 @@ SYSCALL1(pipe, uaddr_t ufds)
 	return do_pipe2(t, ufds, 0);
 }
 
-/* --- eventfd --------------------------------------------------------------------------- */
+/* --- eventfd ---------------------------------------------------------------------------
+ */
 
 #define LX_EFD_SEMAPHORE 1
 
@@ -63,8 +65,8 @@ SYSCALL2(eventfd2, unsigned count, int flags)
 
 	if (flags & ~(LX_EFD_SEMAPHORE | LX_O_CLOEXEC | LX_O_NONBLOCK))
 		return -EINVAL;
-	r = eventfd_create(t->k, count, flags & LX_EFD_SEMAPHORE, flags & LX_O_NONBLOCK, t->cred,
-			   &f);
+	r = eventfd_create(t->k, count, flags & LX_EFD_SEMAPHORE, flags & LX_O_NONBLOCK,
+			   t->cred, &f);
 	return r ? r : install(t, f, flags);
 }
 
@@ -73,7 +75,8 @@ SYSCALL1(eventfd, unsigned count)
 	return do_eventfd2(t, count, 0);
 }
 
-/* --- timerfd --------------------------------------------------------------------------- */
+/* --- timerfd ---------------------------------------------------------------------------
+ */
 
 #define LX_TFD_TIMER_ABSTIME	   1
 #define LX_TFD_TIMER_CANCEL_ON_SET 2
@@ -144,7 +147,8 @@ SYSCALL2(timerfd_gettime, int fd, uaddr_t unow)
 	return put_user(&t->mem, unow, now);
 }
 
-/* --- signalfd -------------------------------------------------------------------------- */
+/* --- signalfd --------------------------------------------------------------------------
+ */
 
 SYSCALL4(signalfd4, int fd, uaddr_t umask, size_t size, int flags)
 {
@@ -177,7 +181,8 @@ SYSCALL3(signalfd, int fd, uaddr_t umask, size_t size)
 	return do_signalfd4(t, fd, umask, size, 0);
 }
 
-/* --- memfd ------------------------------------------------------------------------------ */
+/* --- memfd
+ * ------------------------------------------------------------------------------ */
 
 #define MEMFD_NAME_MAX 249
 
@@ -188,7 +193,8 @@ SYSCALL2(memfd_create, uaddr_t uname, unsigned flags)
 	ssize_t n;
 	int r;
 
-	if (flags & ~(LX_MFD_CLOEXEC | LX_MFD_ALLOW_SEALING | LX_MFD_NOEXEC_SEAL | LX_MFD_EXEC) ||
+	if (flags & ~(LX_MFD_CLOEXEC | LX_MFD_ALLOW_SEALING | LX_MFD_NOEXEC_SEAL |
+		      LX_MFD_EXEC) ||
 	    (flags & LX_MFD_EXEC && flags & LX_MFD_NOEXEC_SEAL))
 		return -EINVAL; /* also MFD_HUGETLB: a kernel without huge pages */
 	n = copy_string_from_user(&t->mem, name, uname, sizeof(name));

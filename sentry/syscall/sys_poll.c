@@ -14,8 +14,8 @@
 
 /* Files, not numbers, are waited on: another thread may close the number meanwhile. */
 struct poll_item {
-	struct file *f;	  /* a reference; NULL: POLLNVAL or a negative descriptor */
-	uint32_t events;  /* wanted, with POLLERR and POLLHUP */
+	struct file *f;	 /* a reference; NULL: POLLNVAL or a negative descriptor */
+	uint32_t events; /* wanted, with POLLERR and POLLHUP */
 	uint32_t revents;
 };
 
@@ -38,7 +38,8 @@ static unsigned scan(struct poll_set *set, struct poll_waiter *pw)
 
 			if (join)
 				pw->events = it->events;
-			it->revents = file_poll(it->f, join ? &pw->pt : NULL) & it->events;
+			it->revents =
+				file_poll(it->f, join ? &pw->pt : NULL) & it->events;
 		}
 		ready += it->revents != 0;
 	}
@@ -105,7 +106,8 @@ static int revents_to_user(struct task *t, uaddr_t ufds, const struct lx_pollfd 
 {
 	for (unsigned i = 0; i < set->n; i++) {
 		int16_t revents = (int16_t)set->items[i].revents;
-		uaddr_t at = ufds + i * sizeof(*fds) + offsetof(struct lx_pollfd, revents);
+		uaddr_t at =
+			ufds + i * sizeof(*fds) + offsetof(struct lx_pollfd, revents);
 
 		if (revents != fds[i].revents && put_user(&t->mem, at, revents))
 			return -EFAULT;
@@ -202,7 +204,8 @@ SYSCALL5(ppoll, uaddr_t ufds, unsigned n, uaddr_t timeout, uaddr_t mask, size_t 
 	return r == -EINTR ? -ERESTARTNOHAND : r;
 }
 
-/* --- select -------------------------------------------------------------------------- */
+/* --- select --------------------------------------------------------------------------
+ */
 
 #define SELECT_IN  (LX_POLL_IN_MASK | LX_POLLRDBAND | LX_POLLHUP | LX_POLLERR)
 #define SELECT_OUT (LX_POLL_OUT_MASK | LX_POLLWRBAND | LX_POLLERR)
@@ -230,7 +233,8 @@ static int sets_from_user(struct task *t, struct fd_sets *s)
 	s->got = s->want + 3 * s->n_words;
 	for (int i = 0; i < 3; i++)
 		if (s->user[i] && bytes &&
-		    copy_from_user(&t->mem, s->want + (unsigned)i * s->n_words, s->user[i], bytes))
+		    copy_from_user(&t->mem, s->want + (unsigned)i * s->n_words,
+				   s->user[i], bytes))
 			return -EFAULT;
 	return 0;
 }
@@ -241,7 +245,8 @@ static int sets_to_user(struct task *t, const struct fd_sets *s)
 
 	for (int i = 0; i < 3; i++)
 		if (s->user[i] && bytes &&
-		    copy_to_user(&t->mem, s->user[i], s->got + (unsigned)i * s->n_words, bytes))
+		    copy_to_user(&t->mem, s->user[i], s->got + (unsigned)i * s->n_words,
+				 bytes))
 			return -EFAULT;
 	return 0;
 }
@@ -274,14 +279,16 @@ static int set_from_fd_sets(struct task *t, const struct fd_sets *s, struct poll
 }
 
 /* Bits, not descriptors, are what select counts. */
-static int set_results(struct fd_sets *s, const struct poll_set *set, const unsigned *numbers)
+static int set_results(struct fd_sets *s, const struct poll_set *set,
+		       const unsigned *numbers)
 {
 	static const uint32_t mask[3] = {SELECT_IN, SELECT_OUT, SELECT_EX};
 	int n = 0;
 
 	for (unsigned i = 0; i < set->n; i++) {
 		for (int w = 0; w < 3; w++) {
-			if (!(set->items[i].revents & mask[w]) || !wants(s, w, numbers[i]))
+			if (!(set->items[i].revents & mask[w]) ||
+			    !wants(s, w, numbers[i]))
 				continue;
 			s->got[(unsigned)w * s->n_words + numbers[i] / 64] |=
 				1ull << numbers[i] % 64;
@@ -333,7 +340,8 @@ SYSCALL5(select, int n, uaddr_t in, uaddr_t out, uaddr_t ex, uaddr_t timeout)
 			return -EFAULT;
 		/* Microseconds beyond a second are carried, as Linux does. */
 		ts.nsec = tv.usec % 1000000 * 1000;
-		if (tv.sec < 0 || tv.usec < 0 || !add_ok(tv.sec, tv.usec / 1000000, &ts.sec))
+		if (tv.sec < 0 || tv.usec < 0 ||
+		    !add_ok(tv.sec, tv.usec / 1000000, &ts.sec))
 			return -EINVAL;
 		deadline = ts.sec || ts.nsec ? deadline_after(timespec_ns(&ts)) : 0;
 	}
@@ -347,7 +355,8 @@ SYSCALL5(select, int n, uaddr_t in, uaddr_t out, uaddr_t ex, uaddr_t timeout)
 	return r == -EINTR ? -ERESTARTNOHAND : r;
 }
 
-SYSCALL6(pselect6, int n, uaddr_t in, uaddr_t out, uaddr_t ex, uaddr_t timeout, uaddr_t sig)
+SYSCALL6(pselect6, int n, uaddr_t in, uaddr_t out, uaddr_t ex, uaddr_t timeout,
+	 uaddr_t sig)
 {
 	struct {
 		uint64_t mask, size;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The socket calls: arguments from guest memory, then sentry/socket. Source: socket(2) ff. */
+/* The socket calls: arguments from guest memory, then sentry/socket. Source: socket(2)
+ * ff. */
 #include <string.h>
 
 #include "sentry/base/alloc.h"
@@ -10,7 +11,8 @@
 #include "sentry/task/fdtable.h"
 #include "sentry/task/sigsend.h"
 
-/* --- arguments ----------------------------------------------------------------------- */
+/* --- arguments -----------------------------------------------------------------------
+ */
 
 static int sock_lookup(struct task *t, int fd, struct file **f, struct socket **sk)
 {
@@ -34,7 +36,8 @@ static int addr_from_user(struct task *t, uaddr_t uaddr, int len, struct sock_ad
 }
 
 /* Cut to the caller's room, but the length told is the true one. */
-static int addr_to_user(struct task *t, const struct sock_addr *a, uaddr_t uaddr, uaddr_t ulen)
+static int addr_to_user(struct task *t, const struct sock_addr *a, uaddr_t uaddr,
+			uaddr_t ulen)
 {
 	int32_t room, len = (int32_t)a->len;
 
@@ -54,7 +57,8 @@ static int addr_to_user(struct task *t, const struct sock_addr *a, uaddr_t uaddr
 static int install(struct task *t, struct socket *sk, int flags)
 {
 	struct file *f;
-	int r = socket_file_create(sk, flags & LX_SOCK_NONBLOCK ? LX_O_NONBLOCK : 0, t->cred, &f);
+	int r = socket_file_create(sk, flags & LX_SOCK_NONBLOCK ? LX_O_NONBLOCK : 0,
+				   t->cred, &f);
 
 	if (r)
 		return r;
@@ -64,7 +68,8 @@ static int install(struct task *t, struct socket *sk, int flags)
 	return r;
 }
 
-/* --- making ---------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------------
+ */
 
 #define TYPE_FLAGS (LX_SOCK_NONBLOCK | LX_SOCK_CLOEXEC)
 
@@ -114,7 +119,8 @@ SYSCALL4(socketpair, int family, int type, int protocol, uaddr_t ufds)
 	return r;
 }
 
-/* --- names and connections ---------------------------------------------------------------- */
+/* --- names and connections
+ * ---------------------------------------------------------------- */
 
 SYSCALL3(bind, int fd, uaddr_t uaddr, int len)
 {
@@ -221,7 +227,8 @@ SYSCALL2(shutdown, int fd, int how)
 	return r ? r : sk->ops->shutdown(sk, how);
 }
 
-/* --- options ---------------------------------------------------------------------------------- */
+/* --- options
+ * ---------------------------------------------------------------------------------- */
 
 #define OPT_MAX 4096
 
@@ -267,9 +274,11 @@ SYSCALL5(getsockopt, int fd, int level, int opt, uaddr_t uval, uaddr_t ulen)
 	return put_user(&t->mem, ulen, len);
 }
 
-/* --- sending -------------------------------------------------------------------------------- */
+/* --- sending
+ * -------------------------------------------------------------------------------- */
 
-static ssize_t send_msg(struct task *t, struct file *f, struct socket *sk, struct sock_msg *m)
+static ssize_t send_msg(struct task *t, struct file *f, struct socket *sk,
+			struct sock_msg *m)
 {
 	ssize_t r;
 
@@ -298,8 +307,8 @@ SYSCALL6(sendto, int fd, uaddr_t buf, size_t n, unsigned flags, uaddr_t uaddr, i
 }
 
 /* One msghdr: the arguments are copied in once. */
-static ssize_t sendmsg_one(struct task *t, struct file *f, struct socket *sk, uaddr_t umsg,
-			   unsigned flags)
+static ssize_t sendmsg_one(struct task *t, struct file *f, struct socket *sk,
+			   uaddr_t umsg, unsigned flags)
 {
 	struct sock_msg m = {.flags = flags};
 	struct lx_msghdr h;
@@ -310,7 +319,9 @@ static ssize_t sendmsg_one(struct task *t, struct file *f, struct socket *sk, ua
 		return -EFAULT;
 	if (h.iovlen > LX_UIO_MAXIOV)
 		return -EMSGSIZE;
-	r = h.name ? addr_from_user(t, h.name, min_t(int, h.namelen, LX_SOCKADDR_MAX), &m.addr) : 0;
+	r = h.name ? addr_from_user(t, h.name, min_t(int, h.namelen, LX_SOCKADDR_MAX),
+				    &m.addr)
+		   : 0;
 	if (!r)
 		r = scm_from_user(t, &h, &m.scm);
 	if (!r)
@@ -360,9 +371,11 @@ SYSCALL4(sendmmsg, int fd, uaddr_t umsgs, unsigned n, unsigned flags)
 	return done ? done : r;
 }
 
-/* --- receiving -------------------------------------------------------------------------------- */
+/* --- receiving
+ * -------------------------------------------------------------------------------- */
 
-SYSCALL6(recvfrom, int fd, uaddr_t buf, size_t n, unsigned flags, uaddr_t uaddr, uaddr_t ulen)
+SYSCALL6(recvfrom, int fd, uaddr_t buf, size_t n, unsigned flags, uaddr_t uaddr,
+	 uaddr_t ulen)
 {
 	AUTO_PUT(file) struct file *f = NULL;
 	struct sock_msg m = {.flags = flags, .want_addr = uaddr != 0};
@@ -400,21 +413,25 @@ static int recv_results(struct task *t, struct socket *sk, struct sock_msg *m,
 					     min_t(size_t, name_len, h->namelen)))
 			r = -EFAULT;
 		if (!r)
-			r = put_user(&t->mem, umsg + offsetof(struct lx_msghdr, namelen), name_len);
+			r = put_user(&t->mem, umsg + offsetof(struct lx_msghdr, namelen),
+				     name_len);
 	}
 	if (!r)
 		r = scm_to_user(t, sk, m->scm, h->control, h->controllen,
-				m->flags & LX_MSG_CMSG_CLOEXEC, &control_len, &m->out_flags);
+				m->flags & LX_MSG_CMSG_CLOEXEC, &control_len,
+				&m->out_flags);
 	m->out_flags |= m->flags & LX_MSG_CMSG_CLOEXEC;
 	if (!r)
-		r = put_user(&t->mem, umsg + offsetof(struct lx_msghdr, flags), m->out_flags);
+		r = put_user(&t->mem, umsg + offsetof(struct lx_msghdr, flags),
+			     m->out_flags);
 	if (!r)
-		r = put_user(&t->mem, umsg + offsetof(struct lx_msghdr, controllen), control_len);
+		r = put_user(&t->mem, umsg + offsetof(struct lx_msghdr, controllen),
+			     control_len);
 	return r;
 }
 
-static ssize_t recvmsg_one(struct task *t, struct file *f, struct socket *sk, uaddr_t umsg,
-			   unsigned flags)
+static ssize_t recvmsg_one(struct task *t, struct file *f, struct socket *sk,
+			   uaddr_t umsg, unsigned flags)
 {
 	struct sock_msg m = {.flags = flags};
 	struct lx_msghdr h;

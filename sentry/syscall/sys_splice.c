@@ -22,8 +22,8 @@
 /* One side of a transfer: a file, and a position of the caller's or the file's own. */
 struct side {
 	struct file *f;
-	uaddr_t uoff;  /* where the caller keeps the position; 0: the file's own */
-	int64_t pos;   /* -1: a stream */
+	uaddr_t uoff; /* where the caller keeps the position; 0: the file's own */
+	int64_t pos;  /* -1: a stream */
 };
 
 /* A caller's position may be negative still. */
@@ -60,7 +60,8 @@ static int side_done(struct task *t, struct side *s)
 	return 0;
 }
 
-static ssize_t side_read(struct task *t, struct side *s, void *buf, size_t n, bool nonblock)
+static ssize_t side_read(struct task *t, struct side *s, void *buf, size_t n,
+			 bool nonblock)
 {
 	struct uio u;
 
@@ -80,7 +81,8 @@ static ssize_t side_write(struct task *t, struct side *s, const void *buf, size_
 /* --- file to file ------------------------------------------------------------------ */
 
 /* From a seekable file: short writes just move the position less far. */
-static ssize_t copy_from_file(struct task *t, struct side *in, struct side *out, size_t len)
+static ssize_t copy_from_file(struct task *t, struct side *in, struct side *out,
+			      size_t len)
 {
 	AUTO_FREE char *buf = mem_alloc(min_t(size_t, len ? len : 1, CHUNK));
 	ssize_t n = 0, done = 0;
@@ -149,11 +151,13 @@ static int check_copy_range(const struct side *in, const struct side *out, size_
 		return -EBADF;
 	if (a->sb != b->sb)
 		return -EXDEV;
-	if (!add_ok((uint64_t)in->pos, len, &end) || !add_ok((uint64_t)out->pos, len, &end))
+	if (!add_ok((uint64_t)in->pos, len, &end) ||
+	    !add_ok((uint64_t)out->pos, len, &end))
 		return -EOVERFLOW;
 	if (in->pos < 0 || out->pos < 0)
 		return -EINVAL;
-	if (a == b && in->pos < out->pos + (int64_t)len && out->pos < in->pos + (int64_t)len)
+	if (a == b && in->pos < out->pos + (int64_t)len &&
+	    out->pos < in->pos + (int64_t)len)
 		return -EINVAL;
 	return 0;
 }
@@ -195,7 +199,8 @@ SYSCALL6(copy_file_range, int in_fd, uaddr_t uin, int out_fd, uaddr_t uout, size
 	return done;
 }
 
-/* --- pipes ---------------------------------------------------------------------------- */
+/* --- pipes ----------------------------------------------------------------------------
+ */
 
 /* Waits until the pipe behind @f can be read or written. 0, -EAGAIN, -ERESTARTSYS. */
 static int wait_pipe(struct task *t, struct file *f, uint32_t events, bool nonblock)
@@ -264,7 +269,8 @@ static ssize_t file_to_pipe(struct task *t, struct side *in, struct side *out, s
 	return n;
 }
 
-SYSCALL6(splice, int in_fd, uaddr_t uin, int out_fd, uaddr_t uout, size_t len, unsigned flags)
+SYSCALL6(splice, int in_fd, uaddr_t uin, int out_fd, uaddr_t uout, size_t len,
+	 unsigned flags)
 {
 	AUTO_PUT(file) struct file *in = NULL;
 	AUTO_PUT(file) struct file *out = NULL;
@@ -357,8 +363,8 @@ SYSCALL4(vmsplice, int fd, uaddr_t iov, unsigned long n, unsigned flags)
 	if (r)
 		return r;
 	if (f->mode & FMODE_WRITE)
-		done = file_pwritev_wait(t, f, &u, -1,
-					 flags & LX_SPLICE_F_NONBLOCK ? LX_RWF_NOWAIT : 0);
+		done = file_pwritev_wait(
+			t, f, &u, -1, flags & LX_SPLICE_F_NONBLOCK ? LX_RWF_NOWAIT : 0);
 	else
 		done = file_preadv_wait(t, f, &u, -1,
 					flags & LX_SPLICE_F_NONBLOCK ? LX_RWF_NOWAIT : 0);

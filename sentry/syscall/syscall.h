@@ -38,14 +38,15 @@ typedef int64_t (*syscall_fn)(struct task *t, const uint64_t args[6]);
 	}                                                                                \
 	static int64_t do_##name(struct task *t, __VA_ARGS__)
 
-#define SYSCALL1(name, a) SYSCALL_DEFINE_(name, (t, args[0]), a)
+#define SYSCALL1(name, a)    SYSCALL_DEFINE_(name, (t, args[0]), a)
 #define SYSCALL2(name, a, b) SYSCALL_DEFINE_(name, (t, args[0], args[1]), a, b)
 #define SYSCALL3(name, a, b, c)                                                          \
 	SYSCALL_DEFINE_(name, (t, args[0], args[1], args[2]), a, b, c)
 #define SYSCALL4(name, a, b, c, d)                                                       \
 	SYSCALL_DEFINE_(name, (t, args[0], args[1], args[2], args[3]), a, b, c, d)
 #define SYSCALL5(name, a, b, c, d, e)                                                    \
-	SYSCALL_DEFINE_(name, (t, args[0], args[1], args[2], args[3], args[4]), a, b, c, d, e)
+	SYSCALL_DEFINE_(name, (t, args[0], args[1], args[2], args[3], args[4]), a, b, c, \
+			d, e)
 #define SYSCALL6(name, a, b, c, d, e, f)                                                 \
-	SYSCALL_DEFINE_(name, (t, args[0], args[1], args[2], args[3], args[4], args[5]), a, b, c,\
-			d, e, f)
+	SYSCALL_DEFINE_(name, (t, args[0], args[1], args[2], args[3], args[4], args[5]), \
+			a, b, c, d, e, f)

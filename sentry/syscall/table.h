@@ -32,10 +32,10 @@ enum arg_kind {
 
 struct syscall_entry {
 	const char *name;
-	syscall_fn fn;		   /* NULL: -ENOSYS, counted */
+	syscall_fn fn; /* NULL: -ENOSYS, counted */
 	enum syscall_level level;
-	const char *note;	   /* what is missing, or why there is nothing */
-	unsigned char args[6];	   /* enum arg_kind, A_END after the last */
+	const char *note;      /* what is missing, or why there is nothing */
+	unsigned char args[6]; /* enum arg_kind, A_END after the last */
 };
 
 #define SYSCALL_MAX 512

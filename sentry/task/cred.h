@@ -72,8 +72,10 @@ bool cred_capable(const struct cred *c, const struct user_ns *ns, enum lx_cap ca
 bool cred_ns_capable(const struct cred *c, enum lx_cap cap);
 /* In the initial namespace: what only real root of the sandbox may do. */
 bool cred_init_capable(const struct cred *c, enum lx_cap cap);
-/* capable_wrt_inode_uidgid: over an inode owned by uid:gid (both mapped in c->user_ns). */
-bool cred_capable_inode(const struct cred *c, uint32_t uid, uint32_t gid, enum lx_cap cap);
+/* capable_wrt_inode_uidgid: over an inode owned by uid:gid (both mapped in c->user_ns).
+ */
+bool cred_capable_inode(const struct cred *c, uint32_t uid, uint32_t gid,
+			enum lx_cap cap);
 
 /* Translate: into a namespace (for output; overflow id 65534 when unmapped) ... */
 uint32_t user_ns_unmap_uid(const struct user_ns *ns, uint32_t kuid);
@@ -87,9 +89,9 @@ bool user_ns_map_gid(const struct user_ns *ns, uint32_t gid, uint32_t *kgid);
 /*
  * cred_for_exec - what the program with attributes @st (NULL: unknown) gives @t: set-id
  * bits unless @nosuid or no_new_privs, capabilities of root, of the file (@fc, or NULL),
- * ambient ones. *out is private, to be published with task_set_cred(). *secure: AT_SECURE,
- * and PDEATHSIG is to be cleared. -EPERM: the file asks for capabilities that the bounding
- * set lacks; -ENOMEM. Source: execve(2), capabilities(7).
+ * ambient ones. *out is private, to be published with task_set_cred(). *secure:
+ * AT_SECURE, and PDEATHSIG is to be cleared. -EPERM: the file asks for capabilities that
+ * the bounding set lacks; -ENOMEM. Source: execve(2), capabilities(7).
  */
 struct task;
 struct kstat;

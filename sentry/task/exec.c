@@ -347,8 +347,8 @@ static int move_to_mm(struct task *t, struct mm *mm)
 }
 
 /*
- * May the program be replaced in place? Only when nobody else holds the address space: who
- * got hold of it by right must not find the next program in it, which may be a set-id
+ * May the program be replaced in place? Only when nobody else holds the address space:
+ * who got hold of it by right must not find the next program in it, which may be a set-id
  * one. From here to exec_commit() nobody gets such a right: the mm is not dumpable, and
  * task_may_ptrace() is asked with the mm in hand (task_mm_get() takes t->lock, too).
  */

@@ -52,39 +52,41 @@ struct kernel {
 	struct timers *timers;
 	struct pool *pool;
 	struct vfs *vfs;
-	struct tty *console;	  /* a reference, or NULL; set before the first task runs */
-	struct super *nsfs;	  /* where namespaces are files: task/nsfs.c */
+	struct tty *console; /* a reference, or NULL; set before the first task runs */
+	struct super *nsfs;  /* where namespaces are files: task/nsfs.c */
 	int64_t boot_mono_ns, boot_real_ns;
-	uint64_t boot_tsc;	  /* the CPU's counter at boot_mono_ns */
-	uint8_t boot_id[16];	  /* /proc/sys/kernel/random/boot_id */
-	uint64_t host_memory;	  /* bytes of RAM the host has */
+	uint64_t boot_tsc;    /* the CPU's counter at boot_mono_ns */
+	uint8_t boot_id[16];  /* /proc/sys/kernel/random/boot_id */
+	uint64_t host_memory; /* bytes of RAM the host has */
 
-	struct mutex tasklist;	  /* LOCK_TASKLIST: parents, children, pids, groups, sessions */
+	struct mutex
+		tasklist; /* LOCK_TASKLIST: parents, children, pids, groups, sessions */
 	struct pid_ns *init_pid_ns;
 	struct user_ns *init_user_ns;
 	struct nsproxy *init_ns;
 	unsigned n_tasks, n_forks; /* protected by tasklist */
 	unsigned n_threads_live;   /* Sentry threads of tasks; protected by tasklist */
-	struct waitq idle;	   /* IN: n_threads_live fell to 0; PRI: init was stopped */
-	int exit_status;	   /* wait status of the sandbox's init, protected by tasklist */
-	bool dying;		   /* no new tasks; protected by tasklist */
+	struct waitq idle; /* IN: n_threads_live fell to 0; PRI: init was stopped */
+	int exit_status;   /* wait status of the sandbox's init, protected by tasklist */
+	bool dying;	   /* no new tasks; protected by tasklist */
 
-	struct mutex users_lock;   /* LOCK_LEAF */
+	struct mutex users_lock; /* LOCK_LEAF */
 	struct user_account *users;
-	struct load_state load;	   /* protected by users_lock */
+	struct load_state load; /* protected by users_lock */
 
 	struct futex_table *futexes;
-	struct vdso *vdso;	   /* arch/x86_64/vdso.c: made at the first exec; or NULL */
+	struct vdso *vdso; /* arch/x86_64/vdso.c: made at the first exec; or NULL */
 	_Atomic(struct cpu_text *) cpu_text; /* made at the first look at /proc/cpuinfo */
-	struct memory_limit *memory_limit; /* NULL: none */
-	struct stats *stats;	   /* sentry/syscall/stats.h; NULL: not counted */
-	struct strace *strace;	   /* NULL: off */
+	struct memory_limit *memory_limit;   /* NULL: none */
+	struct stats *stats;   /* sentry/syscall/stats.h; NULL: not counted */
+	struct strace *strace; /* NULL: off */
 	struct ipc_state *ipc;
-	_Atomic(struct unix_names *) unix_names; /* sentry/socket/unix.c; made on first use */
+	_Atomic(struct unix_names *)
+		unix_names; /* sentry/socket/unix.c; made on first use */
 	atomic_uint n_files;
 	atomic_uint last_sessionid; /* /proc/PID/sessionid */
 	atomic_ulong next_file_id;
-	atomic_uint next_ns_ino;   /* kernel_new_ns_ino() */
+	atomic_uint next_ns_ino; /* kernel_new_ns_ino() */
 };
 
 /* kernel_create - takes platform, timers and pool over. */
@@ -102,10 +104,10 @@ struct init_args {
 	uint32_t uid, gid;
 	const uint32_t *groups;
 	unsigned n_groups;
-	uint64_t caps;			/* permitted, effective, bounding */
-	struct file *std[3];		/* taken; NULL: closed */
-	struct file *ctty;		/* controlling terminal (borrowed), or NULL */
-	struct mnt_ns *mnt_ns;		/* taken */
+	uint64_t caps;	       /* permitted, effective, bounding */
+	struct file *std[3];   /* taken; NULL: closed */
+	struct file *ctty;     /* controlling terminal (borrowed), or NULL */
+	struct mnt_ns *mnt_ns; /* taken */
 	const char *hostname;
 };
 /*
@@ -117,5 +119,6 @@ int kernel_start_init(struct kernel *k, const struct init_args *args, const char
 int kernel_wait(struct kernel *k);
 /* SIGKILL to everything. Any thread. */
 void kernel_kill_all(struct kernel *k);
-/* A signal from outside for the sandbox's foreground: to init, or to the terminal's group. */
+/* A signal from outside for the sandbox's foreground: to init, or to the terminal's
+ * group. */
 void kernel_signal_init(struct kernel *k, int signo);

@@ -388,19 +388,23 @@ void posix_timer_rearm(struct thread_group *tg, struct lx_siginfo *info)
 
 static const char *notify_name(int notify)
 {
-	return notify == LX_SIGEV_NONE ? "none" : notify == LX_SIGEV_THREAD ? "thread" : "signal";
+	return notify == LX_SIGEV_NONE	   ? "none"
+	       : notify == LX_SIGEV_THREAD ? "thread"
+					   : "signal";
 }
 
-void posix_timers_show(struct thread_group *tg, const struct pid_ns *ns, struct strbuf *out)
+void posix_timers_show(struct thread_group *tg, const struct pid_ns *ns,
+		       struct strbuf *out)
 {
 	struct posix_timer *pt;
 
 	mutex_lock(&tg->lock);
 	list_for_each (pt, &tg->posix_timers, node) {
-		sb_printf(out, "ID: %d\nsignal: %d/%016llx\nnotify: %s/%s.%d\nClockID: %d\n", pt->id,
-			  pt->entry.info.signo, (unsigned long long)pt->entry.info.timer.value,
-			  notify_name(pt->notify),
-			  pt->target ? "tid" : "pid",
+		sb_printf(out,
+			  "ID: %d\nsignal: %d/%016llx\nnotify: %s/%s.%d\nClockID: %d\n",
+			  pt->id, pt->entry.info.signo,
+			  (unsigned long long)pt->entry.info.timer.value,
+			  notify_name(pt->notify), pt->target ? "tid" : "pid",
 			  pid_nr_in(pt->target ? pt->target->pid : tg->pid_self, ns),
 			  pt->clock.nr);
 	}

@@ -39,7 +39,8 @@ int posix_timer_delete(struct task *t, int id); /* -EINVAL */
 
 /* /proc/PID/timers; numbers as seen from @ns. */
 struct strbuf;
-void posix_timers_show(struct thread_group *tg, const struct pid_ns *ns, struct strbuf *out);
+void posix_timers_show(struct thread_group *tg, const struct pid_ns *ns,
+		       struct strbuf *out);
 
 /*
  * posix_timer_rearm - the signal of timer info->timer.tid was taken: counts the periods

@@ -14,7 +14,8 @@
 void siginfo_user(struct lx_siginfo *info, int signo, struct task *from, struct task *to);
 void siginfo_kernel(struct lx_siginfo *info, int signo);
 
-/* Queue to one thread, or to a process (any thread that takes it). -EAGAIN: queue limit. */
+/* Queue to one thread, or to a process (any thread that takes it). -EAGAIN: queue limit.
+ */
 int signal_send_task(struct task *t, const struct lx_siginfo *info);
 int signal_send_group(struct thread_group *tg, const struct lx_siginfo *info);
 /* Every process of a process group; tasklist held. Returns how many got it. */
@@ -45,19 +46,19 @@ void signal_end_temp_mask(struct task *t, bool interrupted);
 /* Re-evaluates TASK_WORK_SIGNAL; sighand->lock held. */
 void signal_recalc_locked(struct task *t);
 /*
- * signal_dequeue - takes a pending signal out of @set, as sigtimedwait and signalfd's read
- * do (blocked ones are what they want). 0 when there is none. Takes sighand->lock.
+ * signal_dequeue - takes a pending signal out of @set, as sigtimedwait and signalfd's
+ * read do (blocked ones are what they want). 0 when there is none. Takes sighand->lock.
  */
 int signal_dequeue(struct task *t, lx_sigset_t set, struct lx_siginfo *info);
 /*
- * signal_thread_exit - first thing of a thread's exit: others take over what it would have
- * taken of the group's signals, and it counts as stopped where a group stop waits for it.
- * Own thread, no lock held.
+ * signal_thread_exit - first thing of a thread's exit: others take over what it would
+ * have taken of the group's signals, and it counts as stopped where a group stop waits
+ * for it. Own thread, no lock held.
  */
 void signal_thread_exit(struct task *t);
 /*
- * signal_join_group - @t was just put into its group's list of threads: what is on its way
- * for the group (its end, a stop, signals) concerns it, too. tasklist held.
+ * signal_join_group - @t was just put into its group's list of threads: what is on its
+ * way for the group (its end, a stop, signals) concerns it, too. tasklist held.
  */
 void signal_join_group(struct task *t);
 
@@ -72,15 +73,17 @@ void sigpending_flush(struct sigpending *p);
 /*
  * signal_deliver - called by run.c before going back to the guest when there is work
  * (TASK_WORK_SIGNAL, STOP), t->restore_mask is set or @ret is one of -ERESTART*: stops,
- * default actions, one frame per handled signal. It writes rax or restarts the call. @ret:
- * what the interrupted call returned (-ERESTART* included); @in_syscall says whether there
- * is one. May not return to the guest afterwards: look at t->work for exit.
+ * default actions, one frame per handled signal. It writes rax or restarts the call.
+ * @ret: what the interrupted call returned (-ERESTART* included); @in_syscall says
+ * whether there is one. May not return to the guest afterwards: look at t->work for exit.
  */
 void signal_deliver(struct task *t, bool in_syscall, int64_t ret);
 
 /* arch/x86_64/sigframe.c */
-/* Push a frame and redirect the registers. -EFAULT: the stack is bad (SIGSEGV follows). */
+/* Push a frame and redirect the registers. -EFAULT: the stack is bad (SIGSEGV follows).
+ */
 int sigframe_push(struct task *t, struct lx_regs *regs, const struct lx_sigaction *sa,
-		  const struct lx_siginfo *info, lx_sigset_t mask, const struct exit_fault *fault);
+		  const struct lx_siginfo *info, lx_sigset_t mask,
+		  const struct exit_fault *fault);
 /* rt_sigreturn: registers, mask, FPU state and altstack from the frame at regs->rsp. */
 int sigframe_pop(struct task *t, struct lx_regs *regs, lx_sigset_t *mask);

@@ -29,8 +29,9 @@ struct pid *sigsend_process_of(struct task *t);
 int sigsend_pid_number(const struct pid *pid);
 
 /*
- * signalfd: take one pending signal of @t out of @mask (false: none), and see whether one is
- * pending for the task that runs on this thread (poll has no caller), joining its queue.
+ * signalfd: take one pending signal of @t out of @mask (false: none), and see whether one
+ * is pending for the task that runs on this thread (poll has no caller), joining its
+ * queue.
  */
 bool sigsend_dequeue(struct task *t, lx_sigset_t mask, struct lx_siginfo *info);
 bool sigsend_poll(struct poll_table *pt, lx_sigset_t mask);

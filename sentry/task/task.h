@@ -45,23 +45,23 @@ struct futex_waiter;
 
 struct pid_ns {
 	refcount_t ref;
-	struct pid_ns *parent;	 /* a reference; NULL: the initial one */
+	struct pid_ns *parent; /* a reference; NULL: the initial one */
 	unsigned level;
 	struct user_ns *owner;
 	struct kernel *k;
-	uint64_t ino;		 /* /proc/PID/ns/pid */
+	uint64_t ino; /* /proc/PID/ns/pid */
 	/* protected by k->tasklist */
-	struct htab by_nr;	 /* struct upid.node */
+	struct htab by_nr; /* struct upid.node */
 	int last_nr;
 	unsigned n_pids;
-	struct task *reaper;	 /* its init; NULL: not started, or dead */
-	bool started, dying;	 /* it had an init; that one ends: no more forks */
+	struct task *reaper; /* its init; NULL: not started, or dead */
+	bool started, dying; /* it had an init; that one ends: no more forks */
 	int reboot_status;
 };
 
 struct upid {
-	struct hnode node;	 /* in ns->by_nr */
-	struct pid_ns *ns;	 /* a reference */
+	struct hnode node; /* in ns->by_nr */
+	struct pid_ns *ns; /* a reference */
 	int nr;
 	struct pid *pid;
 };
@@ -73,11 +73,12 @@ enum pid_type { PIDTYPE_TID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID, PIDTYPE_N 
 struct pid {
 	refcount_t ref;
 	unsigned level;
-	struct waitq exit_wait;	 /* pidfd poll */
+	struct waitq exit_wait; /* pidfd poll */
 	/* protected by k->tasklist */
-	struct task *task;	 /* the task with this tid; NULL once reaped */
-	struct list members[PIDTYPE_N]; /* thread_group.pid_node[type] (TGID, PGID, SID) */
-	struct upid nr[];	 /* level + 1 entries, outermost first */
+	struct task *task; /* the task with this tid; NULL once reaped */
+	struct list
+		members[PIDTYPE_N]; /* thread_group.pid_node[type] (TGID, PGID, SID) */
+	struct upid nr[];	    /* level + 1 entries, outermost first */
 };
 
 struct pid *pid_get(struct pid *pid);
@@ -97,7 +98,7 @@ struct uts_ns {
 	refcount_t ref;
 	struct user_ns *owner;
 	uint64_t ino;
-	struct mutex lock;	 /* LOCK_LEAF */
+	struct mutex lock; /* LOCK_LEAF */
 	char nodename[65], domainname[65];
 };
 
@@ -125,17 +126,19 @@ struct sigqueue {
 
 struct sigpending {
 	lx_sigset_t set;
-	struct list queue;	 /* struct sigqueue */
+	struct list queue; /* struct sigqueue */
 };
 
 struct sighand {
-	refcount_t ref;		 /* CLONE_SIGHAND shares it */
+	refcount_t ref; /* CLONE_SIGHAND shares it */
 	/*
-	 * What exec left for this one when it was shared: kept (a reference) so that who has
-	 * just loaded tg->sighand may still lock it; tg_sighand_lock() then looks again.
+	 * What exec left for this one when it was shared: kept (a reference) so that who
+	 * has just loaded tg->sighand may still lock it; tg_sighand_lock() then looks
+	 * again.
 	 */
 	struct sighand *replaced;
-	struct mutex lock;	 /* LOCK_SIGHAND; protects all below and every group's signal state */
+	struct mutex lock; /* LOCK_SIGHAND; protects all below and every group's signal
+			      state */
 	struct lx_sigaction action[LX_NSIG];
 };
 
@@ -158,7 +161,7 @@ enum lx_rlimit {
 struct rusage_sum {
 	int64_t utime_ns, stime_ns;
 	uint64_t minflt, majflt, nvcsw, nivcsw, inblock, oublock;
-	uint64_t maxrss; /* bytes */
+	uint64_t maxrss;		     /* bytes */
 	uint64_t rchar, wchar, syscr, syscw; /* bytes and calls of read and write */
 };
 
@@ -168,36 +171,36 @@ struct thread_group {
 	refcount_t ref;
 	struct kernel *k;
 	/* protected by k->tasklist */
-	struct list threads;	 /* struct task.group_node: changed under tasklist and
-				    sighand->lock together, read under either */
-	struct task *leader;	 /* stays until reaped */
+	struct list threads;	     /* struct task.group_node: changed under tasklist and
+					sighand->lock together, read under either */
+	struct task *leader;	     /* stays until reaped */
 	struct thread_group *parent; /* its process; NULL: none (init) */
 	struct task *parent_task; /* the thread that forked it: __WNOTHREAD, PDEATHSIG */
 	struct list children, sibling;
-	struct pid *pid[PIDTYPE_N];  /* TGID, PGID, SID: references */
+	struct pid *pid[PIDTYPE_N]; /* TGID, PGID, SID: references */
 	struct list pid_node[PIDTYPE_N];
-	unsigned n_threads;	 /* not yet exited */
-	unsigned n_live;	 /* not yet exiting: the last one cleans up for the process */
+	unsigned n_threads; /* not yet exited */
+	unsigned n_live;    /* not yet exiting: the last one cleans up for the process */
 	bool child_subreaper, is_init;
-	bool did_exec;		 /* setpgid of a child after exec: EACCES */
-	int exit_signal;	 /* to the parent; -1: none (a thread) */
-	bool reaped, zombie;	 /* zombie: every thread exited, waiting for wait4 */
-	int exit_code;		 /* wait status */
-	struct waitq wait_chld;	 /* wait4 of this process's threads sleeps here */
+	bool did_exec;		/* setpgid of a child after exec: EACCES */
+	int exit_signal;	/* to the parent; -1: none (a thread) */
+	bool reaped, zombie;	/* zombie: every thread exited, waiting for wait4 */
+	int exit_code;		/* wait status */
+	struct waitq wait_chld; /* wait4 of this process's threads sleeps here */
 	struct rusage_sum dead_threads, dead_children;
 	int64_t old_mm_utime_ns; /* of address spaces that exec has replaced */
 
 	/* protected by sighand->lock */
 	struct sighand *sighand;
 	struct sigpending pending;
-	bool group_exit;	 /* exit_group or a fatal signal: every thread leaves */
+	bool group_exit; /* exit_group or a fatal signal: every thread leaves */
 	int group_exit_code;
-	struct task *exec_task;	 /* this thread is replacing all others */
+	struct task *exec_task; /* this thread is replacing all others */
 	enum group_stop stop;
 	int stop_signo;
-	unsigned stop_pending;	 /* threads that have yet to stop */
-	unsigned n_continues;	 /* counts SIGCONTs: a stop that began before one is off */
-	int cld_notify;		 /* LX_CLD_* the next thread that runs tells the parent; 0 */
+	unsigned stop_pending; /* threads that have yet to stop */
+	unsigned n_continues;  /* counts SIGCONTs: a stop that began before one is off */
+	int cld_notify; /* LX_CLD_* the next thread that runs tells the parent; 0 */
 	/*
 	 * init of a pid namespace: signals without a handler do nothing, but SIGKILL and
 	 * SIGSTOP from outside. Set by who makes it; a fault of its own clears it.
@@ -207,29 +210,37 @@ struct thread_group {
 	bool report_stopped, report_continued;
 	struct waitq signalfd_wait;
 
-	struct mutex lock;	 /* LOCK_TASK; protects the next group */
+	struct mutex lock; /* LOCK_TASK; protects the next group */
 	struct rlimit64 rlim[LX_RLIMIT_N];
-	struct pid *tty_old_pgrp; /* in front of a terminal that was hung up; a reference */
-	struct tty *tty;	 /* controlling terminal of the session; fs/devpts owns the type */
-	int oom_score_adj, oom_score_adj_min; /* the latter: as low as the unprivileged may go */
+	struct pid
+		*tty_old_pgrp; /* in front of a terminal that was hung up; a reference */
+	struct tty
+		*tty; /* controlling terminal of the session; fs/devpts owns the type */
+	int oom_score_adj,
+		oom_score_adj_min; /* the latter: as low as the unprivileged may go */
 	struct itimers *itimers;
 	struct cpu_limit *cpu_limit; /* once RLIMIT_CPU was finite; freed at exit */
 	struct list posix_timers;
 	int next_timer_id;
 
-	int64_t start_ns;	 /* CLOCK_MONOTONIC; immutable */
-	struct pid *pid_self;	 /* == pid[PIDTYPE_TGID], immutable, safe without the lock */
+	int64_t start_ns;     /* CLOCK_MONOTONIC; immutable */
+	struct pid *pid_self; /* == pid[PIDTYPE_TGID], immutable, safe without the lock */
 };
 
 /* --- tasks ------------------------------------------------------------------- */
 
-enum task_state {		 /* what /proc and `debug` show */
-	TASK_RUNNING, TASK_SLEEPING, TASK_UNINTERRUPTIBLE, TASK_STOPPED, TASK_ZOMBIE, TASK_DEAD,
+enum task_state { /* what /proc and `debug` show */
+		  TASK_RUNNING,
+		  TASK_SLEEPING,
+		  TASK_UNINTERRUPTIBLE,
+		  TASK_STOPPED,
+		  TASK_ZOMBIE,
+		  TASK_DEAD,
 };
 
 /* How to go on after a signal interrupted a call that restarts by restart_syscall(2). */
 struct restart_block {
-	int64_t (*fn)(struct task *t);	/* NULL: -EINTR */
+	int64_t (*fn)(struct task *t); /* NULL: -EINTR */
 	int64_t deadline_ns;
 	uint64_t a[6];
 };
@@ -237,98 +248,104 @@ struct restart_block {
 struct task {
 	refcount_t ref;
 	struct kernel *k;
-	struct thread_group *tg;	/* a reference */
-	struct pid *pid;		/* its tid; a reference. Immutable but for exec of a thread
-					   that is not the leader: it takes the leader's number */
-	struct pid *pid_before_exec;	/* the number it gave up then; a reference or NULL */
+	struct thread_group *tg; /* a reference */
+	struct pid *pid; /* its tid; a reference. Immutable but for exec of a thread
+			    that is not the leader: it takes the leader's number */
+	struct pid *pid_before_exec; /* the number it gave up then; a reference or NULL */
 	pthread_t thread;
 
 	/* own, read by others under `lock` or through accessors */
-	struct umem mem;		/* mm and ctx: what usercopy wants */
-	struct exec_ctx *ctx;		/* == mem.ctx; set and cleared under kick_lock */
-	struct mm *mm;			/* == mem.mm; changed by own thread under lock */
-	struct fdtable *files;		/* changed by own thread under lock */
+	struct umem mem;       /* mm and ctx: what usercopy wants */
+	struct exec_ctx *ctx;  /* == mem.ctx; set and cleared under kick_lock */
+	struct mm *mm;	       /* == mem.mm; changed by own thread under lock */
+	struct fdtable *files; /* changed by own thread under lock */
 	struct fs_struct *fs;
-	const struct cred *cred;	/* changed by own thread under lock; task_cred() for others */
+	const struct cred
+		*cred; /* changed by own thread under lock; task_cred() for others */
 	struct nsproxy *ns;
 
 	/* own */
-	struct ctx_syscall *sc;		/* the current call, or NULL */
-	uint64_t sc_nr;			/* for restart */
-	bool sc_no_return;		/* the call replaced the registers: do not set rax */
+	struct ctx_syscall *sc; /* the current call, or NULL */
+	uint64_t sc_nr;		/* for restart */
+	bool sc_no_return;	/* the call replaced the registers: do not set rax */
 	struct restart_block restart;
 	uaddr_t clear_child_tid, robust_list;
 	uint64_t robust_len;
-	uaddr_t rseq; uint32_t rseq_len, rseq_sig;
+	uaddr_t rseq;
+	uint32_t rseq_len, rseq_sig;
 	uint64_t fs_base, gs_base;
-	struct exit_fault fault;	/* the last one (run.c): err, trapno, cr2 of signal frames */
+	struct exit_fault
+		fault; /* the last one (run.c): err, trapno, cr2 of signal frames */
 	struct lx_stack altstack;
-	lx_sigset_t saved_mask;		/* to restore when no handler ran */
+	lx_sigset_t saved_mask; /* to restore when no handler ran */
 	bool restore_mask;
 	uint64_t personality;
-	struct sem_undo_list *sem_undo;	/* sentry/ipc: a reference, or NULL */
+	struct sem_undo_list *sem_undo; /* sentry/ipc: a reference, or NULL */
 	unsigned mempolicy;		/* MPOL_* as set, and whether node 0 was named */
 	bool mempolicy_nodes;
 
 	/* protected by tg->sighand->lock */
 	lx_sigset_t blocked, real_blocked; /* real_blocked: while in sigtimedwait */
 	struct sigpending pending;
-	bool stop_me;			/* group stop asks this thread */
+	bool stop_me; /* group stop asks this thread */
 	bool jobctl_stopped;
-	bool sig_exiting;		/* past signal_thread_exit(): takes no more signals */
+	bool sig_exiting; /* past signal_thread_exit(): takes no more signals */
 
 	/* atomic */
-	atomic_uint work;		/* TASK_WORK_*: look before going back to the guest */
-	atomic_uint state;		/* enum task_state */
-	atomic_bool killed;		/* a fatal signal was seen: no wait but exit's own goes on */
+	atomic_uint work;   /* TASK_WORK_*: look before going back to the guest */
+	atomic_uint state;  /* enum task_state */
+	atomic_bool killed; /* a fatal signal was seen: no wait but exit's own goes on */
 
 	/* blocking */
-	struct mutex kick_lock;		/* LOCK_PARK: a kick finds ctx alive */
-	atomic_bool in_guest;		/* a kick has to interrupt the ctx */
+	struct mutex kick_lock; /* LOCK_PARK: a kick finds ctx alive */
+	atomic_bool in_guest;	/* a kick has to interrupt the ctx */
 	struct park park;
-	const char *wait_what;		/* static text for debug: "futex", "pipe read"; atomic */
+	const char *wait_what; /* static text for debug: "futex", "pipe read"; atomic */
 	uint64_t wait_arg;
 
 	/* protected by k->tasklist */
-	struct list group_node;		/* in tg->threads */
-	bool exited;			/* see sig_exiting for the signals' view */
+	struct list group_node; /* in tg->threads */
+	bool exited;		/* see sig_exiting for the signals' view */
 	int exit_code;
-	int pdeath_signal;		/* own writes, parent's exit reads: tasklist */
-	struct vfork_done *vfork;	/* tells the waiting parent; own */
+	int pdeath_signal;	  /* own writes, parent's exit reads: tasklist */
+	struct vfork_done *vfork; /* tells the waiting parent; own */
 
-	struct mutex lock;		/* LOCK_TASK */
-	char comm[16];			/* protected by lock */
+	struct mutex lock; /* LOCK_TASK */
+	char comm[16];	   /* protected by lock */
 	/* protected by the futex table's pi_lock */
 	struct futex_waiter *pi_waiting;
 	struct list pi_owned;
-	atomic_bool futex_exited;	/* past futex_task_exit(): owns no PI futex any more */
+	atomic_bool futex_exited; /* past futex_task_exit(): owns no PI futex any more */
 	/* protected by lock again */
-	int nice, policy, rt_priority;	/* protected by lock */
-	uint64_t cpuset[16];		/* protected by lock: 1024 CPUs; empty: all there are */
-	bool sched_reset_on_fork;	/* protected by lock: sched_fork() */
-	int ioprio;			/* protected by lock: class << 13 | level */
-	atomic_bool affinity_changed;	/* by another task: sched_task_work() tells the ctx */
+	int nice, policy, rt_priority; /* protected by lock */
+	uint64_t cpuset[16];	  /* protected by lock: 1024 CPUs; empty: all there are */
+	bool sched_reset_on_fork; /* protected by lock: sched_fork() */
+	int ioprio;		  /* protected by lock: class << 13 | level */
+	atomic_bool
+		affinity_changed; /* by another task: sched_task_work() tells the ctx */
 	uint64_t timer_slack_ns;
-	uint32_t loginuid, sessionid;	/* own: /proc/PID/loginuid; UINT32_MAX: never logged in */
+	uint32_t loginuid,
+		sessionid; /* own: /proc/PID/loginuid; UINT32_MAX: never logged in */
 	bool no_new_privs, keep_caps;
-	bool nproc_exceeded;		/* own: its new user has too many tasks for an exec */
+	bool nproc_exceeded; /* own: its new user has too many tasks for an exec */
 	unsigned securebits_unused;
 
 	/* accounting, own (read by others: atomically enough) */
 	int64_t start_ns;
-	int htid;			/* of its Sentry thread; immutable once it is born */
-	atomic_int born;		/* 0: being born, 1: runs, -1: never will */
+	int htid;	 /* of its Sentry thread; immutable once it is born */
+	atomic_int born; /* 0: being born, 1: runs, -1: never will */
 	_Atomic int64_t utime_ns, stime_ns; /* as of its last look at the clocks */
 	_Atomic uint64_t n_syscalls, n_switches;
 	_Atomic uint64_t rchar, wchar, syscr, syscw; /* /proc/PID/io */
-	struct task_hooks *hooks;	/* seccomp filters, ptrace: later issues */
+	struct task_hooks *hooks; /* seccomp filters, ptrace: later issues */
 };
 
 enum {
-	TASK_WORK_SIGNAL = 1,	/* a signal may be deliverable */
-	TASK_WORK_STOP = 2,	/* a group stop */
-	TASK_WORK_EXIT = 4,	/* the group is exiting */
-	TASK_WORK_NOTIFY = 8,	/* something else wants the loop (exec of a sibling, membarrier) */
+	TASK_WORK_SIGNAL = 1, /* a signal may be deliverable */
+	TASK_WORK_STOP = 2,   /* a group stop */
+	TASK_WORK_EXIT = 4,   /* the group is exiting */
+	TASK_WORK_NOTIFY =
+		8, /* something else wants the loop (exec of a sibling, membarrier) */
 };
 
 struct task *task_get(struct task *t);
@@ -351,8 +368,8 @@ struct task *task_lookup(struct task *viewer, int tid);
 /* The process (thread group leader's task) with this tgid: a reference or NULL. */
 struct task *process_lookup(struct task *viewer, int tgid);
 /*
- * pid_ns_processes - the leaders of all processes of @ns, in no order: references in a list
- * that task_list_put() gives back. -ENOMEM.
+ * pid_ns_processes - the leaders of all processes of @ns, in no order: references in a
+ * list that task_list_put() gives back. -ENOMEM.
  */
 int pid_ns_processes(struct pid_ns *ns, struct task ***out, unsigned *n);
 void task_list_put(struct task **list, unsigned n);

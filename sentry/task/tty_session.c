@@ -201,7 +201,8 @@ int task_open_fd(struct task *t, const struct path *base, const char *name, int 
 		 const struct super *sb)
 {
 	AUTO_VFS_CTX struct vfs_ctx c;
-	struct open_how how = {.flags = flags & ~(LX_O_CREAT | LX_O_TRUNC | LX_O_CLOEXEC)};
+	struct open_how how = {.flags =
+				       flags & ~(LX_O_CREAT | LX_O_TRUNC | LX_O_CLOEXEC)};
 	AUTO_PUT(file) struct file *f = NULL;
 	int r;
 

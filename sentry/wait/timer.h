@@ -19,7 +19,7 @@ struct ktimer {
 	struct rb_node node; /* protected by the tree's lock */
 	int64_t deadline_ns; /* protected by the tree's lock; NO_DEADLINE: not armed */
 	struct timers *timers;
-	bool running;	     /* protected by the tree's lock */
+	bool running; /* protected by the tree's lock */
 	/*
 	 * Called on the event loop's thread with no lock held. May re-arm itself. The
 	 * object that embeds the timer must outlive ktimer_cancel_sync().
@@ -39,5 +39,6 @@ void ktimer_init(struct ktimer *t, struct timers *ts, void (*fire)(struct ktimer
 void ktimer_arm(struct ktimer *t, int64_t deadline_ns);
 /* Disarm without waiting for a running fire(). Returns true if it was armed. */
 bool ktimer_cancel(struct ktimer *t);
-/* Disarm and wait until fire() is not running (not from fire(); hold no lock fire() takes). */
+/* Disarm and wait until fire() is not running (not from fire(); hold no lock fire()
+ * takes). */
 void ktimer_cancel_sync(struct ktimer *t);

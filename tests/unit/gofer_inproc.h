@@ -41,7 +41,8 @@ static UNUSED void client_disconnect(struct client *c)
 }
 
 /* @e: the export's options; its root is a new scratch directory. */
-static UNUSED struct client *client_start(int type, struct gofer_export e, unsigned max_hfds)
+static UNUSED struct client *client_start(int type, struct gofer_export e,
+					  unsigned max_hfds)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	struct gofer_config config = {

@@ -30,7 +30,7 @@ static void tree_add(struct rb_tree *t, struct item *it)
 	while (*link) {
 		parent = *link;
 		link = it->key < rb_entry(parent, struct item, rb)->key ? &parent->left
-									 : &parent->right;
+									: &parent->right;
 	}
 	rb_link(t, &it->rb, parent, link);
 }

@@ -45,7 +45,8 @@ static inline struct platform *env_platform(struct env *e)
 	(void)e;
 	if (!real_platform)
 		assert_int_equal(
-			platform_lookup(MM_PLATFORM, &why)->init(&config, &real_platform), 0);
+			platform_lookup(MM_PLATFORM, &why)->init(&config, &real_platform),
+			0);
 	return real_platform;
 }
 #else
