@@ -420,10 +420,10 @@ static void open_objects(void)
 	int p[2];
 
 	for (int i = 0; i < 3; i++)
-		open("/dev/null", O_RDWR);
+		open("null", O_RDWR | O_CREAT, 0600);
 	open("a", O_RDWR | O_CREAT, 0644);
 	open("d", O_RDONLY);
-	open("/dev/zero", O_RDWR);
+	open("zero", O_RDWR | O_CREAT, 0600);
 	open("/proc/self/maps", O_RDONLY);
 	pipe2(p, O_NONBLOCK);
 	socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p);
