@@ -536,6 +536,8 @@ static int new_pipe_dentry(struct super *sb, const struct cred *cred, struct den
 		   cred->fsuid, cred->fsgid);
 	atomic_store(&inode->pipe, p);
 	*out = dentry_new_anon(sb, inode, "", &pipe_dentry_ops);
+	if (!*out)
+		inode_put(inode); /* takes the pipe along */
 	return *out ? 0 : -ENOMEM;
 }
 

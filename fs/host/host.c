@@ -295,8 +295,10 @@ int host_file_create(struct super *sb, int hfd, const struct cred *cred,
 	h->seekable = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
 	h->host_flags = (int)host_ret(fcntl(hfd, F_GETFL));
 	p.dentry = dentry_new_anon(sb, &h->base, "host", &host_dops);
-	if (!p.dentry)
+	if (!p.dentry) {
+		inode_put(&h->base);
 		return -ENOMEM;
+	}
 	r = file_alloc(sb->k, p, h->host_flags & (O_ACCMODE | O_APPEND), &host_file_ops,
 		       cred, out);
 	if (r)

@@ -458,15 +458,8 @@ static int connect_stream(struct unix_sock *us, struct task *t, const struct soc
 		waitq_wake(&listener->sk.queue, LX_POLL_IN_MASK);
 		waitq_wake(&us->sk.queue, LX_POLL_OUT_MASK);
 	} else if (r == -EAGAIN) {
-		/* accept() wakes whoever waits for room: this socket, too. */
-		struct unix_sender *s = mem_zalloc(sizeof(*s));
-
-		if (s) {
-			s->us = unix_get(us);
-			mutex_lock(&listener->sk.lock);
-			list_add_tail(&listener->senders, &s->node);
-			mutex_unlock(&listener->sk.lock);
-		}
+		/* accept() wakes whoever waits for room. */
+		unix_join_senders(us, listener);
 	}
 out:
 	if (end)

@@ -87,3 +87,8 @@ uint32_t unix_poll(struct socket *sk);
 int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64_t arg);
 void unix_flush(struct unix_sock *us); /* drops everything queued */
 void unix_wake_senders(struct unix_sock *us);
+/*
+ * unix_join_senders - wake @us when @to has room, for data or for a connection; at once
+ * when it has some now.
+ */
+void unix_join_senders(struct unix_sock *us, struct unix_sock *to);

@@ -99,15 +99,18 @@ static void attach_scm(struct skb *b, struct scm *from)
 	}
 }
 
-/* To be woken when @to has room. */
-static void join_senders(struct unix_sock *us, struct unix_sock *to)
+void unix_join_senders(struct unix_sock *us, struct unix_sock *to)
 {
 	struct unix_sender *s = mem_zalloc(sizeof(*s)), *other;
-	bool there = false;
+	bool there = false, room;
+	uint32_t sndbuf;
 
 	if (!s)
 		return;
 	s->us = us;
+	mutex_lock(&us->sk.lock);
+	sndbuf = us->sk.sndbuf;
+	mutex_unlock(&us->sk.lock);
 	mutex_lock(&to->sk.lock);
 	list_for_each (other, &to->senders, node)
 		there = there || other->us == us;
@@ -115,9 +118,14 @@ static void join_senders(struct unix_sock *us, struct unix_sock *to)
 		unix_get(us);
 		list_add_tail(&to->senders, &s->node);
 	}
+	/* It may have come since the caller looked: then nobody else would wake us. */
+	room = to->listening ? to->n_embryos <= to->backlog
+			     : has_room(to, sndbuf, us->sk.type);
 	mutex_unlock(&to->sk.lock);
 	if (there)
 		mem_free(s);
+	if (room)
+		waitq_wake(&us->sk.queue, LX_POLL_OUT_MASK);
 }
 
 /* Puts @b into @to's queue: taken on 0. */
@@ -276,7 +284,7 @@ ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 		done += n;
 	} while (stream && m->data->left);
 	if (n == -EAGAIN && !done)
-		join_senders(us, to);
+		unix_join_senders(us, to);
 	if (n == -ECONNREFUSED && sk->type == LX_SOCK_DGRAM && !m->addr.len)
 		forget_peer(us, to);
 	unix_put(to);
@@ -518,7 +526,7 @@ uint32_t unix_poll(struct socket *sk)
 		full = !peer->closed && !has_room(peer, sndbuf, sk->type);
 		mutex_unlock(&peer->sk.lock);
 		if (full)
-			join_senders(us, peer);
+			unix_join_senders(us, peer);
 		writable = writable && !full;
 		unix_put(peer);
 	}
