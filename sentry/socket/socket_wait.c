@@ -44,28 +44,42 @@ static int64_t timeout_of(struct socket *sk, bool send)
 	return ns;
 }
 
-ssize_t socket_sendmsg_wait(struct task *t, struct file *f, struct sock_msg *m)
+static ssize_t move(struct task *t, struct socket *sk, struct sock_msg *m, bool send)
+{
+	return send ? sk->ops->sendmsg(sk, t, m) : sk->ops->recvmsg(sk, t, m);
+}
+
+/* A blocking stream sends everything; it receives on with MSG_WAITALL, up to files. */
+static bool wants_more(const struct socket *sk, const struct sock_msg *m, bool send)
+{
+	if (sk->type != LX_SOCK_STREAM || !m->data->left)
+		return false;
+	return send || (m->flags & LX_MSG_WAITALL && !(m->flags & LX_MSG_PEEK) &&
+			!(m->scm && m->scm->n_files));
+}
+
+static ssize_t move_wait(struct task *t, struct file *f, struct sock_msg *m, bool send)
 {
 	struct socket *sk = file_socket(f);
 	struct sock_wait sw;
-	ssize_t r, done = 0;
-	bool all = sk->type == LX_SOCK_STREAM;
+	ssize_t done = 0, r = move(t, sk, m, send);
 
-	r = sk->ops->sendmsg(sk, t, m);
-	if (r > 0 && all && m->data->left && may_wait(f, m->flags))
-		done = r;
-	else if (r != -EAGAIN || !may_wait(f, m->flags))
+	if ((r != -EAGAIN && !(r > 0 && wants_more(sk, m, send))) ||
+	    !may_wait(f, m->flags))
 		return r;
-	wait_start(&sw, t, sk, LX_POLL_OUT_MASK, timeout_of(sk, true));
+	if (r > 0)
+		done = r;
+	wait_start(&sw, t, sk, send ? LX_POLL_OUT_MASK : LX_POLL_IN_MASK,
+		   timeout_of(sk, send));
 	for (;;) {
-		r = sk->ops->sendmsg(sk, t, m);
+		r = move(t, sk, m, send);
 		if (r > 0)
 			done += r;
-		if (r > 0 && all && m->data->left)
+		if (r > 0 && wants_more(sk, m, send))
 			continue;
 		if (r != -EAGAIN)
 			break;
-		r = wait_more(&sw, "socket send");
+		r = wait_more(&sw, send ? "socket send" : "socket receive");
 		if (r)
 			break;
 	}
@@ -73,34 +87,14 @@ ssize_t socket_sendmsg_wait(struct task *t, struct file *f, struct sock_msg *m)
 	return done ? done : r;
 }
 
+ssize_t socket_sendmsg_wait(struct task *t, struct file *f, struct sock_msg *m)
+{
+	return move_wait(t, f, m, true);
+}
+
 ssize_t socket_recvmsg_wait(struct task *t, struct file *f, struct sock_msg *m)
 {
-	struct socket *sk = file_socket(f);
-	bool all = m->flags & LX_MSG_WAITALL && sk->type == LX_SOCK_STREAM &&
-		   !(m->flags & LX_MSG_PEEK);
-	struct sock_wait sw;
-	ssize_t r, done = 0;
-
-	r = sk->ops->recvmsg(sk, t, m);
-	if (r > 0 && all && m->data->left && may_wait(f, m->flags))
-		done = r;
-	else if (r != -EAGAIN || !may_wait(f, m->flags))
-		return r;
-	wait_start(&sw, t, sk, LX_POLL_IN_MASK, timeout_of(sk, false));
-	for (;;) {
-		r = sk->ops->recvmsg(sk, t, m);
-		if (r > 0)
-			done += r;
-		if (r > 0 && all && m->data->left)
-			continue;
-		if (r != -EAGAIN)
-			break;
-		r = wait_more(&sw, "socket receive");
-		if (r)
-			break;
-	}
-	waitq_remove(&sw.w.entry);
-	return done ? done : r;
+	return move_wait(t, f, m, false);
 }
 
 int socket_accept_wait(struct task *t, struct file *f, struct socket **out)

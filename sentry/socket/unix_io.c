@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* AF_UNIX data: what goes into the receiver's queue and comes out of one's own. */
+#include <string.h>
+
 #include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/socket/unix_internal.h"
@@ -295,36 +297,66 @@ ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
  */
 
 /* A copy of what travels with @b, for a peek: the message keeps its own. */
-static void peek_scm(const struct skb *b, struct scm *out)
+static void peek_files(const struct skb *b, struct scm *out)
 {
 	unsigned n = b->scm->n_files;
 
-	out->file = n ? mem_calloc(n, sizeof(*out->file)) : NULL;
+	if (!out || !n)
+		return;
+	out->file = mem_calloc(n, sizeof(*out->file));
 	for (unsigned i = 0; out->file && i < n; i++)
 		out->file[i] = file_get(b->scm->file[i]);
 	out->n_files = out->file ? n : 0;
+}
+
+/* Who sent it, for SCM_CREDENTIALS. MSG_WAITALL comes here again with the next piece. */
+static void take_cred(const struct skb *b, struct scm *out)
+{
+	if (!out)
+		return;
+	if (out->pid)
+		pid_put(out->pid);
 	out->pid = pid_get(b->scm->pid);
 	out->uid = b->scm->uid;
 	out->gid = b->scm->gid;
 }
 
-/* The first message's companions to the caller; files only once. */
-static void take_scm(struct skb *b, struct sock_msg *m)
+/* Files go with the first byte of their message; whoever has no room loses them. */
+static void take_files(struct skb *b, struct scm *out)
 {
-	struct scm *out = m->scm;
-
-	if (!out)
-		return;
-	if (m->flags & LX_MSG_PEEK) {
-		peek_scm(b, out);
-		return;
+	if (out) {
+		out->file = TAKE_PTR(b->scm->file);
+		out->n_files = b->scm->n_files;
+		b->scm->n_files = 0;
 	}
-	out->file = TAKE_PTR(b->scm->file);
-	out->n_files = b->scm->n_files;
-	b->scm->n_files = 0;
-	out->pid = pid_get(b->scm->pid);
-	out->uid = b->scm->uid;
-	out->gid = b->scm->gid;
+	while (b->scm->n_files)
+		file_put(b->scm->file[--b->scm->n_files]);
+}
+
+/* Why there is nothing to read; the lock is held. */
+static int no_data_locked(struct unix_sock *us)
+{
+	int r = 0;
+
+	if (us->sk.type != LX_SOCK_DGRAM && !us->connected)
+		return us->sk.type == LX_SOCK_STREAM ? -EINVAL : -ENOTCONN;
+	if (us->sk.error) {
+		r = -us->sk.error;
+		us->sk.error = 0;
+	} else if (!us->rcv_shut) {
+		r = -EAGAIN;
+	}
+	return r;
+}
+
+static int no_data(struct unix_sock *us)
+{
+	int r;
+
+	mutex_lock(&us->sk.lock);
+	r = no_data_locked(us);
+	mutex_unlock(&us->sk.lock);
+	return r;
 }
 
 /* The first message, off the queue; or why there is none. */
@@ -332,17 +364,12 @@ static int take_first(struct unix_sock *us, struct skb **out)
 {
 	int r = 0;
 
-	*out = NULL;
 	mutex_lock(&us->sk.lock);
-	if (us->sk.type != LX_SOCK_DGRAM && !us->connected)
-		r = us->sk.type == LX_SOCK_STREAM ? -EINVAL : -ENOTCONN;
-	else if ((*out = list_first(&us->queue, struct skb, node)) != NULL)
+	*out = list_first(&us->queue, struct skb, node);
+	if (*out)
 		list_del(&(*out)->node);
-	else if (us->sk.error) {
-		r = -us->sk.error;
-		us->sk.error = 0;
-	} else if (!us->rcv_shut)
-		r = -EAGAIN;
+	else
+		r = no_data_locked(us);
 	mutex_unlock(&us->sk.lock);
 	return r;
 }
@@ -402,7 +429,11 @@ static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m)
 		return n;
 	}
 	m->addr = b->from;
-	take_scm(b, m);
+	take_cred(b, m->scm);
+	if (peek)
+		peek_files(b, m->scm);
+	else
+		take_files(b, m->scm);
 	if ((size_t)n < len)
 		m->out_flags |= LX_MSG_TRUNC;
 	if (peek)
@@ -425,30 +456,62 @@ static bool goes_on(struct unix_sock *us, const struct scm *last)
 
 	mutex_lock(&us->sk.lock);
 	b = list_first(&us->queue, struct skb, node);
-	ok = b && !b->scm->n_files && (!us->sk.passcred || same_sender(b->scm, last));
+	ok = b && (!us->sk.passcred || same_sender(b->scm, last));
 	mutex_unlock(&us->sk.lock);
 	return ok;
 }
 
+/* What a read of this length would get, copied under the lock: nothing is taken off. */
+static size_t gather_locked(struct unix_sock *us, char *buf, size_t n, struct sock_msg *m)
+{
+	struct skb *b, *first = NULL;
+	size_t done = 0;
+
+	list_for_each (b, &us->queue, node) {
+		size_t len = min_t(size_t, b->len, n - done);
+
+		if (first && us->sk.passcred && !same_sender(b->scm, first->scm))
+			break;
+		if (!first) {
+			first = b;
+			m->addr = b->from;
+			take_cred(b, m->scm);
+		}
+		memcpy(buf + done, b->data + b->off, len);
+		done += len;
+		if (b->scm->n_files) {
+			peek_files(b, m->scm);
+			break;
+		}
+		if (done == n)
+			break;
+	}
+	return done;
+}
+
 static ssize_t peek_stream(struct unix_sock *us, struct sock_msg *m)
 {
-	struct skb *b;
-	ssize_t n;
-	int r = take_first(us, &b);
+	AUTO_FREE char *buf = NULL;
+	size_t n;
 
-	if (r || !b)
-		return r;
-	n = uio_copy_to(m->data, b->data + b->off, min_t(size_t, b->len, m->data->left));
-	if (n >= 0)
-		take_scm(b, m);
-	put_back(us, b);
-	return n;
+	mutex_lock(&us->sk.lock);
+	n = min_t(size_t, us->queued, m->data->left);
+	mutex_unlock(&us->sk.lock);
+	buf = mem_alloc(n);
+	if (!buf)
+		return -ENOMEM;
+	/* What came since is not looked at; what was read since is not there. */
+	mutex_lock(&us->sk.lock);
+	n = gather_locked(us, buf, n, m);
+	mutex_unlock(&us->sk.lock);
+	return n ? uio_copy_to(m->data, buf, n) : no_data(us);
 }
 
 static ssize_t recv_stream(struct unix_sock *us, struct sock_msg *m)
 {
 	struct scm sender = {0};
 	ssize_t n, done = 0;
+	bool files;
 
 	if (m->flags & LX_MSG_PEEK)
 		return peek_stream(us, m);
@@ -469,16 +532,15 @@ static ssize_t recv_stream(struct unix_sock *us, struct sock_msg *m)
 			sender.pid = b->scm->pid;
 			sender.uid = b->scm->uid;
 			sender.gid = b->scm->gid;
-			take_scm(b, m);
-			/* Files end a read: what follows is another message. */
-			if (m->scm && m->scm->n_files) {
-				consume(us, b, (size_t)n, false);
-				return n;
-			}
+			take_cred(b, m->scm);
 		}
+		/* Files end a read: what follows is another message. */
+		files = b->scm->n_files != 0;
+		if (files)
+			take_files(b, m->scm);
 		done += n;
 		consume(us, b, (size_t)n, false);
-	} while (m->data->left && goes_on(us, &sender));
+	} while (!files && m->data->left && goes_on(us, &sender));
 	return done;
 }
 

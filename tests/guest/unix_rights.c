@@ -220,6 +220,29 @@ TEST(stream_stops_at_descriptors)
 	CHECK_EQ(read(s[1], buf, 16), 2);
 }
 
+/* Data before and with the files is one read, MSG_WAITALL or not; what follows is not. */
+TEST(files_end_a_read)
+{
+	for (int all = 0; all < 2; all++) {
+		char buf[16];
+		struct iovec iov = {buf, sizeof(buf)};
+		struct msghdr msg = {
+			.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control};
+		int s[2], p[2];
+
+		pair(s);
+		CHECK_OK(pipe(p));
+		CHECK_EQ(write(s[0], "aa", 2), 2);
+		CHECK_EQ(send_fds(s[0], &p[0], 1, 0), 1);
+		CHECK_EQ(write(s[0], "cc", 2), 2);
+		CHECK_EQ(recv(s[1], buf, 16, MSG_PEEK), 3);
+		msg.msg_controllen = CMSG_SPACE(sizeof(int));
+		CHECK_EQ(recvmsg(s[1], &msg, MSG_DONTWAIT | (all ? MSG_WAITALL : 0)), 3);
+		CHECK_EQ(msg.msg_controllen, CMSG_SPACE(sizeof(int)));
+		CHECK_EQ(read(s[1], buf, 16), 2);
+	}
+}
+
 TEST(peek_duplicates)
 {
 	int s[2], p[2], a, b;
