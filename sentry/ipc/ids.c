@@ -176,14 +176,37 @@ int ipc_may_locked(struct task *t, const struct ipc_perm *p, uint32_t want)
 	return -EACCES;
 }
 
-int ipc_owns_locked(struct task *t, const struct ipc_perm *p)
+int ipc_find_may_locked(struct task *t, enum ipc_kind kind, int id, uint32_t want,
+			struct ipc_perm **out)
 {
+	*out = ipc_find_locked(ids_of(t, kind), id);
+	return *out ? ipc_may_locked(t, *out, want) : -EINVAL;
+}
+
+int ipc_find_owned_locked(struct task *t, enum ipc_kind kind, int id,
+			  struct ipc_perm **out)
+{
+	struct ipc_perm *p = ipc_find_locked(ids_of(t, kind), id);
 	const struct cred *c = t->cred;
 
+	*out = p;
+	if (!p)
+		return -EINVAL;
 	if (c->euid == p->cuid || c->euid == p->uid ||
 	    cred_capable(c, p->ns->owner, LX_CAP_SYS_ADMIN))
 		return 0;
 	return -EPERM;
+}
+
+int ipc_find_stat_locked(struct task *t, enum ipc_kind kind, int id,
+			 enum ipc_stat_how how, struct ipc_perm **out)
+{
+	if (how == IPC_BY_ID)
+		return ipc_find_may_locked(t, kind, id, 0444, out);
+	*out = ipc_at_locked(ids_of(t, kind), id);
+	if (!*out)
+		return -EINVAL;
+	return how == IPC_BY_INDEX_ANY ? 0 : ipc_may_locked(t, *out, 0444);
 }
 
 void ipc_perm_stat_locked(struct task *t, const struct ipc_perm *p,
@@ -215,8 +238,7 @@ int ipc_perm_set_locked(struct task *t, struct ipc_perm *p, const struct lx_ipc_
 	return 0;
 }
 
-/* --- small change
- * ------------------------------------------------------------------------ */
+/* --- small change ------------------------------------------------------------- */
 
 int64_t ipc_now(void)
 {

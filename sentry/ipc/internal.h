@@ -102,8 +102,17 @@ int ipc_highest_locked(const struct ipc_ids *ids);
  * -EACCES.
  */
 int ipc_may_locked(struct task *t, const struct ipc_perm *p, uint32_t want);
-/* May @t change or remove it: owner, creator, CAP_SYS_ADMIN? -EPERM. */
-int ipc_owns_locked(struct task *t, const struct ipc_perm *p);
+/*
+ * The object @id of @t's namespace in *out, if @t holds the rights @want; may change or
+ * remove it (owner, creator, CAP_SYS_ADMIN: -EPERM); may look at it as *_STAT wants,
+ * @id being an index then. -EINVAL, -EACCES; *out is not to be used on an error.
+ */
+int ipc_find_may_locked(struct task *t, enum ipc_kind kind, int id, uint32_t want,
+			struct ipc_perm **out);
+int ipc_find_owned_locked(struct task *t, enum ipc_kind kind, int id,
+			  struct ipc_perm **out);
+int ipc_find_stat_locked(struct task *t, enum ipc_kind kind, int id,
+			 enum ipc_stat_how how, struct ipc_perm **out);
 void ipc_perm_stat_locked(struct task *t, const struct ipc_perm *p,
 			  struct lx_ipc_perm *out);
 /* IPC_SET: owner and permission bits. -EINVAL: an id that has no meaning to @t. */

@@ -7,8 +7,7 @@
 
 #include "sentry/task/block.h"
 
-/* --- queues
- * ------------------------------------------------------------------------------- */
+/* --- queues ------------------------------------------------------------------- */
 
 void msg_queue_free(struct msg_queue *q)
 {
@@ -63,17 +62,6 @@ int msg_get(struct task *t, int key, int flags)
 	return r;
 }
 
-static int find_locked(struct task *t, int id, uint32_t want, struct msg_queue **out)
-{
-	struct ipc_perm *p = ipc_find_locked(ids_of(t, IPC_MSG), id);
-
-	*out = NULL;
-	if (!p)
-		return -EINVAL;
-	*out = to_queue(p);
-	return ipc_may_locked(t, p, want);
-}
-
 static void count_locked(struct msg_queue *q, const struct msg *m, int step)
 {
 	struct ipc_ns *ns = q->perm.ns;
@@ -96,8 +84,7 @@ void msg_unlink_locked(struct msg_queue *q)
 	msg_wake_all_locked(&q->receivers, -EIDRM);
 }
 
-/* --- sleeping
- * ------------------------------------------------------------------------------- */
+/* --- sleeping ----------------------------------------------------------------- */
 
 static void finish_locked(struct msg_wait *w, int result)
 {
@@ -133,8 +120,7 @@ static int wait_for(struct task *t, struct msg_wait *w, const char *what, int id
 	return r;
 }
 
-/* --- which message
- * -------------------------------------------------------------------------- */
+/* --- which message ------------------------------------------------------------ */
 
 enum { TAKE_ANY, TAKE_EQUAL, TAKE_OTHER, TAKE_LOWEST, TAKE_NUMBERED };
 
@@ -183,9 +169,7 @@ static struct msg *pick_locked(struct msg_queue *q, const struct msg_wait *w)
 	return best;
 }
 
-/* --- send
- * -------------------------------------------------------------------------------------
- */
+/* --- send --------------------------------------------------------------------- */
 
 /*
  * The oldest receiver that wants it and has room takes *m; those without room learn that.
@@ -215,10 +199,12 @@ static int send_locked(struct task *t, int id, struct msg **m, int flags,
 		       struct msg_wait *w)
 {
 	struct msg_queue *q;
-	int r = find_locked(t, id, 0222, &q);
+	struct ipc_perm *p;
+	int r = ipc_find_may_locked(t, IPC_MSG, id, 0222, &p);
 
 	if (r)
 		return r;
+	q = to_queue(p);
 	if (q->bytes + (*m)->size > q->max_bytes || q->n + 1 > q->max_bytes) {
 		if (flags & LX_IPC_NOWAIT)
 			return -EAGAIN;
@@ -255,8 +241,7 @@ int msg_send(struct task *t, int id, struct msg **m, int flags)
 	return r;
 }
 
-/* --- receive
- * ---------------------------------------------------------------------------------- */
+/* --- receive ------------------------------------------------------------------ */
 
 static int copy_message(const struct msg *m, struct msg **out)
 {
@@ -268,11 +253,13 @@ static int copy_message(const struct msg *m, struct msg **out)
 static int receive_locked(struct task *t, int id, int flags, struct msg_wait *w)
 {
 	struct msg_queue *q;
+	struct ipc_perm *p;
 	struct msg *m;
-	int r = find_locked(t, id, 0444, &q);
+	int r = ipc_find_may_locked(t, IPC_MSG, id, 0444, &p);
 
 	if (r)
 		return r;
+	q = to_queue(p);
 	m = pick_locked(q, w);
 	if (!m) {
 		if (flags & LX_IPC_NOWAIT)

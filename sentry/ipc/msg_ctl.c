@@ -2,17 +2,6 @@
 /* msgctl(2): what is known about a queue, its owner and size, its end. */
 #include "sentry/ipc/msg.h"
 
-static int own_locked(struct task *t, int id, struct msg_queue **out)
-{
-	struct ipc_perm *p = ipc_find_locked(ids_of(t, IPC_MSG), id);
-
-	*out = NULL;
-	if (!p)
-		return -EINVAL;
-	*out = to_queue(p);
-	return ipc_owns_locked(t, p);
-}
-
 static void fill_stat_locked(struct task *t, const struct msg_queue *q,
 			     struct lx_msqid_ds *out)
 {
@@ -34,14 +23,11 @@ static void fill_stat_locked(struct task *t, const struct msg_queue *q,
 int msg_stat(struct task *t, int id, enum ipc_stat_how how, struct lx_msqid_ds *out)
 {
 	struct ipc_state *ipc = ipc_of(t);
-	struct ipc_ids *ids = ids_of(t, IPC_MSG);
 	struct ipc_perm *p;
-	int r = -EINVAL;
+	int r;
 
 	mutex_lock(&ipc->lock);
-	p = how == IPC_BY_ID ? ipc_find_locked(ids, id) : ipc_at_locked(ids, id);
-	if (p)
-		r = how == IPC_BY_INDEX_ANY ? 0 : ipc_may_locked(t, p, 0444);
+	r = ipc_find_stat_locked(t, IPC_MSG, id, how, &p);
 	if (!r) {
 		fill_stat_locked(t, to_queue(p), out);
 		r = how == IPC_BY_ID ? 0 : p->id;
@@ -71,13 +57,13 @@ static int set_locked(struct task *t, struct msg_queue *q, const struct lx_ipc_p
 int msg_set(struct task *t, int id, const struct lx_ipc_perm *in, uint64_t qbytes)
 {
 	struct ipc_state *ipc = ipc_of(t);
-	struct msg_queue *q;
+	struct ipc_perm *p;
 	int r;
 
 	mutex_lock(&ipc->lock);
-	r = own_locked(t, id, &q);
+	r = ipc_find_owned_locked(t, IPC_MSG, id, &p);
 	if (!r)
-		r = set_locked(t, q, in, qbytes);
+		r = set_locked(t, to_queue(p), in, qbytes);
 	mutex_unlock(&ipc->lock);
 	return r;
 }
@@ -85,16 +71,16 @@ int msg_set(struct task *t, int id, const struct lx_ipc_perm *in, uint64_t qbyte
 int msg_remove(struct task *t, int id)
 {
 	struct ipc_state *ipc = ipc_of(t);
-	struct msg_queue *q;
+	struct ipc_perm *p;
 	int r;
 
 	mutex_lock(&ipc->lock);
-	r = own_locked(t, id, &q);
+	r = ipc_find_owned_locked(t, IPC_MSG, id, &p);
 	if (!r)
-		msg_unlink_locked(q);
+		msg_unlink_locked(to_queue(p));
 	mutex_unlock(&ipc->lock);
 	if (!r)
-		msg_queue_free(q);
+		msg_queue_free(to_queue(p));
 	return r;
 }
 

@@ -37,8 +37,7 @@ void ipc_free(struct ipc_state *ipc)
 	mem_free(ipc);
 }
 
-/* --- namespaces
- * ------------------------------------------------------------------------- */
+/* --- namespaces --------------------------------------------------------------- */
 
 static void ns_free(struct ipc_ns *ns)
 {

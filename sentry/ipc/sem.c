@@ -88,8 +88,7 @@ int sem_get(struct task *t, int key, int n, int flags)
 	return r;
 }
 
-/* --- trying
- * ----------------------------------------------------------------------------- */
+/* --- trying ------------------------------------------------------------------- */
 
 static void take_back_locked(struct sem_set *s, struct sem_call *c, unsigned n_done)
 {
@@ -148,8 +147,7 @@ static int try_locked(struct sem_set *s, struct sem_call *c)
 	return 0;
 }
 
-/* --- the queues
- * ------------------------------------------------------------------------- */
+/* --- the queues --------------------------------------------------------------- */
 
 /* The task of @c may go on; from here on @c is its own again. */
 static void finish_locked(struct sem_call *c, int result)
@@ -200,8 +198,7 @@ void sem_unlink_locked(struct sem_set *s)
 		finish_locked(c, -EIDRM);
 }
 
-/* --- semop
- * -------------------------------------------------------------------------------- */
+/* --- semop -------------------------------------------------------------------- */
 
 /* What is asked for, before the set is looked at. True: SEM_UNDO is among it. */
 static bool examine(struct sem_call *c, unsigned *highest)

@@ -4,31 +4,7 @@
  */
 #include "sentry/ipc/sem.h"
 
-/* By id, with the rights @want. */
-static int find_locked(struct task *t, int id, uint32_t want, struct sem_set **out)
-{
-	struct ipc_perm *p = ipc_find_locked(ids_of(t, IPC_SEM), id);
-
-	*out = NULL;
-	if (!p)
-		return -EINVAL;
-	*out = to_set(p);
-	return ipc_may_locked(t, p, want);
-}
-
-static int own_locked(struct task *t, int id, struct sem_set **out)
-{
-	struct ipc_perm *p = ipc_find_locked(ids_of(t, IPC_SEM), id);
-
-	*out = NULL;
-	if (!p)
-		return -EINVAL;
-	*out = to_set(p);
-	return ipc_owns_locked(t, p);
-}
-
-/* --- values
- * ---------------------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------------- */
 
 /* A call waits for the one semaphore that it could not get past. */
 static int count_waiting(const struct list *queue, unsigned num, bool zero)
@@ -61,15 +37,15 @@ static int query_locked(struct task *t, struct sem_set *s, unsigned num, int cmd
 int sem_query(struct task *t, int id, int num, int cmd)
 {
 	struct ipc_state *ipc = ipc_of(t);
-	struct sem_set *s;
+	struct ipc_perm *p;
 	int r;
 
 	mutex_lock(&ipc->lock);
-	r = find_locked(t, id, 0444, &s);
+	r = ipc_find_may_locked(t, IPC_SEM, id, 0444, &p);
 	if (!r)
-		r = num < 0 || (unsigned)num >= s->n
+		r = num < 0 || (unsigned)num >= to_set(p)->n
 			    ? -EINVAL
-			    : query_locked(t, s, (unsigned)num, cmd);
+			    : query_locked(t, to_set(p), (unsigned)num, cmd);
 	mutex_unlock(&ipc->lock);
 	return r;
 }
@@ -102,13 +78,13 @@ int sem_set_value(struct task *t, int id, int num, int value)
 int sem_count(struct task *t, int id, bool write)
 {
 	struct ipc_state *ipc = ipc_of(t);
-	struct sem_set *s;
+	struct ipc_perm *p;
 	int r;
 
 	mutex_lock(&ipc->lock);
-	r = find_locked(t, id, write ? 0222 : 0444, &s);
+	r = ipc_find_may_locked(t, IPC_SEM, id, write ? 0222 : 0444, &p);
 	if (!r)
-		r = (int)s->n;
+		r = (int)to_set(p)->n;
 	mutex_unlock(&ipc->lock);
 	return r;
 }
@@ -157,9 +133,7 @@ int sem_set_all(struct task *t, int id, const uint16_t *values, unsigned n)
 	return r;
 }
 
-/* --- sets
- * --------------------------------------------------------------------------------------
- */
+/* --- sets --------------------------------------------------------------------- */
 
 static void fill_stat_locked(struct task *t, const struct sem_set *s,
 			     struct lx_semid_ds *out)
@@ -171,14 +145,11 @@ static void fill_stat_locked(struct task *t, const struct sem_set *s,
 int sem_stat(struct task *t, int id, enum ipc_stat_how how, struct lx_semid_ds *out)
 {
 	struct ipc_state *ipc = ipc_of(t);
-	struct ipc_ids *ids = ids_of(t, IPC_SEM);
 	struct ipc_perm *p;
-	int r = -EINVAL;
+	int r;
 
 	mutex_lock(&ipc->lock);
-	p = how == IPC_BY_ID ? ipc_find_locked(ids, id) : ipc_at_locked(ids, id);
-	if (p)
-		r = how == IPC_BY_INDEX_ANY ? 0 : ipc_may_locked(t, p, 0444);
+	r = ipc_find_stat_locked(t, IPC_SEM, id, how, &p);
 	if (!r) {
 		fill_stat_locked(t, to_set(p), out);
 		r = how == IPC_BY_ID ? 0 : p->id;
@@ -190,15 +161,15 @@ int sem_stat(struct task *t, int id, enum ipc_stat_how how, struct lx_semid_ds *
 int sem_set_perm(struct task *t, int id, const struct lx_ipc_perm *in)
 {
 	struct ipc_state *ipc = ipc_of(t);
-	struct sem_set *s;
+	struct ipc_perm *p;
 	int r;
 
 	mutex_lock(&ipc->lock);
-	r = own_locked(t, id, &s);
+	r = ipc_find_owned_locked(t, IPC_SEM, id, &p);
 	if (!r)
-		r = ipc_perm_set_locked(t, &s->perm, in);
+		r = ipc_perm_set_locked(t, p, in);
 	if (!r)
-		s->ctime = ipc_now();
+		to_set(p)->ctime = ipc_now();
 	mutex_unlock(&ipc->lock);
 	return r;
 }
@@ -206,16 +177,16 @@ int sem_set_perm(struct task *t, int id, const struct lx_ipc_perm *in)
 int sem_remove(struct task *t, int id)
 {
 	struct ipc_state *ipc = ipc_of(t);
-	struct sem_set *s;
+	struct ipc_perm *p;
 	int r;
 
 	mutex_lock(&ipc->lock);
-	r = own_locked(t, id, &s);
+	r = ipc_find_owned_locked(t, IPC_SEM, id, &p);
 	if (!r)
-		sem_unlink_locked(s);
+		sem_unlink_locked(to_set(p));
 	mutex_unlock(&ipc->lock);
 	if (!r)
-		sem_set_free(s);
+		sem_set_free(to_set(p));
 	return r;
 }
 

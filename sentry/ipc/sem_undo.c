@@ -6,8 +6,7 @@
 #include "sentry/ipc/sem.h"
 #include "sentry/task/lifecycle.h"
 
-/* --- the list of a task
- * ------------------------------------------------------------------- */
+/* --- the list of a task ------------------------------------------------------- */
 
 static struct sem_undo_list *list_of(struct task *t)
 {
@@ -34,8 +33,7 @@ int sem_undo_share(struct task *t, struct task *child)
 	return 0;
 }
 
-/* --- records
- * -------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------------ */
 
 void sem_undo_free_locked(struct sem_undo *u)
 {
@@ -95,8 +93,7 @@ int sem_undo_get(struct task *t, int id, struct sem_undo **out)
 	return u ? 0 : -ENOMEM;
 }
 
-/* --- the end
- * ---------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------ */
 
 static void undo_locked(struct task *t, struct sem_undo *u)
 {

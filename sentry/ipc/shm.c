@@ -14,8 +14,7 @@
 #define WRITE_ALL 0222u
 #define EXEC_ALL  0111u
 
-/* --- get
- * ---------------------------------------------------------------------------------- */
+/* --- get ---------------------------------------------------------------------- */
 
 static int check_new(struct task *t, size_t size, int flags)
 {
@@ -54,7 +53,7 @@ static int add_locked(struct task *t, struct shm_segment **s)
 
 static int found_locked(struct task *t, struct ipc_perm *p, size_t size, int flags)
 {
-	struct shm_segment *s = container_of(p, struct shm_segment, perm);
+	struct shm_segment *s = to_segment(p);
 	int r;
 
 	if (s->size < size)
@@ -85,23 +84,20 @@ int shm_get(struct task *t, int key, size_t size, int flags)
 	return r;
 }
 
-/* --- attach
- * ------------------------------------------------------------------------------- */
+/* --- attach ------------------------------------------------------------------- */
 
 /* A reference that also counts as an attachment, so that it is not removed meanwhile. */
 static int hold_segment(struct task *t, int id, uint32_t want, struct shm_segment **out)
 {
 	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
-	int r = -EINVAL;
+	int r;
 
 	*out = NULL;
 	mutex_lock(&ipc->lock);
-	p = ipc_find_locked(ids_of(t, IPC_SHM), id);
-	if (p)
-		r = ipc_may_locked(t, p, want);
+	r = ipc_find_may_locked(t, IPC_SHM, id, want, &p);
 	if (!r) {
-		*out = container_of(p, struct shm_segment, perm);
+		*out = to_segment(p);
 		inode_get(&(*out)->base);
 		shm_attached_locked(*out, 1);
 	}
@@ -184,8 +180,7 @@ int shm_attach(struct task *t, int id, uaddr_t addr, int flags, uaddr_t *out)
 	return r;
 }
 
-/* --- detach
- * ------------------------------------------------------------------------------- */
+/* --- detach ------------------------------------------------------------------- */
 
 /*
  * The segment of the first area from @at on, a reference; NULL: none. @base: only of what

@@ -24,9 +24,14 @@ struct shm_segment {
 	struct pid *creator, *last; /* references */
 };
 
-static inline struct shm_segment *to_segment(struct inode *inode)
+static inline struct shm_segment *segment_of(struct inode *inode)
 {
 	return container_of(inode, struct shm_segment, base);
+}
+
+static inline struct shm_segment *to_segment(struct ipc_perm *p)
+{
+	return container_of(p, struct shm_segment, perm);
 }
 
 extern const struct mappable_ops shm_map_ops;

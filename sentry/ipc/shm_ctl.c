@@ -3,18 +3,6 @@
 #include "sentry/ipc/shm.h"
 #include "sentry/task/kernel.h"
 
-/* By id, with the right to change it. */
-static int own_locked(struct task *t, int id, struct shm_segment **out)
-{
-	struct ipc_perm *p = ipc_find_locked(ids_of(t, IPC_SHM), id);
-
-	*out = NULL;
-	if (!p)
-		return -EINVAL;
-	*out = container_of(p, struct shm_segment, perm);
-	return ipc_owns_locked(t, p);
-}
-
 static void fill_stat_locked(struct task *t, struct shm_segment *s,
 			     struct lx_shmid_ds *out)
 {
@@ -35,16 +23,13 @@ static void fill_stat_locked(struct task *t, struct shm_segment *s,
 int shm_stat(struct task *t, int id, enum ipc_stat_how how, struct lx_shmid_ds *out)
 {
 	struct ipc_state *ipc = ipc_of(t);
-	struct ipc_ids *ids = ids_of(t, IPC_SHM);
 	struct ipc_perm *p;
-	int r = -EINVAL;
+	int r;
 
 	mutex_lock(&ipc->lock);
-	p = how == IPC_BY_ID ? ipc_find_locked(ids, id) : ipc_at_locked(ids, id);
-	if (p)
-		r = how == IPC_BY_INDEX_ANY ? 0 : ipc_may_locked(t, p, 0444);
+	r = ipc_find_stat_locked(t, IPC_SHM, id, how, &p);
 	if (!r) {
-		fill_stat_locked(t, container_of(p, struct shm_segment, perm), out);
+		fill_stat_locked(t, to_segment(p), out);
 		r = how == IPC_BY_ID ? 0 : p->id;
 	}
 	mutex_unlock(&ipc->lock);
@@ -54,15 +39,15 @@ int shm_stat(struct task *t, int id, enum ipc_stat_how how, struct lx_shmid_ds *
 int shm_set(struct task *t, int id, const struct lx_ipc_perm *in)
 {
 	struct ipc_state *ipc = ipc_of(t);
-	struct shm_segment *s;
+	struct ipc_perm *p;
 	int r;
 
 	mutex_lock(&ipc->lock);
-	r = own_locked(t, id, &s);
+	r = ipc_find_owned_locked(t, IPC_SHM, id, &p);
 	if (!r)
-		r = ipc_perm_set_locked(t, &s->perm, in);
+		r = ipc_perm_set_locked(t, p, in);
 	if (!r)
-		s->ctime = ipc_now();
+		to_segment(p)->ctime = ipc_now();
 	mutex_unlock(&ipc->lock);
 	return r;
 }
@@ -81,17 +66,17 @@ static bool doom_locked(struct shm_segment *s)
 int shm_remove(struct task *t, int id)
 {
 	struct ipc_state *ipc = ipc_of(t);
-	struct shm_segment *s;
+	struct ipc_perm *p;
 	bool drop = false;
 	int r;
 
 	mutex_lock(&ipc->lock);
-	r = own_locked(t, id, &s);
+	r = ipc_find_owned_locked(t, IPC_SHM, id, &p);
 	if (!r)
-		drop = doom_locked(s);
+		drop = doom_locked(to_segment(p));
 	mutex_unlock(&ipc->lock);
 	if (drop)
-		inode_put(&s->base);
+		inode_put(&to_segment(p)->base);
 	return r;
 }
 
@@ -152,10 +137,7 @@ int shm_info(struct task *t, struct lx_shm_info *out)
 	for (unsigned i = 0; i < ids->n_slots; i++)
 		if (ids->slot[i])
 			out->shm_rss +=
-				shmem_bytes(&container_of(ids->slot[i],
-							  struct shm_segment, perm)
-						     ->data) /
-				PAGE_SIZE;
+				shmem_bytes(&to_segment(ids->slot[i])->data) / PAGE_SIZE;
 	r = ipc_highest_locked(ids);
 	mutex_unlock(&ipc->lock);
 	return r;
@@ -170,8 +152,7 @@ void shm_ns_exit(struct ipc_ns *ns)
 		struct shm_segment *s;
 
 		mutex_lock(&ipc->lock);
-		s = ids->slot[i] ? container_of(ids->slot[i], struct shm_segment, perm)
-				 : NULL;
+		s = ids->slot[i] ? to_segment(ids->slot[i]) : NULL;
 		if (s)
 			shm_unlink_locked(s);
 		mutex_unlock(&ipc->lock);

@@ -14,8 +14,7 @@
 
 #define LX_TMPFS_MAGIC 0x01021994
 
-/* --- counting
- * --------------------------------------------------------------------------- */
+/* --- counting ----------------------------------------------------------------- */
 
 void shm_unlink_locked(struct shm_segment *s)
 {
@@ -34,8 +33,7 @@ bool shm_attached_locked(struct shm_segment *s, int delta)
 	return true;
 }
 
-/* --- as a mappable
- * ---------------------------------------------------------------------- */
+/* --- as a mappable ------------------------------------------------------------ */
 
 static struct shm_segment *of_map(struct mappable *map)
 {
@@ -85,12 +83,11 @@ const struct mappable_ops shm_map_ops = {
 	.mapped = map_mapped,
 };
 
-/* --- as an inode
- * ------------------------------------------------------------------------ */
+/* --- as an inode -------------------------------------------------------------- */
 
 static int segment_getattr(struct inode *inode, uint32_t mask, struct kstat *out)
 {
-	struct shm_segment *s = to_segment(inode);
+	struct shm_segment *s = segment_of(inode);
 
 	(void)mask;
 	inode_generic_stat(inode, out);
@@ -101,7 +98,7 @@ static int segment_getattr(struct inode *inode, uint32_t mask, struct kstat *out
 
 static struct mappable *segment_mappable(struct inode *inode)
 {
-	return &to_segment(inode)->data.map;
+	return &segment_of(inode)->data.map;
 }
 
 static const struct inode_ops segment_inode_ops = {
@@ -113,7 +110,7 @@ static const struct file_ops segment_file_ops;
 
 static void segment_free(struct inode *inode)
 {
-	struct shm_segment *s = to_segment(inode);
+	struct shm_segment *s = segment_of(inode);
 
 	shmem_destroy(&s->data);
 	pid_put(s->creator);
@@ -138,8 +135,7 @@ int shm_super_create(struct kernel *k, struct super **out)
 	return 0;
 }
 
-/* --- making
- * ----------------------------------------------------------------------------- */
+/* --- making ------------------------------------------------------------------- */
 
 static void segment_dname(struct dentry *d, struct strbuf *out)
 {
