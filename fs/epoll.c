@@ -79,16 +79,6 @@ struct waitq *epoll_waitq(struct epoll *ep)
 	return &ep->queue;
 }
 
-bool epoll_may_be_ready(struct epoll *ep)
-{
-	bool some;
-
-	mutex_lock(&ep->ready_lock);
-	some = !list_empty(&ep->ready);
-	mutex_unlock(&ep->ready_lock);
-	return some;
-}
-
 /* --- items -------------------------------------------------------------------- */
 
 static uint64_t item_hash(const struct file *f, int fd)
@@ -431,8 +421,7 @@ int epoll_collect(struct epoll *ep, struct uio *to, int max)
 	return n ? n : got;
 }
 
-/* --- the file
- * ---------------------------------------------------------------------------- */
+/* --- the file ----------------------------------------------------------------- */
 
 /* Readable when some item really is: asks them, as a set inside a set must. */
 static uint32_t epoll_poll(struct file *f, struct poll_table *pt)

@@ -28,8 +28,6 @@ struct uio;
 int epoll_collect(struct epoll *ep, struct uio *to, int max);
 /* Where epoll_wait(2) sleeps; waiters are exclusive. */
 struct waitq *epoll_waitq(struct epoll *ep);
-/* May something be there? Cheap: false means surely not. */
-bool epoll_may_be_ready(struct epoll *ep);
 
 /* Admits one EPOLL_CTL_ADD of a set to a set at a time; the VFS core's state holds it. */
 struct mutex *vfs_epoll_nest(struct kernel *k);

@@ -77,16 +77,6 @@ ssize_t host_pwrite(int hfd, const void *buf, size_t n, int64_t off)
 	return host_ret(pwrite(hfd, buf, n, off));
 }
 
-ssize_t host_preadv(int hfd, const struct iovec *iov, int n, int64_t off)
-{
-	return host_ret(preadv(hfd, iov, n, off));
-}
-
-ssize_t host_pwritev(int hfd, const struct iovec *iov, int n, int64_t off)
-{
-	return host_ret(pwritev(hfd, iov, n, off));
-}
-
 int host_close(int hfd)
 {
 	return (int)host_ret(close(hfd));

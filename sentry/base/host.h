@@ -30,8 +30,6 @@ ssize_t host_read(int hfd, void *buf, size_t n);
 ssize_t host_write(int hfd, const void *buf, size_t n);
 ssize_t host_pread(int hfd, void *buf, size_t n, int64_t off);
 ssize_t host_pwrite(int hfd, const void *buf, size_t n, int64_t off);
-ssize_t host_preadv(int hfd, const struct iovec *iov, int n, int64_t off);
-ssize_t host_pwritev(int hfd, const struct iovec *iov, int n, int64_t off);
 int host_close(int hfd);
 int host_fstat(int hfd, struct stat *st);
 int host_ftruncate(int hfd, int64_t size);

@@ -114,32 +114,3 @@ void mutex_unlock(struct mutex *m)
 	rank_drop(m);
 	pthread_mutex_unlock(&m->m);
 }
-
-void rwlock_init(struct rwlock *l, enum lock_rank rank)
-{
-	pthread_rwlock_init(&l->rw, NULL);
-	l->rank = rank;
-}
-
-void rwlock_destroy(struct rwlock *l)
-{
-	pthread_rwlock_destroy(&l->rw);
-}
-
-void rwlock_read(struct rwlock *l)
-{
-	rank_take(l, l->rank, false);
-	pthread_rwlock_rdlock(&l->rw);
-}
-
-void rwlock_write(struct rwlock *l)
-{
-	rank_take(l, l->rank, false);
-	pthread_rwlock_wrlock(&l->rw);
-}
-
-void rwlock_unlock(struct rwlock *l)
-{
-	rank_drop(l);
-	pthread_rwlock_unlock(&l->rw);
-}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Mutexes and reader-writer locks with a rank (lock_order.h). In debug builds
- * (V=dev, V=asan) taking a rank out of order, or unlocking what is not held, is
- * a BUG; clang's -Wthread-safety checks the annotations.
+ * Mutexes with a rank (lock_order.h). In debug builds (V=dev, V=asan) taking a rank out
+ * of order, or unlocking what is not held, is a BUG; clang's -Wthread-safety checks the
+ * annotations.
  *
  * Lock and unlock stand in one function. Never sleep for a guest under a lock.
  */
@@ -32,11 +32,6 @@ struct CAPABILITY("mutex") mutex {
 	enum lock_rank rank;
 };
 
-struct CAPABILITY("rwlock") rwlock {
-	pthread_rwlock_t rw;
-	enum lock_rank rank;
-};
-
 #define MUTEX_INIT(r)                                                                    \
 	{                                                                                \
 		PTHREAD_MUTEX_INITIALIZER, (r)                                           \
@@ -49,12 +44,6 @@ void mutex_lock(struct mutex *m) ACQUIRES(m);
 void mutex_lock_nested(struct mutex *m) ACQUIRES(m);
 bool mutex_trylock(struct mutex *m);
 void mutex_unlock(struct mutex *m) RELEASES(m);
-
-void rwlock_init(struct rwlock *l, enum lock_rank rank);
-void rwlock_destroy(struct rwlock *l);
-void rwlock_read(struct rwlock *l) ACQUIRES(l);
-void rwlock_write(struct rwlock *l) ACQUIRES(l);
-void rwlock_unlock(struct rwlock *l) RELEASES(l);
 
 /* BUG if this thread holds any ranked lock (debug builds): called before each sleep. */
 void lock_assert_none_held(void);

@@ -105,8 +105,6 @@ void vma_set_flags(struct mm *mm, struct vma *v, unsigned flags);
 void vma_resize(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end);
 /* Bytes of [@start, @end) that are covered by areas. */
 uint64_t mm_covered(struct mm *mm, uaddr_t start, uaddr_t end);
-/* No gap in [@start, @end)? */
-bool mm_range_mapped(struct mm *mm, uaddr_t start, uaddr_t end);
 
 /* --- place.c ------------------------------------------------------------- */
 

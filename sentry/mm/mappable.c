@@ -26,16 +26,6 @@ void mappable_destroy(struct mappable *m)
 	mutex_destroy(&m->lock);
 }
 
-bool mappable_mapped(struct mappable *m)
-{
-	bool mapped;
-
-	mutex_lock(&m->lock);
-	mapped = !list_empty(&m->vmas);
-	mutex_unlock(&m->lock);
-	return mapped;
-}
-
 void vma_forget_locked(struct vma *v, uaddr_t start, uaddr_t end)
 {
 	struct range *g = ranges_find(&v->mapped, start);

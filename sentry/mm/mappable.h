@@ -89,5 +89,3 @@ void mappable_destroy(struct mappable *m);
  * caller holds only ranks before LOCK_RMAP (so not FILE_DATA).
  */
 void mappable_invalidate(struct mappable *m, uint64_t off, uint64_t size, bool even_cow);
-/* Is any vma mapping it now? */
-bool mappable_mapped(struct mappable *m);

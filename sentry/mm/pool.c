@@ -390,14 +390,6 @@ int pool_write(struct pool *p, uint64_t off, const void *src, size_t n)
 	return 0;
 }
 
-int pool_zero(struct pool *p, uint64_t off, size_t n)
-{
-	if (!inside(p, off, n))
-		return -EINVAL;
-	memset(p->window + off, 0, n);
-	return 0;
-}
-
 uint64_t pool_unique(struct pool *p)
 {
 	uint64_t n;

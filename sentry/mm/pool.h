@@ -45,7 +45,6 @@ void pool_write_fresh(struct pool *p, uint64_t off, const void *src, size_t n);
 /* All bytes or negative errno (-EINVAL: outside the pool). */
 int pool_read(struct pool *p, uint64_t off, void *dst, size_t n);
 int pool_write(struct pool *p, uint64_t off, const void *src, size_t n);
-int pool_zero(struct pool *p, uint64_t off, size_t n);
 
 /* A number no other caller gets: inode numbers of objects without a file system. */
 uint64_t pool_unique(struct pool *p);

@@ -340,8 +340,3 @@ uint64_t mm_covered(struct mm *mm, uaddr_t start, uaddr_t end)
 		sum += min_t(uaddr_t, v->end, end) - max_t(uaddr_t, v->start, start);
 	return sum;
 }
-
-bool mm_range_mapped(struct mm *mm, uaddr_t start, uaddr_t end)
-{
-	return mm_covered(mm, start, end) == end - start;
-}

@@ -65,12 +65,10 @@ void poll_waiter_init(struct poll_waiter *pw, struct task *t, uint32_t events);
 void poll_waiter_done(struct poll_waiter *pw);
 
 /*
- * io_wait.c: file operations of vfs.h with the waiting that blocking descriptors do.
- * Interrupted with nothing moved: -ERESTARTSYS. Source: read(2), write(2), signal(7).
+ * io_wait.c: file operations of vfs.h with the waiting that blocking descriptors do, at
+ * @pos (< 0: the file's own) and with RWF_* flags. Interrupted with nothing moved:
+ * -ERESTARTSYS. Source: read(2), preadv2(2), signal(7).
  */
-ssize_t file_read_wait(struct task *t, struct file *f, struct uio *dst);
-ssize_t file_write_wait(struct task *t, struct file *f, struct uio *src);
-/* With RWF_* flags and a position (pos < 0: the file's own). */
 ssize_t file_preadv_wait(struct task *t, struct file *f, struct uio *dst, int64_t pos,
 			 unsigned rwf);
 ssize_t file_pwritev_wait(struct task *t, struct file *f, struct uio *src, int64_t pos,

@@ -167,8 +167,7 @@ static int get_signal(struct task *t, struct lx_siginfo *info, struct lx_sigacti
 	return signo;
 }
 
-/* --- the interrupted call
- * ---------------------------------------------------------------- */
+/* --- the interrupted call ----------------------------------------------------- */
 
 static int load_regs(struct task *t, struct delivery *d)
 {
@@ -212,8 +211,7 @@ static void finish_call(struct task *t, struct delivery *d, const struct lx_siga
 		d->regs.rax = (uint64_t)-EINTR;
 }
 
-/* --- handlers
- * ------------------------------------------------------------------------------ */
+/* --- handlers ----------------------------------------------------------------- */
 
 /* The stack can't take a frame: SIGSEGV, and to the death if it was SIGSEGV's own frame.
  */

@@ -135,8 +135,7 @@ static void grant(struct futex_table *ft, struct futex_waiter *w, bool owner_die
 	futex_wake_locked(w);
 }
 
-/* --- taking
- * ------------------------------------------------------------------------------ */
+/* --- taking ------------------------------------------------------------------- */
 
 void futex_attempt_done(struct futex_attempt *a)
 {
@@ -317,8 +316,7 @@ int futex_lock_pi(struct task *t, uaddr_t addr, bool shared, bool try,
 	return r == -EINTR ? -ERESTARTNOINTR : r;
 }
 
-/* --- giving back
- * --------------------------------------------------------------------------- */
+/* --- giving back -------------------------------------------------------------- */
 
 static int unlock_locked(struct task *t, struct futex_bucket *b,
 			 const struct futex_key *key, uaddr_t addr)

@@ -98,8 +98,7 @@ int futex_requeue(struct task *t, uaddr_t addr, bool shared, uaddr_t addr2, bool
 	return r;
 }
 
-/* --- wake_op
- * ---------------------------------------------------------------------------- */
+/* --- wake_op ------------------------------------------------------------------ */
 
 static int32_t sign_extend12(uint32_t v)
 {

@@ -100,11 +100,6 @@ ssize_t file_preadv_wait(struct task *t, struct file *f, struct uio *dst, int64_
 	return r;
 }
 
-ssize_t file_read_wait(struct task *t, struct file *f, struct uio *dst)
-{
-	return file_preadv_wait(t, f, dst, -1, 0);
-}
-
 /* Where a blocking write goes on until everything is written: a short count is no answer.
  */
 static bool writes_all(const struct file *f)
@@ -147,11 +142,6 @@ ssize_t file_pwritev_wait(struct task *t, struct file *f, struct uio *src, int64
 	if (unlikely(r == -EFBIG) && c.fsize_limit < INT64_MAX)
 		sigsend_self(t, LX_SIGXFSZ);
 	return r;
-}
-
-ssize_t file_write_wait(struct task *t, struct file *f, struct uio *src)
-{
-	return file_pwritev_wait(t, f, src, -1, 0);
 }
 
 int file_wait_for(struct task *t, struct file *f, uint32_t events, int64_t deadline_ns)

@@ -275,40 +275,6 @@ int kernel_start_init(struct kernel *k, const struct init_args *args, const char
 
 /* --- its end ------------------------------------------------------------- */
 
-struct idle_waiter {
-	struct wait_entry entry;
-	struct park park;
-};
-
-static bool idle_wake(struct wait_entry *e, uint32_t events)
-{
-	(void)events;
-	park_wake(&container_of(e, struct idle_waiter, entry)->park);
-	return true;
-}
-
-int kernel_wait(struct kernel *k)
-{
-	struct idle_waiter w = {.entry = {.events = LX_POLLIN, .wake = idle_wake}};
-	bool done;
-	int status;
-
-	park_init(&w.park);
-	list_init(&w.entry.node);
-	waitq_add(&k->idle, &w.entry);
-	for (;;) {
-		mutex_lock(&k->tasklist);
-		done = k->n_threads_live == 0;
-		status = k->exit_status;
-		mutex_unlock(&k->tasklist);
-		if (done)
-			break;
-		park_wait(&w.park, NO_DEADLINE);
-	}
-	waitq_remove(&w.entry);
-	return status;
-}
-
 /* Every process, in no order; @fn may take what ranks behind tasklist. */
 static void for_each_process_locked(struct kernel *k,
 				    void (*fn)(struct thread_group *tg, void *arg),

@@ -115,8 +115,6 @@ struct init_args {
  * (-ENOENT, -EACCES, -ENOEXEC ...) with *why set to static text or NULL.
  */
 int kernel_start_init(struct kernel *k, const struct init_args *args, const char **why);
-/* Blocks until every task has ended; returns init's wait status. */
-int kernel_wait(struct kernel *k);
 /* SIGKILL to everything. Any thread. */
 void kernel_kill_all(struct kernel *k);
 /* A signal from outside for the sandbox's foreground: to init, or to the terminal's

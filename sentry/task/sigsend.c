@@ -135,21 +135,6 @@ void sigsend_pgrp(struct pid *pgrp, int signo)
 	mutex_unlock(&k->tasklist);
 }
 
-void sigsend_process(struct pid *pid, int signo)
-{
-	struct lx_siginfo info;
-	struct kernel *k;
-
-	if (!pid)
-		return;
-	siginfo_kernel(&info, signo);
-	k = pid_kernel(pid);
-	mutex_lock(&k->tasklist);
-	if (pid->task)
-		signal_send_group(pid->task->tg, &info);
-	mutex_unlock(&k->tasklist);
-}
-
 void sigsend_message(struct pid *pid, int signo, uint64_t value, struct task *from)
 {
 	struct kernel *k = pid_kernel(pid);

@@ -21,7 +21,6 @@ void sigsend_owner(const struct file_owner *owner, int hfd_number, int band_reas
 		   uint32_t band);
 /* To every process of a group, as the kernel. */
 void sigsend_pgrp(struct pid *pgrp, int signo);
-void sigsend_process(struct pid *pid, int signo);
 /* mq_notify(3): a message of @from has come. */
 void sigsend_message(struct pid *pid, int signo, uint64_t value, struct task *from);
 /* The process of @t, borrowed; the number of one in its own pid namespace. */

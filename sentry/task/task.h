@@ -328,7 +328,6 @@ struct task {
 		sessionid; /* own: /proc/PID/loginuid; UINT32_MAX: never logged in */
 	bool no_new_privs, keep_caps;
 	bool nproc_exceeded; /* own: its new user has too many tasks for an exec */
-	unsigned securebits_unused;
 
 	/* accounting, own (read by others: atomically enough) */
 	int64_t start_ns;

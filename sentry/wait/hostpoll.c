@@ -33,13 +33,6 @@ int hostpoll_create(struct hostpoll **out)
 	return 0;
 }
 
-void hostpoll_free(struct hostpoll *hp)
-{
-	host_close(hp->epfd);
-	mutex_destroy(&hp->lock);
-	mem_free(hp);
-}
-
 int hostpoll_hfd(struct hostpoll *hp)
 {
 	return hp->epfd;

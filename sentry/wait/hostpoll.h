@@ -16,8 +16,8 @@ struct hostpoll_watch {
 	bool always; /* a regular file: epoll refuses it, it is always ready */
 };
 
+/* Lives as long as the Sentry. */
 int hostpoll_create(struct hostpoll **out);
-void hostpoll_free(struct hostpoll *hp);
 /* The epoll descriptor: readable when hostpoll_dispatch() has something to do. */
 int hostpoll_hfd(struct hostpoll *hp);
 void hostpoll_dispatch(struct hostpoll *hp);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the kernel asks of its architecture: the alternate stack, frame sizes, CPU
- * features. */
+/* What the kernel asks of its architecture: the alternate stack. */
 #pragma once
 
 #include "sentry/task/task.h"
@@ -12,11 +11,3 @@
 int altstack_set(struct task *t, const struct lx_stack *ss, uaddr_t sp);
 /* The current setting as sigaltstack(2) reports it. */
 void altstack_get(const struct task *t, uaddr_t sp, struct lx_stack *out);
-
-/* AT_MINSIGSTKSZ: the most a signal frame takes. */
-uint64_t sigframe_max_size(const struct platform *p);
-
-/* AT_HWCAP, AT_HWCAP2 and AT_PLATFORM: what the guest's CPUID shows as well. */
-uint64_t cpu_hwcap(void);
-uint64_t cpu_hwcap2(void);
-const char *cpu_platform(void);

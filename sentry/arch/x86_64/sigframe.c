@@ -77,14 +77,6 @@ struct xsave_sw {
 };
 _Static_assert(sizeof(struct xsave_sw) == 48, "struct _fpx_sw_bytes");
 
-uint64_t sigframe_max_size(const struct platform *p)
-{
-	uint64_t n = sizeof(struct rt_sigframe) + FRAME_ALIGN + p->limits.xsave_size +
-		     MAGIC2_SIZE + 63;
-
-	return (n + FRAME_ALIGN - 1) & ~(uint64_t)(FRAME_ALIGN - 1);
-}
-
 /* --- alternate stack --------------------------------------------------------------- */
 
 static bool inside_altstack(const struct task *t, uaddr_t sp)
