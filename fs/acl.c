@@ -23,8 +23,7 @@ struct acl *acl_dup(const struct acl *a)
 	return mem_dup(a, sizeof(*a) + a->n * sizeof(a->entry[0]));
 }
 
-/* --- form
- * --------------------------------------------------------------------------------- */
+/* --- form --------------------------------------------------------------------- */
 
 /*
  * The owner, named users, the owning group, named groups, the mask (if anybody is named),
@@ -106,8 +105,7 @@ static struct acl_entry *group_class(struct acl *a)
 	return mask ? mask : find(a, ACL_GROUP_OBJ);
 }
 
-/* --- permission
- * ---------------------------------------------------------------------------- */
+/* --- permission --------------------------------------------------------------- */
 
 /*
  * A named user, or any of the caller's groups that allows it; -EACCES, -EAGAIN: others.
@@ -169,8 +167,7 @@ int acl_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want)
 	return r;
 }
 
-/* --- in step with the mode
- * ----------------------------------------------------------------- */
+/* --- in step with the mode ---------------------------------------------------- */
 
 static void follow_mode(struct acl *a, uint32_t mode)
 {
@@ -192,8 +189,7 @@ void acl_chmod(struct inode *inode, uint32_t mode)
 	mutex_unlock(&acls->lock);
 }
 
-/* --- inheritance
- * ----------------------------------------------------------------------------- */
+/* --- inheritance -------------------------------------------------------------- */
 
 void inode_acls_free(struct inode_acls *acls)
 {

@@ -32,8 +32,7 @@ bool acl_name(struct inode *inode, const char *name, enum acl_kind *kind)
 	return false;
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------ */
 
 static uint32_t id_out(const struct vfs_ctx *c, const struct acl_entry *e)
 {
@@ -105,8 +104,7 @@ size_t acl_list(struct inode *inode, char *buf, size_t size)
 	return n;
 }
 
-/* --- writing
- * ----------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------ */
 
 /* An id that means nothing to the caller is -EINVAL. */
 static int id_in(const struct vfs_ctx *c, struct acl_entry *e, uint32_t id)

@@ -46,8 +46,7 @@ static unsigned flags_from_ms(unsigned long ms)
 	return flags;
 }
 
-/* --- new mounts, binds, moves
- * ------------------------------------------------------------ */
+/* --- new mounts, binds, moves ------------------------------------------------- */
 
 static void drop_tree(struct vfs *v, struct mount *top)
 {
@@ -227,8 +226,7 @@ static int move_mount(const struct vfs_ctx *c, struct path where, const char *so
 	return r;
 }
 
-/* --- changes in place
- * ---------------------------------------------------------------------- */
+/* --- changes in place --------------------------------------------------------- */
 
 static int change_type(const struct vfs_ctx *c, struct path where, unsigned long ms)
 {
@@ -356,8 +354,7 @@ int vfs_mount(const struct vfs_ctx *c, const char *source, const char *target,
 	return new_mount(c, where, type, source, flags, data);
 }
 
-/* --- umount
- * ---------------------------------------------------------------------------------- */
+/* --- umount ------------------------------------------------------------------- */
 
 /* mount_lock held; the caller's path is one reference, the tree another. */
 static int umount_locked(const struct vfs_ctx *c, struct path where, int flags,
@@ -427,8 +424,7 @@ int vfs_umount(const struct vfs_ctx *c, const char *target, int flags)
 	return r;
 }
 
-/* --- pivot_root
- * -------------------------------------------------------------------------------- */
+/* --- pivot_root --------------------------------------------------------------- */
 
 /* Is @p at or below @top? mount_lock held. */
 static bool reachable(struct vfs *v, struct path p, struct path top)

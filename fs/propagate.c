@@ -209,8 +209,7 @@ int propagate_mount(struct vfs *v, struct mount *top, struct mount *parent,
 	return r;
 }
 
-/* --- umount
- * ------------------------------------------------------------------------------ */
+/* --- umount ------------------------------------------------------------------- */
 
 /* Mounts that go with an umount: the tree itself is marked, these are copies elsewhere.
  */

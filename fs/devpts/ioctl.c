@@ -163,8 +163,7 @@ static int64_t set_winsize(struct tty *tty, const struct umem *u, uint64_t arg)
 	return 0;
 }
 
-/* --- what both sides share
- * --------------------------------------------------------------- */
+/* --- what both sides share ---------------------------------------------------- */
 
 static int64_t set_discipline(const struct umem *u, uint64_t arg)
 {
@@ -255,8 +254,7 @@ static int64_t common_ioctl(struct file *f, struct task *t, const struct umem *u
 	}
 }
 
-/* --- the master
- * ---------------------------------------------------------------------------- */
+/* --- the master --------------------------------------------------------------- */
 
 static int64_t set_packet(struct tty *tty, const struct umem *u, uint64_t arg)
 {

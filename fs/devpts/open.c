@@ -77,8 +77,7 @@ int devpts_open_console(const struct vfs_ctx *c, struct inode *inode, struct fil
 	return tty ? tty_attach_slave(c, tty, f, false) : -ENODEV;
 }
 
-/* --- for the kernel
- * ---------------------------------------------------------------------- */
+/* --- for the kernel ----------------------------------------------------------- */
 
 int devpts_new_pair(const struct vfs_ctx *c, struct super *sb, struct file **master)
 {

@@ -217,8 +217,7 @@ int devpts_new_tty(const struct vfs_ctx *c, struct super *sb, struct tty **out)
 	return r;
 }
 
-/* --- the instance
- * ------------------------------------------------------------------------ */
+/* --- the instance ------------------------------------------------------------- */
 
 static int parse_number(const char *s, int base, uint32_t max, uint32_t *out)
 {

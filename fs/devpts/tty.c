@@ -149,8 +149,7 @@ bool tty_hung_up_locked(const struct file *f)
 	return tty_is_slave(f) && tty_file(f)->hangups != tty_file(f)->tty->hangups;
 }
 
-/* --- the slave
- * --------------------------------------------------------------------------- */
+/* --- the slave ---------------------------------------------------------------- */
 
 /*
  * May a read of @n bytes be answered now? 0: with what is there (maybe nothing); -EAGAIN.
@@ -280,8 +279,7 @@ static uint32_t slave_poll(struct file *f, struct poll_table *pt)
 	return mask;
 }
 
-/* --- the master
- * ---------------------------------------------------------------------------- */
+/* --- the master --------------------------------------------------------------- */
 
 /*
  * The next bytes for the master. In packet mode a read begins with a status byte, behind
@@ -385,8 +383,7 @@ static uint32_t master_poll(struct file *f, struct poll_table *pt)
 	return mask;
 }
 
-/* --- opening and closing
- * --------------------------------------------------------------------- */
+/* --- opening and closing ------------------------------------------------------ */
 
 static int attach(struct tty *tty, struct file *f, const struct file_ops *ops)
 {

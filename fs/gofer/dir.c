@@ -241,8 +241,7 @@ static int dir_link(struct inode *dir, struct dentry *d, struct inode *old)
 	return r;
 }
 
-/* --- moving and removing
- * ------------------------------------------------------------------ */
+/* --- moving and removing ------------------------------------------------------ */
 
 static int dir_remove(struct inode *dir, struct dentry *d, uint32_t flags)
 {

@@ -159,8 +159,7 @@ int gofer_setxattr(struct inode *inode, const char *name, const void *value, siz
 	return r;
 }
 
-/* --- the super
- * -------------------------------------------------------------------------- */
+/* --- the super ---------------------------------------------------------------- */
 
 static int super_statfs(struct super *sb, struct lx_statfs *out)
 {

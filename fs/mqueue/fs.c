@@ -48,8 +48,7 @@ static struct memdir *names_of(struct inode *root)
 	return &container_of(root, struct mq_root, base)->dir;
 }
 
-/* --- making and removing
- * --------------------------------------------------------------------- */
+/* --- making and removing ------------------------------------------------------ */
 
 static const struct inode_ops queue_inode_ops = {.setattr = simple_setattr};
 
@@ -133,8 +132,7 @@ static const struct inode_ops root_inode_ops = {
 	.setattr = simple_setattr,
 };
 
-/* --- the super
- * ---------------------------------------------------------------------------------- */
+/* --- the super ---------------------------------------------------------------- */
 
 static void free_inode(struct inode *inode)
 {
@@ -213,8 +211,7 @@ int mqueue_super_create(struct kernel *k, struct user_ns *owner, struct super **
 	return 0;
 }
 
-/* --- mq_open, mq_unlink
- * --------------------------------------------------------------------------- */
+/* --- mq_open, mq_unlink ------------------------------------------------------- */
 
 static int check_size(const struct vfs_ctx *c, const struct lx_mq_attr *attr,
 		      struct request *req)

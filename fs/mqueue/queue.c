@@ -52,8 +52,7 @@ void mqueue_attr(struct file *f, struct lx_mq_attr *out)
 	mutex_unlock(&q->lock);
 }
 
-/* --- messages
- * ----------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------- */
 
 static void insert_locked(struct mqueue *q, struct mq_message *m)
 {
@@ -141,8 +140,7 @@ int mqueue_notify(struct file *f, struct pid *process, const struct mq_notify *n
 	return r;
 }
 
-/* --- as a file
- * ------------------------------------------------------------------------------ */
+/* --- as a file ---------------------------------------------------------------- */
 
 static ssize_t mqueue_read(struct file *f, struct uio *u, int64_t pos, unsigned flags)
 {

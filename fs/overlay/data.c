@@ -241,8 +241,7 @@ int ovl_truncate(struct ovl_inode *oi, uint64_t size)
 	return 0;
 }
 
-/* --- mapping
- * ---------------------------------------------------------------------------- */
+/* --- mapping ------------------------------------------------------------------ */
 
 static struct ovl_inode *of_map(struct mappable *m)
 {

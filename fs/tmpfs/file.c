@@ -113,8 +113,7 @@ const struct inode_ops tmpfs_file_inode_ops = {
 	.listxattr = tmpfs_listxattr,
 };
 
-/* --- mapping
- * ----------------------------------------------------------------------------- */
+/* --- mapping ------------------------------------------------------------------ */
 
 static struct inode *inode_of(struct mappable *m)
 {

@@ -55,8 +55,7 @@ static bool master_wake(struct wait_entry *e, uint32_t events)
 	return wake_console(container_of(e, struct console, on_master));
 }
 
-/* --- the relay
- * ---------------------------------------------------------------------------- */
+/* --- the relay ---------------------------------------------------------------- */
 
 static bool sent(struct relay *r, ssize_t n)
 {
@@ -162,8 +161,7 @@ bool console_finish(struct console *c)
 	return true;
 }
 
-/* --- making it
- * ------------------------------------------------------------------------------ */
+/* --- making it ---------------------------------------------------------------- */
 
 /* The guest's devpts, or one that it does not see. *out is a user's reference. */
 static int find_devpts(const struct vfs_ctx *ctx, struct super **out)

@@ -181,8 +181,7 @@ SYSCALL3(signalfd, int fd, uaddr_t umask, size_t size)
 	return do_signalfd4(t, fd, umask, size, 0);
 }
 
-/* --- memfd
- * ------------------------------------------------------------------------------ */
+/* --- memfd -------------------------------------------------------------------- */
 
 #define MEMFD_NAME_MAX 249
 

@@ -133,8 +133,7 @@ SYSCALL3(fchown, int fd, uint32_t uid, uint32_t gid)
 	return r ? r : set_fd(t, fd, &a);
 }
 
-/* --- times
- * ------------------------------------------------------------------------------- */
+/* --- times -------------------------------------------------------------------- */
 
 static bool valid_nsec(int64_t nsec)
 {
@@ -234,8 +233,7 @@ SYSCALL2(utime, uaddr_t name, uaddr_t times)
 	return utimes_at(t, LX_AT_FDCWD, name, ts, 0);
 }
 
-/* --- size
- * -------------------------------------------------------------------------------- */
+/* --- size --------------------------------------------------------------------- */
 
 static int64_t after_limit(struct task *t, int64_t r, int64_t size)
 {

@@ -119,8 +119,7 @@ SYSCALL4(socketpair, int family, int type, int protocol, uaddr_t ufds)
 	return r;
 }
 
-/* --- names and connections
- * ---------------------------------------------------------------- */
+/* --- names and connections ---------------------------------------------------- */
 
 SYSCALL3(bind, int fd, uaddr_t uaddr, int len)
 {
@@ -227,8 +226,7 @@ SYSCALL2(shutdown, int fd, int how)
 	return r ? r : sk->ops->shutdown(sk, how);
 }
 
-/* --- options
- * ---------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------ */
 
 #define OPT_MAX 4096
 
@@ -274,8 +272,7 @@ SYSCALL5(getsockopt, int fd, int level, int opt, uaddr_t uval, uaddr_t ulen)
 	return put_user(&t->mem, ulen, len);
 }
 
-/* --- sending
- * -------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------ */
 
 static ssize_t send_msg(struct task *t, struct file *f, struct socket *sk,
 			struct sock_msg *m)
@@ -371,8 +368,7 @@ SYSCALL4(sendmmsg, int fd, uaddr_t umsgs, unsigned n, unsigned flags)
 	return done ? done : r;
 }
 
-/* --- receiving
- * -------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------- */
 
 SYSCALL6(recvfrom, int fd, uaddr_t buf, size_t n, unsigned flags, uaddr_t uaddr,
 	 uaddr_t ulen)

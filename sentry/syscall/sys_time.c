@@ -155,8 +155,7 @@ SYSCALL2(clock_adjtime, int id, uaddr_t utx)
 	return id == LX_CLOCK_REALTIME ? adjust_clock(t, utx) : -EOPNOTSUPP;
 }
 
-/* --- sleeping
- * --------------------------------------------------------------------------- */
+/* --- sleeping ----------------------------------------------------------------- */
 
 static int sleep_until(struct task *t, int64_t deadline_ns)
 {

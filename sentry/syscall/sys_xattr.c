@@ -49,8 +49,7 @@ static int copy_name(struct task *t, uaddr_t addr, char name[XATTR_NAME_MAX + 1]
 	return n < 0 ? (int)n : 0;
 }
 
-/* --- set
- * ---------------------------------------------------------------------------------- */
+/* --- set ---------------------------------------------------------------------- */
 
 static int64_t set(struct task *t, struct target *g, uaddr_t name_addr, uaddr_t value,
 		   size_t size, int flags)
@@ -98,8 +97,7 @@ SYSCALL5(fsetxattr, int fd, uaddr_t name, uaddr_t value, size_t size, int flags)
 	return r ? r : set(t, &g, name, value, size, flags);
 }
 
-/* --- get, list
- * ------------------------------------------------------------------------------ */
+/* --- get, list ---------------------------------------------------------------- */
 
 /* A value or list of @n bytes in @buf for a guest that gave room for @size. */
 static int64_t give(struct task *t, ssize_t n, const char *buf, uaddr_t out, size_t size)
@@ -183,8 +181,7 @@ SYSCALL3(flistxattr, int fd, uaddr_t out, size_t size)
 	return r ? r : list(t, &g, out, size);
 }
 
-/* --- remove
- * ---------------------------------------------------------------------------------- */
+/* --- remove ------------------------------------------------------------------- */
 
 static int64_t drop(struct task *t, struct target *g, uaddr_t name_addr)
 {

@@ -50,8 +50,7 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* --- the operations: each does it N times
- * ------------------------------------------------- */
+/* --- the operations: each does it N times ------------------------------------- */
 static void do_getppid(int n)
 {
 	while (n--)
@@ -155,8 +154,7 @@ static void do_stat_uncached(int n)
 			die("stat names/");
 }
 
-/* --- two parties
- * ----------------------------------------------------------------------------- */
+/* --- two parties -------------------------------------------------------------- */
 static int there[2], back[2];
 
 static void echo_bytes(void)
@@ -251,8 +249,7 @@ static void do_futex(int n)
 	pthread_join(th, NULL);
 }
 
-/* --- processes, threads, memory, signals
- * ------------------------------------------------- */
+/* --- processes, threads, memory, signals -------------------------------------- */
 static void reap(pid_t pid)
 {
 	int status;
@@ -357,8 +354,7 @@ static void do_cpu(int n)
 			x = x * 6364136223846793005ULL + 1442695040888963407ULL;
 }
 
-/* --- measuring
- * -------------------------------------------------------------------------------- */
+/* --- measuring ---------------------------------------------------------------- */
 static const struct bench {
 	const char *name;
 	void (*fn)(int n);

@@ -269,8 +269,7 @@ static uint32_t below(uint32_t n)
 
 #define PICK(table) (table)[below(sizeof(table) / sizeof((table)[0]))]
 
-/* --- arguments
- * ----------------------------------------------------------------------------- */
+/* --- arguments ---------------------------------------------------------------- */
 enum { ARENA = 64 * PAGE };
 static char *arena; /* half of its pages come and go */
 
@@ -412,8 +411,7 @@ static void one_call(void)
 	syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* --- the children
- * ---------------------------------------------------------------------------- */
+/* --- the children ------------------------------------------------------------- */
 /* A few objects of each kind, on low descriptors. */
 static void open_objects(void)
 {
@@ -534,8 +532,7 @@ static void racing_child(uint64_t seed)
 	sleep_ms(20);
 }
 
-/* --- the case
- * ----------------------------------------------------------------------------------- */
+/* --- the case ----------------------------------------------------------------- */
 static long number_from_env(const char *name, long otherwise)
 {
 	const char *s = getenv(name);

@@ -194,8 +194,7 @@ TEST(arguments_are_truncated_by_type)
 		 0x7ffff000);
 }
 
-/* --- the other doors
- * ----------------------------------------------------------------------- */
+/* --- the other doors ---------------------------------------------------------- */
 static sigjmp_buf back;
 
 static void on_fault(int sig)

@@ -63,8 +63,7 @@ static void need_full_root(void)
 		SKIP("needs root's capabilities");
 }
 
-/* --- capget, capset
- * ----------------------------------------------------------------------- */
+/* --- capget, capset ----------------------------------------------------------- */
 TEST(versions)
 {
 	struct __user_cap_header_struct h = {0, 0};
@@ -142,8 +141,7 @@ TEST(effective_set_decides)
 	CHECK_OK(chown("f", 1, 1));
 }
 
-/* --- changes of ids
- * -------------------------------------------------------------------------- */
+/* --- changes of ids ----------------------------------------------------------- */
 TEST(leaving_root_drops_them)
 {
 	need_full_root();
@@ -193,8 +191,7 @@ TEST(fsuid_switches_file_capabilities)
 	CHECK(caps_now().eff & CAP(CAP_DAC_OVERRIDE));
 }
 
-/* --- exec
- * ------------------------------------------------------------------------------------ */
+/* --- exec --------------------------------------------------------------------- */
 static void check_exec(uint64_t eff, uint64_t perm, uint64_t inh)
 {
 	char want[64];
@@ -235,8 +232,7 @@ TEST(exec_as_user_gives_none)
 	check_exec(0, 0, CAP(CAP_KILL)); /* inheritable stays, to no effect */
 }
 
-/* --- bounding and ambient sets
- * ------------------------------------------------------------- */
+/* --- bounding and ambient sets ------------------------------------------------ */
 TEST(bounding_set)
 {
 	need_full_root();
@@ -294,8 +290,7 @@ TEST(ambient_set)
 	CHECK_EQ(ambient(PR_CAP_AMBIENT_IS_SET, CAP_KILL), 0);
 }
 
-/* --- securebits
- * ------------------------------------------------------------------------------ */
+/* --- securebits --------------------------------------------------------------- */
 TEST(securebits)
 {
 	need_full_root();

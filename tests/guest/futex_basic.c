@@ -74,8 +74,7 @@ static void await_woken(int n)
 	CHECK_EQ(woken, n);
 }
 
-/* --- wait and wake
- * ------------------------------------------------------------------------ */
+/* --- wait and wake ------------------------------------------------------------ */
 TEST(wait_checks_the_value)
 {
 	struct timespec ts = {0, 0};
@@ -135,8 +134,7 @@ TEST(different_words)
 	thread_join(threads[0]);
 }
 
-/* --- time limits
- * ------------------------------------------------------------------------------ */
+/* --- time limits -------------------------------------------------------------- */
 TEST(relative_time_limit)
 {
 	struct timespec ts = {0, 80000000};
@@ -191,8 +189,7 @@ TEST(bad_time_limits)
 	CHECK_EQ(futex(&word, FUTEX_WAKE, 1, BAD_PTR, NULL, 0), 0);
 }
 
-/* --- errors
- * --------------------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------------- */
 TEST(errors)
 {
 	uint32_t pair[2] = {0, 0};
@@ -218,8 +215,7 @@ TEST(errors)
 	CHECK_ERRNO(futex(&word, FUTEX_WAKE_BITSET, 1, NULL, NULL, 0), EINVAL);
 }
 
-/* --- bit sets
- * --------------------------------------------------------------------------------- */
+/* --- bit sets ----------------------------------------------------------------- */
 TEST(bitset_selects)
 {
 	start_waiters(0, 1, &word, FUTEX_WAIT_BITSET_PRIVATE, 1);
@@ -234,8 +230,7 @@ TEST(bitset_selects)
 	thread_join(threads[1]);
 }
 
-/* --- requeue
- * ----------------------------------------------------------------------------------- */
+/* --- requeue ------------------------------------------------------------------ */
 /* val: how many wake; the timeout argument: how many move. */
 static long requeue(int op, int n_wake, long n_move, uint32_t expect)
 {
@@ -265,9 +260,7 @@ TEST(cmp_requeue)
 	CHECK_ERRNO(requeue(FUTEX_CMP_REQUEUE_PRIVATE, 1, -1, 0), EINVAL);
 }
 
-/* --- WAKE_OP
- * -------------------------------------------------------------------------------------
- */
+/* --- WAKE_OP ------------------------------------------------------------------ */
 static long wake_op(int op, int oparg, int cmp, int cmparg)
 {
 	return futex(
@@ -326,9 +319,7 @@ TEST(wake_op_comparison)
 	}
 }
 
-/* --- keys
- * ---------------------------------------------------------------------------------------
- */
+/* --- keys --------------------------------------------------------------------- */
 /* Private and shared operations do not meet. */
 TEST(private_and_shared_keys_differ)
 {
@@ -411,8 +402,7 @@ TEST(read_only_words)
 	CHECK_EQ(wake_private(w, 1), 0);
 }
 
-/* --- interruption, ends
- * ------------------------------------------------------------------------- */
+/* --- interruption, ends ------------------------------------------------------- */
 TEST(interrupted)
 {
 	pid_t me = getpid(), pid = fork_child();
@@ -444,9 +434,7 @@ TEST(dead_waiters_do_not_count)
 	CHECK_EQ(wake(w, 1), 0);
 }
 
-/* --- traffic
- * -------------------------------------------------------------------------------------
- */
+/* --- traffic ------------------------------------------------------------------ */
 static volatile uint32_t lock_word;
 static long counter;
 

@@ -226,8 +226,7 @@ TEST(small_reads)
 		CHECK(parse(line, &a));
 }
 
-/* --- smaps
- * --------------------------------------------------------------------------------- */
+/* --- smaps -------------------------------------------------------------------- */
 /* Number of kB behind KEY in the smaps entry of the area at P. */
 static long smaps_kb(const void *p, const char *key)
 {

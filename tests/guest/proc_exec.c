@@ -126,8 +126,7 @@ TEST(many_arguments)
 	CHECK_STR(run_out, "20003\n");
 }
 
-/* --- what can be executed
- * --------------------------------------------------------------- */
+/* --- what can be executed ----------------------------------------------------- */
 TEST(path_errors)
 {
 	scratch_cd();
@@ -242,8 +241,7 @@ TEST(execute_without_read)
 	as_nobody(execute_only, NULL);
 }
 
-/* --- scripts
- * ------------------------------------------------------------------------------ */
+/* --- scripts ------------------------------------------------------------------ */
 /* "#!" and this program; its second argument is the script's own name: dump. */
 static void self_script(const char *name, const char *rest)
 {
@@ -318,8 +316,7 @@ TEST(script_errors)
 	CHECK_EQ(run("s", ARGV("x")), FAILED(ENOEXEC));
 }
 
-/* --- execveat
- * ------------------------------------------------------------------------------ */
+/* --- execveat ----------------------------------------------------------------- */
 static long execveat_(int fd, const char *path, const char **argv, int flags)
 {
 	return syscall(SYS_execveat, fd, path, argv, NULL, flags);

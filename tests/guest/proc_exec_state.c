@@ -85,8 +85,7 @@ int test_role_main(int argc, char **argv)
 	return 2;
 }
 
-/* --- what remains
- * ----------------------------------------------------------------------- */
+/* --- what remains ------------------------------------------------------------- */
 static void keep_state(void)
 {
 	struct itimerval it = {.it_value.tv_sec = 100};
@@ -258,8 +257,7 @@ TEST(at_random_differs)
 	CHECK(strcmp(run_out, "00000000000000000000000000000000") != 0);
 }
 
-/* --- set-user-id
- * --------------------------------------------------------------------------- */
+/* --- set-user-id -------------------------------------------------------------- */
 static void run_ids_no_new_privs(void *arg)
 {
 	CHECK_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));

@@ -177,8 +177,7 @@ TEST(unknown_operation)
 	CHECK_ERRNO(pr(-1, 0, 0, 0, 0), EINVAL);
 }
 
-/* --- arch_prctl
- * -------------------------------------------------------------------------- */
+/* --- arch_prctl --------------------------------------------------------------- */
 static long arch(int code, void *addr)
 {
 	return syscall(SYS_arch_prctl, code, addr);

@@ -46,8 +46,7 @@ static void start_breeders(int n)
 		thread_start(breed, NULL);
 }
 
-/* --- ends
- * ---------------------------------------------------------------------------------- */
+/* --- ends --------------------------------------------------------------------- */
 TEST(exit_group_while_threads_are_born)
 {
 	long long begin = now_ms();
@@ -141,8 +140,7 @@ TEST(exec_against_exit)
 	}
 }
 
-/* --- kills at any moment
- * ------------------------------------------------------------------- */
+/* --- kills at any moment ------------------------------------------------------ */
 static void forks(void)
 {
 	for (;;) {
@@ -256,8 +254,7 @@ TEST(sigkill_at_any_moment)
 	}
 }
 
-/* --- stops
- * ------------------------------------------------------------------------------------ */
+/* --- stops -------------------------------------------------------------------- */
 static volatile int *shared_counter;
 
 static void *count_calls(void *arg)
@@ -325,8 +322,7 @@ TEST(unordered_stops)
 	CHECK_EQ(wait_exit(pid), 128 + SIGTERM);
 }
 
-/* --- signals
- * ---------------------------------------------------------------------------------- */
+/* --- signals ------------------------------------------------------------------ */
 /* Real-time signals from four senders to one receiver: none is lost, each sender's stay
  * in order. */
 static int last_value[4], received;
@@ -459,8 +455,7 @@ TEST(signals_to_threads_that_come_and_go)
 	CHECK(sig_count[SIGUSR1] > 0);
 }
 
-/* --- births and reaping
- * ------------------------------------------------------------------- */
+/* --- births and reaping ------------------------------------------------------- */
 static void *fork_and_wait(void *arg)
 {
 	long long begin = now_ms();

@@ -154,8 +154,7 @@ TEST(other_users_limits_are_private)
 	as_nobody(prlimit_other, &me);
 }
 
-/* --- what they stop
- * -------------------------------------------------------------------------- */
+/* --- what they stop ----------------------------------------------------------- */
 TEST(nofile)
 {
 	int p[2];

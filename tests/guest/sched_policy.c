@@ -199,9 +199,7 @@ TEST(yield)
 		CHECK_OK(sched_yield());
 }
 
-/* --- nice
- * -------------------------------------------------------------------------------------
- */
+/* --- nice --------------------------------------------------------------------- */
 TEST(priorities)
 {
 	/* The call itself returns 20 - nice, so that errors can be told apart. */
@@ -266,8 +264,7 @@ TEST(nice_is_per_thread)
 	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 0);
 }
 
-/* --- I/O priority
- * -------------------------------------------------------------------------- */
+/* --- I/O priority ------------------------------------------------------------- */
 TEST(io_priority)
 {
 	enum { WHO_PROCESS = 1, BEST_EFFORT = 2 << 13 };

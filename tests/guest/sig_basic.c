@@ -226,8 +226,7 @@ TEST(sa_nocldstop)
 	CHECK_EQ(sig_count[SIGCHLD], 1);
 }
 
-/* --- default actions
- * ----------------------------------------------------------------------- */
+/* --- default actions ---------------------------------------------------------- */
 static int default_action(int sig)
 {
 	pid_t pid = fork_child();
@@ -296,8 +295,7 @@ TEST(ignored_signals_vanish)
 	CHECK(!sigismember(&set, SIGWINCH));
 }
 
-/* --- masks
- * --------------------------------------------------------------------------------- */
+/* --- masks -------------------------------------------------------------------- */
 TEST(sigprocmask_how)
 {
 	uint64_t set = BIT(SIGUSR1) | BIT(SIGKILL), old;

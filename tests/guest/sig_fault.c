@@ -254,8 +254,7 @@ TEST(single_step)
 	CHECK_EQ(info.si_code, TRAP_TRACE);
 }
 
-/* --- SIGBUS
- * -------------------------------------------------------------------------------- */
+/* --- SIGBUS ------------------------------------------------------------------- */
 TEST(beyond_end_of_file)
 {
 	scratch_cd();
@@ -305,8 +304,7 @@ TEST(beyond_end_of_file_in_a_call)
 	CHECK_EQ(write(null, p + PAGE - 10, 20), 10);
 }
 
-/* --- what cannot be handled
- * ------------------------------------------------------------------- */
+/* --- what cannot be handled --------------------------------------------------- */
 static int ends_with(void (*set_up)(void))
 {
 	pid_t pid = fork_child();

@@ -89,8 +89,7 @@ TEST(privileged_flags_are_dropped)
 	CHECK(flags & 0x40);	     /* ZF was taken over */
 }
 
-/* --- vector and x87 state
- * ---------------------------------------------------------------- */
+/* --- vector and x87 state ----------------------------------------------------- */
 static void clobber(int sig, siginfo_t *si, void *uc)
 {
 	(void)sig, (void)si, (void)uc;
@@ -243,8 +242,7 @@ TEST(saved_vector_state_is_writable)
 		CHECK(frame_marks);
 }
 
-/* --- the stack
- * ------------------------------------------------------------------------------ */
+/* --- the stack ---------------------------------------------------------------- */
 static uintptr_t frame_rsp, handler_sp;
 
 static void on_stack(int sig, siginfo_t *si, void *ucv)

@@ -57,8 +57,7 @@ static int pipe_pair(int *other)
 	return p[0];
 }
 
-/* --- restarted with SA_RESTART, EINTR without
- * -------------------------------------------- */
+/* --- restarted with SA_RESTART, EINTR without --------------------------------- */
 TEST(read_of_a_pipe)
 {
 	int w, r = pipe_pair(&w);
@@ -238,8 +237,7 @@ TEST(futex_wait_with_a_limit)
 	CHECK_ERRNO(syscall(SYS_futex, w, FUTEX_WAIT, 0, &ts, NULL, 0), EINTR);
 }
 
-/* --- never restarted
- * ------------------------------------------------------------------------ */
+/* --- never restarted ---------------------------------------------------------- */
 static void interrupted(int sig)
 {
 	catch_signal(sig, SA_RESTART);
@@ -319,8 +317,7 @@ TEST(event_descriptors)
 	CHECK_ERRNO(read(efd, &v, 8), EINTR);
 }
 
-/* --- restart_syscall: stop and continue, with no handler
- * -------------------------------- */
+/* --- restart_syscall: stop and continue, with no handler ---------------------- */
 static pid_t stop_and_continue(pid_t who)
 {
 	pid_t pid = fork_child();

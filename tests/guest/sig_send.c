@@ -149,8 +149,7 @@ TEST(tgsigqueueinfo)
 	CHECK_ERRNO(syscall(SYS_rt_tgsigqueueinfo, me, me, SIGUSR1, BAD_PTR), EFAULT);
 }
 
-/* --- permission
- * ---------------------------------------------------------------------------- */
+/* --- permission --------------------------------------------------------------- */
 /* From another session, so that not even SIGCONT may pass. */
 static void send_to(void *arg)
 {
@@ -232,8 +231,7 @@ TEST(uid_combinations)
 	CHECK_EQ(may_send(10, 0, 20, 20, 20), 1); /* root may */
 }
 
-/* --- which thread
- * ------------------------------------------------------------------------ */
+/* --- which thread ------------------------------------------------------------- */
 static volatile pid_t handled_by;
 static volatile int stop_threads;
 

@@ -121,8 +121,7 @@ TEST(old_calls)
 	CHECK_ERRNO(syscall(SYS_time, BAD_PTR), EFAULT);
 }
 
-/* --- CPU time
- * -------------------------------------------------------------------------------- */
+/* --- CPU time ----------------------------------------------------------------- */
 static void burn(int ms)
 {
 	long long until = raw_ns(CLOCK_THREAD_CPUTIME_ID) + ms * 1000000LL;
@@ -211,8 +210,7 @@ TEST(pthread_cpu_clock)
 	CHECK(raw_ns(clock) >= 19000000);
 }
 
-/* --- setting
- * --------------------------------------------------------------------------------- */
+/* --- setting ------------------------------------------------------------------ */
 static void set_as_nobody(void *arg)
 {
 	struct timespec ts = {1000000000, 0};

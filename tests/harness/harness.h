@@ -175,8 +175,7 @@ void settle(void);
 char *guard_page(void);
 #define BAD_PTR ((void *)(uintptr_t)16) /* never mapped */
 
-/* --- signals
- * ----------------------------------------------------------------------------- */
+/* --- signals ------------------------------------------------------------------ */
 /* Installs a handler that counts in sig_count[] and keeps the last siginfo. */
 extern volatile sig_atomic_t sig_count[65];
 extern siginfo_t sig_info;

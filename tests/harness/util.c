@@ -66,8 +66,7 @@ void scratch_remove(void)
 		remove_tree(AT_FDCWD, scratch_path);
 }
 
-/* --- files
- * -------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------- */
 void write_file(const char *path, const void *data, size_t n)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -144,8 +143,7 @@ unsigned long long file_field(const char *path, const char *key)
 	FAIL("%s has no line \"%s:\"", path, key);
 }
 
-/* --- processes
- * -------------------------------------------------------------------------- */
+/* --- processes ---------------------------------------------------------------- */
 void need_root(void)
 {
 	if (geteuid() != 0)
@@ -233,8 +231,7 @@ void as_nobody(void (*fn)(void *arg), void *arg)
 	wait_ok(pid);
 }
 
-/* --- threads, time
- * ------------------------------------------------------------------------- */
+/* --- threads, time ------------------------------------------------------------ */
 pthread_t thread_start(void *(*fn)(void *arg), void *arg)
 {
 	pthread_t th;
@@ -286,8 +283,7 @@ void settle(void)
 	sleep_ms(30);
 }
 
-/* --- memory, signals
- * ------------------------------------------------------------------------- */
+/* --- memory, signals ---------------------------------------------------------- */
 char *guard_page(void)
 {
 	char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,

@@ -28,8 +28,7 @@ static struct kernel kernel = {.platform = &platform};
 static struct exec_ctx ctx;
 static struct task t;
 
-/* --- a stack for memory, an array for the FPU
- * ------------------------------------------- */
+/* --- a stack for memory, an array for the FPU --------------------------------- */
 
 static uint8_t *at(uaddr_t addr, size_t n)
 {

@@ -426,8 +426,7 @@ static void test_out_of_memory(void **state)
 	stop_env(&e);
 }
 
-/* --- a server that lies
- * ------------------------------------------------------------------ */
+/* --- a server that lies ------------------------------------------------------- */
 
 struct liar {
 	int sock;

@@ -81,8 +81,7 @@ static char *normalise(char *text)
 	return out;
 }
 
-/* --- the host's side
- * ------------------------------------------------------------------------ */
+/* --- the host's side ---------------------------------------------------------- */
 
 static int proc_fd;
 
@@ -176,8 +175,7 @@ static bool new_root(void)
 	return !chdir(dir) && !chroot(".") && !chdir("/");
 }
 
-/* --- ours
- * ------------------------------------------------------------------------------------ */
+/* --- ours --------------------------------------------------------------------- */
 
 static int our_do(struct fs_env *e, const struct request *q)
 {
@@ -220,8 +218,7 @@ static char *our_table(struct fs_env *e)
 	return out;
 }
 
-/* --- what is asked
- * ------------------------------------------------------------------------------ */
+/* --- what is asked ------------------------------------------------------------ */
 
 static unsigned pick(unsigned n)
 {

@@ -267,8 +267,7 @@ static void host_side(int in, int out)
 	}
 }
 
-/* --- ours
- * --------------------------------------------------------------------------------- */
+/* --- ours --------------------------------------------------------------------- */
 
 static unsigned lookup_of(unsigned long long resolve)
 {
@@ -537,8 +536,7 @@ static void our_tree(struct fs_env *e, const char *dir)
 	free(l);
 }
 
-/* --- what is asked
- * ------------------------------------------------------------------------- */
+/* --- what is asked ------------------------------------------------------------ */
 
 static bool guarded; /* fs.protected_* of the host */
 

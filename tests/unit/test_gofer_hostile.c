@@ -185,8 +185,7 @@ static void test_devices(void **state)
 	assert_int_equal(step_of(c, 0).attr.rdev_major, 7);
 }
 
-/* --- races with the host
- * ------------------------------------------------------------------ */
+/* --- races with the host ------------------------------------------------------ */
 
 struct racer {
 	struct client *c;
@@ -325,8 +324,7 @@ static void test_race_files(void **state)
 	assert_int_equal(st.st_mode & 0777, 0644);
 }
 
-/* --- messages
- * ------------------------------------------------------------------------------ */
+/* --- messages ----------------------------------------------------------------- */
 
 static void test_sizes(void **state)
 {

@@ -289,8 +289,7 @@ static void test_negotiation(void **state)
 	stop_diod(p);
 }
 
-/* --- its programs as the client
- * ------------------------------------------------------------ */
+/* --- its programs as the client ----------------------------------------------- */
 
 static int listen_tcp(char *where, size_t size)
 {

@@ -261,8 +261,7 @@ static void test_file_caps(void **state)
 	cred_put(user);
 }
 
-/* --- user namespaces
- * -------------------------------------------------------------------- */
+/* --- user namespaces ---------------------------------------------------------- */
 
 static ssize_t write_map(struct user_ns *ns, bool gid, const struct cred *c,
 			 const char *text)

@@ -118,8 +118,7 @@ void mm_futex_key_put(struct futex_key *key)
 	(void)key;
 }
 
-/* --- tasks
- * ------------------------------------------------------------------------------- */
+/* --- tasks -------------------------------------------------------------------- */
 
 int task_tid_for(const struct task *t, const struct task *viewer)
 {
@@ -175,8 +174,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* --- a call on another thread
- * --------------------------------------------------------------- */
+/* --- a call on another thread ------------------------------------------------- */
 
 struct call {
 	pthread_t thread;
