@@ -65,16 +65,7 @@ def kill_one(name, moment, busy):
     check(wait_until(lambda: not any(alive(p) for p in ours | set(descendants(os.getpid()))), 2),
           what, 'still there:',
           [(p, name_of(p)) for p in ours | set(descendants(os.getpid())) if alive(p)])
-    reap()
     return status
-
-
-def reap():
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
 
 
 def kill_many(name):
@@ -113,7 +104,6 @@ def parent_dies():
     child.wait(10)
     check(wait_until(lambda: not any(alive(p) for p in descendants(os.getpid())), 5),
           'still there')
-    reap()
 
 
 main()
