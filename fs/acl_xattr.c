@@ -7,6 +7,7 @@
 
 #include "fs/acl.h"
 #include "fs/internal.h"
+#include "fs/mount.h"
 #include "sentry/base/bytes.h"
 
 #define ACL_XATTR_VERSION 2u

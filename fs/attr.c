@@ -6,6 +6,8 @@
  * Source: chmod(2), chown(2), utimensat(2), truncate(2), access(2), inode(7).
  */
 #include "fs/internal.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "sentry/abi/mount.h"
 #include "sentry/base/clock.h"
 

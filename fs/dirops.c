@@ -7,6 +7,8 @@
  */
 #include "fs/acl.h"
 #include "fs/internal.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
 
 int may_create_in(const struct vfs_ctx *c, struct dentry *dir)
 {

@@ -11,6 +11,8 @@
 #include "fs/fasync.h"
 #include "fs/internal.h"
 #include "fs/lock.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/sigsend.h"
 

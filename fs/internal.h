@@ -2,6 +2,7 @@
 /* What the files of the VFS core share; nobody else includes this. */
 #pragma once
 
+#include "fs/mount.h"
 #include "fs/vfs.h"
 #include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "fs/internal.h"
+#include "fs/namei.h"
 #include "sentry/base/strbuf.h"
 
 struct file_lock {

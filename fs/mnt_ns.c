@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fs/internal.h"
+#include "fs/mount.h"
 #include "sentry/base/strbuf.h"
 
 static struct mnt_ns *new_ns(struct vfs *v, struct user_ns *owner)

@@ -9,6 +9,7 @@
  * working directories hold references: a detached mount lives as long as they do.
  */
 #include "fs/internal.h"
+#include "fs/mount.h"
 
 struct mount *mount_alloc(struct vfs *v, struct super *sb, struct dentry *root,
 			  const char *devname)

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "fs/internal.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "sentry/abi/mount.h"
 
 static int may_mount(const struct vfs_ctx *c)

@@ -16,6 +16,8 @@
 #include <string.h>
 
 #include "fs/internal.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
 
 #define LOOKUP_SCOPED (LOOKUP_BENEATH | LOOKUP_IN_ROOT)
 

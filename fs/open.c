@@ -11,6 +11,8 @@
  * Source: open(2), openat2(2).
  */
 #include "fs/internal.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
 
 /* What must be allowed on the file for these flags: MAY_*. */
 static unsigned access_for(int flags)

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "fs/internal.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "sentry/base/strbuf.h"
 
 struct backwards {

@@ -7,6 +7,7 @@
  * mounts are small and changes rare.
  */
 #include "fs/internal.h"
+#include "fs/mount.h"
 #include "sentry/abi/mount.h"
 
 static bool group_empty(struct vfs *v, int group)

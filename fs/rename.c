@@ -6,6 +6,8 @@
  * directory can neither be moved (into its own subtree) nor replaced.
  */
 #include "fs/internal.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
 
 struct rename_op {
 	const struct vfs_ctx *c;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The VFS: what every file system implements and what the kernel calls.
+ * The VFS: its objects, and what every file system implements. What the kernel calls by
+ * path is in namei.h, what mounts are in mount.h.
  *
  *   super   one mounted file system instance         inode   one file of it
  *   dentry  a name in the tree (cached, negative too) mount   a super seen at a place
@@ -437,41 +438,12 @@ int dentry_rename(struct dentry *old_dir, struct dentry *old, struct dentry *new
  */
 struct dentry *rename_lock_dirs(struct dentry *a, struct dentry *b);
 void rename_unlock_dirs(struct dentry *a, struct dentry *b);
+struct dentry *dentry_parent(struct dentry *d); /* a reference */
+/* The inode number that ".." of @d has. */
+uint64_t dentry_parent_ino(struct dentry *d);
 
-/* --- mounts --------------------------------------------------------------- */
+/* --- paths: references to both, or to neither ---------------------------------- */
 
-/* clang-format off */
-enum {
-	MNT_RDONLY = 1, MNT_NOSUID = 2, MNT_NODEV = 4, MNT_NOEXEC = 8, MNT_NOATIME = 0x10,
-	MNT_NODIRATIME = 0x20, MNT_RELATIME = 0x40, MNT_LOCKED = 0x80,
-	MNT_NOSYMFOLLOW = 0x100, MNT_UNBINDABLE = 0x200,
-	/* a flag that a less privileged namespace may not take away again */
-	MNT_LOCK_FLAGS = 0x400,
-};
-/* clang-format on */
-
-struct mount {
-	refcount_t ref;
-	int id;		     /* unique; mountinfo and statx */
-	struct super *sb;    /* a reference */
-	struct dentry *root; /* a reference: what of the super is seen here */
-	atomic_uint flags;   /* MNT_* */
-	/* protected by the namespace's lock (LOCK_MOUNT) */
-	struct mount *parent;	   /* NULL: root of its namespace or detached */
-	struct dentry *mountpoint; /* in parent; a reference */
-	struct list children, sibling;
-	struct hnode hash;	      /* by (parent, mountpoint) */
-	struct mnt_ns *ns;	      /* NULL: detached */
-	int peer_group, master_group; /* propagation: 0 none; shared:N, master:N */
-	struct list peers;     /* all mounts of the sandbox that propagate: v->peers */
-	const char *devname;   /* owned */
-	atomic_uint n_writers; /* files open for writing through it */
-	bool umounting;	       /* propagate.c: part of the umount being worked out */
-	bool expire_mark;      /* MNT_EXPIRE was asked once and nobody came since */
-};
-
-struct mount *mount_get(struct mount *m);
-void mount_put(struct mount *m);
 struct path path_get(struct path p);
 void path_put(struct path p);
 static inline void path_auto_put(struct path *p)
@@ -484,135 +456,6 @@ static inline bool path_equal(struct path a, struct path b)
 {
 	return a.mnt == b.mnt && a.dentry == b.dentry;
 }
-
-struct mnt_ns *mnt_ns_get(struct mnt_ns *ns);
-void mnt_ns_put(struct mnt_ns *ns);
-/* A namespace whose root is @sb; takes no reference of the caller's. */
-int mnt_ns_create(struct kernel *k, struct super *sb, struct user_ns *owner,
-		  struct mnt_ns **out);
-/* unshare(CLONE_NEWNS): a copy; *root and *cwd are moved over to the copy's mounts. */
-int mnt_ns_copy(struct mnt_ns *old, struct user_ns *owner, struct path *root,
-		struct path *cwd, struct mnt_ns **out);
-struct path mnt_ns_root(struct mnt_ns *ns);	 /* a reference */
-struct user_ns *mnt_ns_owner(struct mnt_ns *ns); /* borrowed */
-uint64_t mnt_ns_ino(struct mnt_ns *ns);		 /* /proc/PID/ns/mnt */
-
-/* Put a super at a place (boot and mount(2)); flags MNT_*. */
-int mount_attach(struct mnt_ns *ns, struct super *sb, struct dentry *root,
-		 struct path where, unsigned flags, const char *devname,
-		 struct mount **out);
-/* mount(2), umount2(2), pivot_root(2) with all their checks; strings are kernel copies.
- */
-int vfs_mount(const struct vfs_ctx *c, const char *source, const char *target,
-	      const char *type, unsigned long flags, const char *data);
-int vfs_umount(const struct vfs_ctx *c, const char *target, int flags);
-/* *root: the new root (a reference); the caller moves the tasks that had the old one. */
-int vfs_pivot_root(const struct vfs_ctx *c, const char *new_root, const char *put_old,
-		   struct path *root);
-/* Text of /proc/PID/mountinfo, mounts, mountstats as seen from @root. */
-enum mounts_format { MOUNTS_MOUNTINFO, MOUNTS_MOUNTS, MOUNTS_MOUNTSTATS };
-int mnt_ns_show(struct mnt_ns *ns, struct path root, enum mounts_format how,
-		struct strbuf *out);
-/* Readable with POLLERR|POLLPRI when the tree changed (/proc/self/mounts). */
-struct waitq *mnt_ns_waitq(struct mnt_ns *ns);
-uint64_t mnt_ns_event(struct mnt_ns *ns);
-int mnt_want_write(struct mount *m); /* -EROFS */
-
-/* --- the walker (namei.c) --------------------------------------------------- */
-
-/* clang-format off */
-enum {
-	LOOKUP_FOLLOW = 1,	/* follow a symlink in the last place */
-	LOOKUP_DIRECTORY = 2,	/* -ENOTDIR unless it is one */
-	LOOKUP_EMPTY = 4,	/* AT_EMPTY_PATH: "" is the base itself */
-	LOOKUP_CREATE = 8,	/* internal */
-	LOOKUP_NO_XDEV = 0x10, LOOKUP_NO_MAGICLINKS = 0x20, LOOKUP_NO_SYMLINKS = 0x40,
-	LOOKUP_BENEATH = 0x80, LOOKUP_IN_ROOT = 0x100, LOOKUP_CACHED = 0x200,
-	LOOKUP_MOUNT = 0x400,	/* umount: do not cross into a mount at the last name */
-	LOOKUP_OPEN = 0x800,	/* hint: open_flags are given */
-};
-/* clang-format on */
-
-/*
- * path_lookup - resolve @name from @base (NULL: the cwd). @name is a kernel copy, at most
- * PATH_MAX - 1 bytes. *out holds references on success, zeroes otherwise. -ENOENT (also
- * "" without LOOKUP_EMPTY), -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG, -EXDEV, -EAGAIN
- * (LOOKUP_CACHED). May block on the gofer; holds no lock while it does for a guest event.
- */
-int path_lookup(const struct vfs_ctx *c, const struct path *base, const char *name,
-		unsigned flags, struct path *out);
-/*
- * vfs_open - open(2) and openat2(2) after argument checks. *out holds a reference.
- * FIFOs: the open itself never sleeps; -EAGAIN with *out set means "wait until the other
- * end is there" (io_wait.c: file_open_wait).
- */
-struct open_how {
-	int flags;	 /* LX_O_*; sanitised by the caller */
-	uint32_t mode;	 /* S_IALLUGO */
-	unsigned lookup; /* LOOKUP_* from RESOLVE_* */
-};
-int vfs_open(const struct vfs_ctx *c, const struct path *base, const char *name,
-	     const struct open_how *how, struct file **out);
-/* Open what a path already names (exec, /proc/PID/fd/N, O_PATH re-open). */
-int vfs_open_path(const struct vfs_ctx *c, struct path p, int flags, struct file **out);
-
-/*
- * vfs_open_dentry - for stacked file systems: open a file of the layer below, without
- * mounts, permission checks and notices. *out holds a reference.
- */
-int vfs_open_dentry(const struct vfs_ctx *c, struct dentry *d, int flags,
-		    struct file **out);
-struct dentry *dentry_parent(struct dentry *d); /* a reference */
-/* The inode number that ".." of @d has. */
-uint64_t dentry_parent_ino(struct dentry *d);
-
-/*
- * vfs_open_exec - open a program for execve(2): a regular file with execute permission,
- * not on a noexec mount (-EACCES). Reading it needs no read permission. The caller
- * holds off writers with inode_deny_write().
- */
-int vfs_open_exec(const struct vfs_ctx *c, const struct path *base, const char *name,
-		  unsigned lookup, struct file **out);
-/*
- * Openers of special files, called by vfs_open() when the file system has no open slot
- * and no default ops for them: by device number (fs/register.c: fs/dev), FIFOs
- * (fs/pipe.c).
- */
-int device_open(const struct vfs_ctx *c, struct inode *inode, struct file *f);
-int fifo_open(const struct vfs_ctx *c, struct inode *inode, struct file *f);
-
-/* One function per directory operation; names as path_lookup takes them. */
-int vfs_mkdir(const struct vfs_ctx *c, const struct path *base, const char *name,
-	      uint32_t mode);
-int vfs_mknod(const struct vfs_ctx *c, const struct path *base, const char *name,
-	      uint32_t mode, uint64_t rdev, struct path *out /* may be NULL */);
-int vfs_symlink(const struct vfs_ctx *c, const char *target, const struct path *base,
-		const char *name);
-int vfs_link(const struct vfs_ctx *c, struct path old, const struct path *base,
-	     const char *name);
-int vfs_unlink(const struct vfs_ctx *c, const struct path *base, const char *name);
-int vfs_rmdir(const struct vfs_ctx *c, const struct path *base, const char *name);
-int vfs_rename(const struct vfs_ctx *c, const struct path *old_base, const char *old_name,
-	       const struct path *new_base, const char *new_name, unsigned flags);
-ssize_t vfs_readlink(const struct vfs_ctx *c, struct path p, char *buf, size_t size);
-int vfs_getattr(struct path p, uint32_t mask, struct kstat *out);
-/* Checks permissions of chmod, chown, utimes, truncate for @a (a->file: through an fd).
- */
-int vfs_setattr(const struct vfs_ctx *c, struct path p, struct iattr *a);
-int vfs_access(const struct vfs_ctx *c, struct path p, unsigned want);
-int vfs_statfs(struct path p, struct lx_statfs *out);
-ssize_t vfs_getxattr(const struct vfs_ctx *c, struct path p, const char *name, void *buf,
-		     size_t size);
-int vfs_setxattr(const struct vfs_ctx *c, struct path p, const char *name,
-		 const void *value, size_t size, int flags);
-ssize_t vfs_listxattr(const struct vfs_ctx *c, struct path p, char *buf, size_t size);
-
-/*
- * path_print - the name of @p as seen from @root: "/a/b", with " (deleted)" appended for
- * unlinked ones; outside @root: "(unreachable)/...". For getcwd, /proc, strace.
- * Returns 0, -ENAMETOOLONG, -ENOENT only with @strict (getcwd of a deleted directory).
- */
-int path_print(struct path p, struct path root, bool strict, struct strbuf *out);
 
 /* --- files ---------------------------------------------------------------- */
 
@@ -719,6 +562,19 @@ struct file {
  */
 int file_alloc(struct kernel *k, struct path path, int flags, const struct file_ops *ops,
 	       const struct cred *cred, struct file **out);
+/*
+ * vfs_open_dentry - for stacked file systems: open a file of the layer below, without
+ * mounts, permission checks and notices. *out holds a reference.
+ */
+int vfs_open_dentry(const struct vfs_ctx *c, struct dentry *d, int flags,
+		    struct file **out);
+/*
+ * Openers of special files, called by vfs_open() when the file system has no open slot
+ * and no default ops for them: by device number (fs/register.c: fs/dev), FIFOs
+ * (fs/pipe.c).
+ */
+int device_open(const struct vfs_ctx *c, struct inode *inode, struct file *f);
+int fifo_open(const struct vfs_ctx *c, struct inode *inode, struct file *f);
 /* A read happened: atime by O_NOATIME, mount flags and the relatime rule. */
 void file_accessed(struct file *f);
 struct file *file_get(struct file *f);

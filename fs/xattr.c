@@ -7,6 +7,8 @@
 
 #include "fs/acl.h"
 #include "fs/internal.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
 
 static bool starts(const char *name, const char *prefix)
 {

@@ -2,6 +2,7 @@
 /* The device numbers that lead to terminals: /dev/ptmx, /dev/tty, /dev/console. */
 #include "fs/devpts/internal.h"
 
+#include "fs/namei.h"
 #include "sentry/base/kernel.h"
 
 /*

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "fs/mount.h"
 #include "fs/vfs.h"
 #include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"

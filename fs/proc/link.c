@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "fs/namei.h"
 #include "fs/proc/internal.h"
 
 static int look(const struct vfs_ctx *vc, struct inode *inode, struct proc_call *c)

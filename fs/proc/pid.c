@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The directories of a process and of its threads: tables of what pid_*.c shows. */
+#include "fs/mount.h"
 #include "fs/proc/internal.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/fs_struct.h"

@@ -2,6 +2,7 @@
 /* fd/N: magic links to open files. fdinfo/N: their state. ns/NAME: namespaces as files.
  */
 #include "fs/lock.h"
+#include "fs/mount.h"
 #include "fs/proc/internal.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/nsfs.h"

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "fs/namei.h"
 #include "fs/proc/pid_info.h"
 
 #define VSYSCALL    "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 "

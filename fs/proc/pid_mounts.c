@@ -3,6 +3,7 @@
  * mounts, mountinfo, mountstats: the mount namespace of a process as seen from its root.
  * The file keeps both from its opening on, as on Linux; poll(2) reports changes.
  */
+#include "fs/mount.h"
 #include "fs/proc/internal.h"
 #include "sentry/abi/poll.h"
 #include "sentry/task/fs_struct.h"

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "fs/devpts/devpts.h"
+#include "fs/namei.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/host.h"
 

@@ -8,6 +8,8 @@
 
 #include "fs/gofer/gofer.h"
 #include "fs/host/host.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "fs/overlay/overlay.h"
 #include "sentry/abi/fcntl.h"
 #include "sentry/base/alloc.h"

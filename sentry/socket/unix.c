@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fs/namei.h"
 #include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/bytes.h"

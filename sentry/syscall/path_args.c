@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "fs/namei.h"
 #include "sentry/syscall/path_args.h"
 
 void path_arg_done(struct path_arg *a)

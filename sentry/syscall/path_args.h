@@ -3,6 +3,7 @@
  * vfs.h. */
 #pragma once
 
+#include "fs/namei.h"
 #include "fs/vfs.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/fs_struct.h"

@@ -3,6 +3,7 @@
  * Attributes of files: mode, owner, times, size.
  * Source: chmod(2), chown(2), utimensat(2), utime(2), truncate(2), umask(2).
  */
+#include "fs/namei.h"
 #include "sentry/syscall/path_args.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/sigsend.h"

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "fs/namei.h"
 #include "sentry/base/bytes.h"
 #include "sentry/base/strbuf.h"
 #include "sentry/syscall/path_args.h"

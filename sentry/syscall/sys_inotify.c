@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* inotify_init, inotify_add_watch, inotify_rm_watch. Source: inotify(7). */
 #include "fs/anon/inotify.h"
+#include "fs/namei.h"
 #include "sentry/base/alloc.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/fdtable.h"

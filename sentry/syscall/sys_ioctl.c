@@ -4,6 +4,7 @@
  * the errors here: nine of ten ioctls ask whether something is a terminal.
  */
 #include "fs/fasync.h"
+#include "fs/namei.h"
 #include "fs/vfs.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/fdtable.h"

@@ -3,6 +3,7 @@
  * Names: link, unlink, symlink, readlink, rename, mknod.
  * Source: link(2), unlink(2), symlink(2), readlink(2), rename(2), mknod(2).
  */
+#include "fs/namei.h"
 #include "sentry/syscall/path_args.h"
 
 static int64_t link_at(struct task *t, int old_fd, uaddr_t old_name, int new_fd,

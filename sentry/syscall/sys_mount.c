@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* mount, umount2, pivot_root. Source: mount(2), umount(2), pivot_root(2). */
+#include "fs/mount.h"
 #include "sentry/syscall/path_args.h"
 
 /* A string argument that may be missing. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* open, openat, openat2, creat: checks of flags, then vfs_open(). Source: open(2),
  * openat2(2). */
+#include "fs/namei.h"
 #include "sentry/syscall/path_args.h"
 #include "sentry/task/block.h"
 #include "sentry/task/fdtable.h"

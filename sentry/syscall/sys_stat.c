@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* stat and its kin, access. Source: stat(2), statx(2), access(2). */
+#include "fs/namei.h"
 #include "sentry/syscall/path_args.h"
 #include "sentry/task/fdtable.h"
 

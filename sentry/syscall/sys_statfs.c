@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* statfs, fstatfs, ustat. Source: statfs(2), ustat(2). */
+#include "fs/namei.h"
 #include "sentry/syscall/path_args.h"
 #include "sentry/task/fdtable.h"
 

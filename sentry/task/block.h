@@ -18,6 +18,7 @@
  */
 #pragma once
 
+#include "fs/namei.h"
 #include "sentry/task/task.h"
 
 struct file;

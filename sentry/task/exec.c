@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "sentry/abi/errno.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/block.h"

@@ -6,6 +6,7 @@
  */
 #include "sentry/task/block.h"
 
+#include "fs/namei.h"
 #include "fs/pipe.h"
 #include "sentry/abi/errno.h"
 #include "sentry/task/fs_struct.h"

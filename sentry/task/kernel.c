@@ -7,6 +7,8 @@
 
 #include <unistd.h>
 
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "sentry/abi/errno.h"
 #include "sentry/arch/x86_64/cpuinfo.h"
 #include "sentry/arch/x86_64/vdso.h"

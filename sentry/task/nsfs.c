@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "fs/simple.h"
 #include "fs/vfs.h"
 #include "sentry/abi/errno.h"

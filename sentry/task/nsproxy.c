@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "fs/mount.h"
 #include "sentry/abi/errno.h"
 #include "fs/vfs.h"
 #include "sentry/task/fdtable.h"

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "fs/namei.h"
 #include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"

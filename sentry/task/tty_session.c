@@ -7,6 +7,7 @@
  */
 #include "sentry/task/tty_session.h"
 
+#include "fs/namei.h"
 #include "fs/vfs.h"
 #include "sentry/abi/errno.h"
 #include "sentry/task/fdtable.h"

@@ -5,6 +5,7 @@
  */
 #include "sentry/task/unshare.h"
 
+#include "fs/mount.h"
 #include "fs/vfs.h"
 #include "sentry/abi/errno.h"
 #include "sentry/ipc/ipc.h"

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "fs/namei.h"
 #include "tests/unit/fakes/fake_kernel.h"
 
 #define SPAN 200000 /* where offsets fall: some 50 pages */

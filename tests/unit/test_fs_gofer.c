@@ -9,6 +9,8 @@
  */
 #include "tests/unit/fakes/fake_kernel.h"
 
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "fs/gofer/internal.h"
 #include "tests/unit/gofer_inproc.h"
 

@@ -2,6 +2,8 @@
 // LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c fs/anon/memfd.c fs/tmpfs
 // LINK: tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
 /* Mounts: crossing, binding, moving, propagation, namespaces, their text. */
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "sentry/abi/mount.h"
 #include "tests/unit/fakes/fake_kernel.h"
 

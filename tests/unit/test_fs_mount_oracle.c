@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "tests/unit/fakes/fake_kernel.h"
 
 enum op {

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "fs/namei.h"
 #include "tests/unit/fakes/fake_kernel.h"
 
 enum op {

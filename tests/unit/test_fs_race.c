@@ -8,6 +8,8 @@
  */
 #include <pthread.h>
 
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "sentry/abi/mount.h"
 #include "sentry/base/clock.h"
 #include "tests/unit/fakes/fake_kernel.h"

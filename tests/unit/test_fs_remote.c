@@ -5,6 +5,8 @@
  * The walker on a file system whose tree changes behind its back: a scripted server that
  * counts what it is asked, resolves several names at once, and lies as told.
  */
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "fs/simple.h"
 #include "tests/unit/fakes/fake_kernel.h"
 

@@ -2,6 +2,8 @@
 // LINK: sentry/base sentry/wait sentry/mm fs/[!r]*.c fs/rename.c fs/anon/memfd.c fs/tmpfs
 // LINK: fs/sys tests/unit/fakes/fake_as.c tests/unit/fakes/fake_kernel.c
 /* sysfs on a machine that the test describes: contents, listings, what is refused. */
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "fs/sys/sys.h"
 #include "sentry/arch/x86_64/cpuinfo.h"
 #include "sentry/task/meminfo.h"

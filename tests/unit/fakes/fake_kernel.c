@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/fakes/fake_kernel.h"
 
+#include "fs/mount.h"
+#include "fs/namei.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "sentry/base/kernel.h"
 #include "sentry/task/sigsend.h"
