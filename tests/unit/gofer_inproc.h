@@ -60,15 +60,21 @@ static UNUSED struct client *client_start(int type, struct gofer_export e,
 	return c;
 }
 
-static UNUSED void client_stop(struct client *c)
+/* Its server has ended; whatever it served goes. */
+static UNUSED void client_free(struct client *c)
 {
 	char cmd[128];
 
-	client_disconnect(c);
 	gofer_free(c->g);
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", c->dir);
 	assert_int_equal(system(cmd), 0);
 	free(c);
+}
+
+static UNUSED void client_stop(struct client *c)
+{
+	client_disconnect(c);
+	client_free(c);
 }
 
 /* A path below the scratch directory. */

@@ -9,9 +9,9 @@
  */
 #include "tests/unit/fakes/fake_kernel.h"
 
+#include "fs/gofer/internal.h"
 #include "fs/mount.h"
 #include "fs/namei.h"
-#include "fs/gofer/internal.h"
 #include "tests/unit/gofer_inproc.h"
 
 struct env {
@@ -41,15 +41,10 @@ static void start_env(struct env *e, bool shared, bool read_only, unsigned max_h
 
 static void stop_env(struct env *e)
 {
-	char cmd[128];
-
 	fs_env_done(&e->fs);
 	gofer_session_put(e->s);
 	pthread_join(e->c->thread, NULL);
-	gofer_free(e->c->g);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", e->c->dir);
-	assert_int_equal(system(cmd), 0);
-	free(e->c);
+	client_free(e->c);
 }
 
 static unsigned long calls(struct env *e)
@@ -577,8 +572,7 @@ static void test_server_gone(void **state)
 	check_text(&e, "/g/f", "hello");
 	fs_env_done(&e.fs);
 	gofer_session_put(e.s);
-	gofer_free(e.c->g);
-	free(e.c);
+	client_free(e.c);
 }
 
 int main(void)

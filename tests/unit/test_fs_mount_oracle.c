@@ -6,15 +6,14 @@
  * kernel in a namespace of its own: the same errors, and in the end the same mount table.
  */
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "tests/unit/fakes/fake_kernel.h"
+#include "tests/unit/host_oracle.h"
 
 enum op {
 	NEW,
@@ -85,24 +84,10 @@ static char *normalise(char *text)
 
 /* --- the host's side ---------------------------------------------------------- */
 
-static int proc_fd;
-
-static void full_io(int fd, void *buf, size_t n, bool write_it)
-{
-	while (n) {
-		ssize_t r = write_it ? write(fd, buf, n) : read(fd, buf, n);
-
-		if (r <= 0)
-			_exit(1);
-		buf = (char *)buf + r;
-		n -= (size_t)r;
-	}
-}
-
 static char *host_table(void)
 {
 	static char text[1 << 20];
-	int fd = openat(proc_fd, "self/mountinfo", O_RDONLY);
+	int fd = openat(oracle_proc_fd, "self/mountinfo", O_RDONLY);
 	size_t n = 0;
 	ssize_t r;
 
@@ -143,7 +128,6 @@ static void host_side(int in, int out)
 {
 	struct request q;
 	char *table;
-	size_t n;
 	int r;
 
 	for (;;) {
@@ -154,27 +138,9 @@ static void host_side(int in, int out)
 			continue;
 		}
 		table = host_table();
-		n = strlen(table);
-		full_io(out, &n, sizeof(n), true);
-		full_io(out, table, n, true);
+		answer_text(out, table);
 		free(table);
 	}
-}
-
-static bool new_root(void)
-{
-	char dir[] = "/tmp/fs-oracle-XXXXXX";
-
-	proc_fd = open("/proc", O_RDONLY | O_DIRECTORY);
-	if (proc_fd < 0 || (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS)))
-		return false;
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || !mkdtemp(dir))
-		return false;
-	if (mount("none", dir, "tmpfs", 0, "mode=755")) {
-		rmdir(dir);
-		return false;
-	}
-	return !chdir(dir) && !chroot(".") && !chdir("/");
 }
 
 /* --- ours --------------------------------------------------------------------- */
@@ -288,23 +254,17 @@ static void random_request(struct request *q, size_t n_mounts)
 	}
 }
 
-static int to_host[2], from_host[2];
-
 static size_t compare_tables(struct fs_env *e)
 {
 	struct request q = {.op = TABLE};
-	char *host, *ours = our_table(e);
-	size_t n, lines = 0;
+	char *host = ask_host_text(&q, sizeof(q)), *ours = our_table(e);
+	size_t lines = 0;
 
-	full_io(to_host[1], &q, sizeof(q), true);
-	full_io(from_host[0], &n, sizeof(n), false);
-	host = calloc(1, n + 1);
-	full_io(from_host[0], host, n, false);
 	if (strcmp(host, ours))
 		printf("host:\n%s\nours:\n%s\n", host, ours);
 	assert_int_equal(strcmp(host, ours), 0);
-	for (size_t i = 0; i < n; i++)
-		lines += host[i] == '\n';
+	for (const char *c = host; *c; c++)
+		lines += *c == '\n';
 	free(host);
 	free(ours);
 	return lines;
@@ -312,10 +272,8 @@ static size_t compare_tables(struct fs_env *e)
 
 static void test_oracle(void **state)
 {
-	unsigned n = getenv("FS_ORACLE_STEPS") ? (unsigned)atoi(getenv("FS_ORACLE_STEPS"))
-					       : 5000;
-	unsigned seed =
-		getenv("FS_ORACLE_SEED") ? (unsigned)atoi(getenv("FS_ORACLE_SEED")) : 1;
+	unsigned n = oracle_setting("FS_ORACLE_STEPS", 5000);
+	unsigned seed = oracle_setting("FS_ORACLE_SEED", 1);
 	bool trace = getenv("FS_ORACLE_TRACE");
 	struct fs_env e;
 	size_t n_mounts = 1;
@@ -328,8 +286,7 @@ static void test_oracle(void **state)
 		int host, ours;
 
 		random_request(&q, n_mounts);
-		full_io(to_host[1], &q, sizeof(q), true);
-		full_io(from_host[0], &host, sizeof(host), false);
+		ask_host(&q, sizeof(q), &host, sizeof(host));
 		ours = our_do(&e, &q);
 		if (trace || host != ours)
 			printf("step %u: %s(\"%s\", \"%s\", flags %#lx): host %d, ours "
@@ -346,31 +303,6 @@ static void test_oracle(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_oracle)};
-	char ready = 0;
-	pid_t pid;
-	int r;
 
-	if (pipe(to_host) || pipe(from_host))
-		return 1;
-	pid = fork();
-	if (pid == 0) {
-		close(to_host[1]);
-		close(from_host[0]);
-		ready = new_root();
-		full_io(from_host[1], &ready, 1, true);
-		if (ready)
-			host_side(to_host[0], from_host[1]);
-		_exit(0);
-	}
-	close(to_host[0]);
-	close(from_host[1]);
-	full_io(from_host[0], &ready, 1, false);
-	if (!ready) {
-		printf("no mount namespace can be had from the host\n");
-		return 77;
-	}
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	close(to_host[1]);
-	waitpid(pid, NULL, 0);
-	return r;
+	return oracle_main(tests, ARRAY_SIZE(tests));
 }

@@ -9,14 +9,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "fs/namei.h"
 #include "tests/unit/fakes/fake_kernel.h"
+#include "tests/unit/host_oracle.h"
 
 enum op {
 	MKDIR,
@@ -229,18 +228,6 @@ static void host_do(const struct request *q, struct answer *out)
 	}
 }
 
-static void full_io(int fd, void *buf, size_t n, bool write_it)
-{
-	while (n) {
-		ssize_t r = write_it ? write(fd, buf, n) : read(fd, buf, n);
-
-		if (r <= 0)
-			_exit(1);
-		buf = (char *)buf + r;
-		n -= (size_t)r;
-	}
-}
-
 static void host_side(int in, int out)
 {
 	struct request q;
@@ -262,8 +249,7 @@ static void host_side(int in, int out)
 		host_as(0, 0);
 		host_tree("");
 		fclose(tree_out);
-		full_io(out, &size, sizeof(size), true);
-		full_io(out, text, size, true);
+		answer_text(out, text);
 		free(text);
 	}
 }
@@ -668,43 +654,13 @@ static void random_request(struct request *q)
 	}
 }
 
-static bool new_root(void)
-{
-	char dir[] = "/tmp/fs-oracle-XXXXXX";
-
-	/* A private tmpfs: nothing is left behind, whatever happens. */
-	if (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS))
-		return false;
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || !mkdtemp(dir))
-		return false;
-	if (mount("none", dir, "tmpfs", 0, "mode=755")) {
-		rmdir(dir);
-		return false;
-	}
-	if (chdir(dir) || rmdir(dir) < -1)
-		return false;
-	return !chroot(".") && !chdir("/");
-}
-
-static int to_host[2], from_host[2];
-
-static void ask_host(const struct request *q, struct answer *out)
-{
-	full_io(to_host[1], (void *)q, sizeof(*q), true);
-	full_io(from_host[0], out, sizeof(*out), false);
-}
-
 static void compare_trees(struct fs_env *e)
 {
 	struct request q = {.op = TREE};
-	char *host, *ours;
-	size_t host_size, our_size;
+	char *host = ask_host_text(&q, sizeof(q)), *ours;
+	size_t size;
 
-	full_io(to_host[1], &q, sizeof(q), true);
-	full_io(from_host[0], &host_size, sizeof(host_size), false);
-	host = calloc(1, host_size + 1);
-	full_io(from_host[0], host, host_size, false);
-	tree_out = open_memstream(&ours, &our_size);
+	tree_out = open_memstream(&ours, &size);
 	our_tree(e, "");
 	fclose(tree_out);
 	if (strcmp(host, ours))
@@ -716,10 +672,8 @@ static void compare_trees(struct fs_env *e)
 
 static void test_oracle(void **state)
 {
-	unsigned n = getenv("FS_ORACLE_STEPS") ? (unsigned)atoi(getenv("FS_ORACLE_STEPS"))
-					       : 20000;
-	unsigned seed =
-		getenv("FS_ORACLE_SEED") ? (unsigned)atoi(getenv("FS_ORACLE_SEED")) : 1;
+	unsigned n = oracle_setting("FS_ORACLE_STEPS", 20000);
+	unsigned seed = oracle_setting("FS_ORACLE_SEED", 1);
 	struct fs_env e;
 
 	(void)state;
@@ -731,7 +685,7 @@ static void test_oracle(void **state)
 		struct answer host, ours;
 
 		random_request(&q);
-		ask_host(&q, &host);
+		ask_host(&q, sizeof(q), &host, sizeof(host));
 		our_do(&e, &q, &ours);
 		if (memcmp(&host, &ours, sizeof(host))) {
 			printf("step %u: %s(\"%s\", \"%s\", flags %#o, mode %#o, resolve "
@@ -758,31 +712,6 @@ static void test_oracle(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_oracle)};
-	char ready = 0;
-	pid_t pid;
-	int r;
 
-	if (pipe(to_host) || pipe(from_host))
-		return 1;
-	pid = fork();
-	if (pid == 0) {
-		close(to_host[1]);
-		close(from_host[0]);
-		ready = new_root();
-		full_io(from_host[1], &ready, 1, true);
-		if (ready)
-			host_side(to_host[0], from_host[1]);
-		_exit(0);
-	}
-	close(to_host[0]);
-	close(from_host[1]);
-	full_io(from_host[0], &ready, 1, false);
-	if (!ready) {
-		printf("no private tmpfs can be had from the host\n");
-		return 77;
-	}
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	close(to_host[1]);
-	waitpid(pid, NULL, 0);
-	return r;
+	return oracle_main(tests, ARRAY_SIZE(tests));
 }
