@@ -126,17 +126,24 @@ static void make_mounts(const struct do_options *o, struct mounts *m)
 		[WRITES_HOST] = RUNSC__MOUNT__WRITES__HOST,
 		[WRITES_NONE] = RUNSC__MOUNT__WRITES__NONE,
 	};
+	static const struct {
+		Runsc__Mount__Kind kind;
+		const char *target;
+	} own[] = {
+		{RUNSC__MOUNT__KIND__PROC, "/proc"},
+		{RUNSC__MOUNT__KIND__SYS, "/sys"},
+		{RUNSC__MOUNT__KIND__DEV, "/dev"},
+		{RUNSC__MOUNT__KIND__DEVPTS, "/dev/pts"},
+		{RUNSC__MOUNT__KIND__TMPFS, "/dev/shm"},
+	};
 	Runsc__Mount *root = add_mount(m, RUNSC__MOUNT__KIND__GOFER, "/");
 
 	root->export = xstrdup("root");
 	root->writes = writes[o->writes];
 	root->read_only = o->read_only;
 	root->shared = true;
-	add_mount(m, RUNSC__MOUNT__KIND__PROC, "/proc");
-	add_mount(m, RUNSC__MOUNT__KIND__SYS, "/sys");
-	add_mount(m, RUNSC__MOUNT__KIND__DEV, "/dev");
-	add_mount(m, RUNSC__MOUNT__KIND__DEVPTS, "/dev/pts");
-	add_mount(m, RUNSC__MOUNT__KIND__TMPFS, "/dev/shm");
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		add_mount(m, own[i].kind, own[i].target)->optional = true;
 	for (size_t i = 0; i < o->n_volumes; i++) {
 		const struct volume *v = &o->volumes[i];
 		Runsc__Mount *mnt = add_mount(m, RUNSC__MOUNT__KIND__GOFER, v->dst);

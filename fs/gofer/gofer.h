@@ -24,6 +24,9 @@ void gofer_session_put(struct gofer_session *s);
 int gofer_super_create(struct kernel *k, struct gofer_session *s, const char *export,
 		       bool shared, struct super **out);
 
+/* What is made in it is made on the host. */
+bool super_is_gofer(const struct super *sb);
+
 /*
  * gofer_session_delay_watches - ask for no watch in the first @delay_ns: to close the
  * first one costs the host a grace period of 10-20 ms, more than a short program runs.

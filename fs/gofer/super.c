@@ -304,3 +304,8 @@ int gofer_super_create(struct kernel *k, struct gofer_session *s, const char *ex
 	*out = &gs->base;
 	return 0;
 }
+
+bool super_is_gofer(const struct super *sb)
+{
+	return sb->type == &gofer_type;
+}

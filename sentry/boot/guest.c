@@ -90,13 +90,37 @@ static unsigned mount_flags(const Runsc__Mount *m)
 }
 
 /*
- * A volume's place may be missing in the root: it is made there, a directory or a file as
- * the volume is, when the root takes writes into its private layer, never on the host.
+ * The last component of @name, if it is missing: in private layers and in memory only.
+ * -ENOENT: it would have to be made among the host's files.
+ */
+static int make_step(const struct vfs_ctx *c, char *name, bool is_dir)
+{
+	AUTO_PATH struct path there = {0};
+	AUTO_PATH struct path parent = {0};
+	char *last = strrchr(name, '/');
+	int r = path_lookup(c, NULL, name, LOOKUP_FOLLOW, &there);
+
+	if (r != -ENOENT)
+		return r;
+	*last = '\0';
+	r = path_lookup(c, NULL, *name ? name : "/", LOOKUP_FOLLOW, &parent);
+	*last = '/';
+	if (r)
+		return r;
+	if (super_is_gofer(parent.dentry->sb))
+		return -ENOENT;
+	return is_dir ? vfs_mkdir(c, NULL, name, 0755)
+		      : vfs_mknod(c, NULL, name, LX_S_IFREG | 0644, 0, NULL);
+}
+
+/* Where a mount goes; a place that is missing is made, a directory or a file as its root.
  */
 static int find_place(const struct vfs_ctx *c, const Runsc__Mount *m,
 		      const struct super *sb, struct path *out)
 {
-	char *copy, *p;
+	bool is_dir = LX_S_ISDIR(atomic_load(&sb->root->inode->mode));
+	AUTO_FREE char *copy = NULL;
+	char *p;
 	int r = path_lookup(c, NULL, m->target, LOOKUP_FOLLOW, out);
 
 	if (r != -ENOENT)
@@ -104,19 +128,15 @@ static int find_place(const struct vfs_ctx *c, const Runsc__Mount *m,
 	copy = str_dup(m->target);
 	if (!copy)
 		return -ENOMEM;
-	for (p = strchr(copy + 1, '/');; p = strchr(p + 1, '/')) {
-		if (p)
-			*p = '\0';
-		r = p || LX_S_ISDIR(atomic_load(&sb->root->inode->mode))
-			    ? vfs_mkdir(c, NULL, copy, 0755)
-			    : vfs_mknod(c, NULL, copy, LX_S_IFREG | 0644, 0, NULL);
-		if ((r && r != -EEXIST) || !p)
-			break;
+	for (p = strchr(copy + 1, '/'); p; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		r = make_step(c, copy, true);
 		*p = '/';
+		if (r)
+			return r;
 	}
-	mem_free(copy);
-	return r && r != -EEXIST ? r
-				 : path_lookup(c, NULL, m->target, LOOKUP_FOLLOW, out);
+	r = make_step(c, copy, is_dir);
+	return r ? r : path_lookup(c, NULL, m->target, LOOKUP_FOLLOW, out);
 }
 
 static int mount_one(struct boot *b, const struct vfs_ctx *c, struct mnt_ns *ns,
@@ -130,20 +150,38 @@ static int mount_one(struct boot *b, const struct vfs_ctx *c, struct mnt_ns *ns,
 	r = m->kind == RUNSC__MOUNT__KIND__GOFER ? gofer_super(b, m, &sb)
 						 : typed_super(b, c, m, &sb);
 	if (r)
-		return r == -ENODEV ? 0 : r;
+		return r;
 	r = find_place(c, m, sb, &where);
-	if (r) {
-		super_put(sb);
-		/* The kernel's own trees are only offered; a root without /sys has none.
-		 */
-		return m->kind == RUNSC__MOUNT__KIND__GOFER ? r : 0;
-	}
-	r = mount_attach(
-		ns, sb, sb->root, where, mount_flags(m),
-		m->kind == RUNSC__MOUNT__KIND__GOFER ? m->export : sb->type->name, &mnt);
+	if (!r)
+		r = mount_attach(ns, sb, sb->root, where, mount_flags(m),
+				 m->kind == RUNSC__MOUNT__KIND__GOFER ? m->export
+								      : sb->type->name,
+				 &mnt);
 	super_put(sb);
 	if (!r)
 		mount_put(mnt);
+	return r;
+}
+
+/* The user's mounts are made or nothing runs; our own may find no place in a strange
+ * root. */
+static int mount_or_say(struct boot *b, const struct vfs_ctx *c, struct mnt_ns *ns,
+			const Runsc__Mount *m)
+{
+	char text[512];
+	int r = mount_one(b, c, ns, m);
+
+	if (!r)
+		return 0;
+	if (m->optional && (r == -ENOENT || r == -ENOTDIR)) {
+		log_warn("%s is left out: the root has no directory for it", m->target);
+		return 0;
+	}
+	snprintf(text, sizeof(text), "cannot mount at %s%s", m->target,
+		 r == -ENOENT ? ": no place is made on the host (make it first, or mount "
+				"on a private layer: --writes private, :cow)"
+			      : "");
+	control_send_failure(r, text, EXIT_STATUS_OURS);
 	return r;
 }
 
@@ -170,19 +208,14 @@ static int make_mounts(struct boot *b, struct vfs_ctx *c, struct mnt_ns **out)
 		return r;
 	c->mnt_ns = *out;
 	c->root = c->cwd = mnt_ns_root(*out);
+	for (size_t i = 1; i < cfg->n_mounts; i++) {
+		r = mount_or_say(b, c, *out, cfg->mounts[i]);
+		if (r)
+			return r;
+	}
+	/* Only now: places for the others may have been made in its private layer. */
 	if (cfg->mounts[0]->read_only)
 		atomic_fetch_or(&c->root.mnt->flags, MNT_RDONLY);
-	for (size_t i = 1; i < cfg->n_mounts; i++) {
-		char text[256];
-
-		r = mount_one(b, c, *out, cfg->mounts[i]);
-		if (!r)
-			continue;
-		snprintf(text, sizeof(text), "cannot mount at %s",
-			 cfg->mounts[i]->target);
-		control_send_failure(r, text, EXIT_STATUS_OURS);
-		return r;
-	}
 	gofer_session_put(b->gofer);
 	b->gofer = NULL;
 	return 0;

@@ -149,6 +149,63 @@ def volumes():
         check(not os.path.exists('/deep'), '/deep on the host')
 
 
+def tree(folder):
+    return sorted(os.path.join(top, n) for top, folders, files in os.walk(folder)
+                  for n in folders + files)
+
+
+@case
+def missing_places_are_never_made_on_the_host():
+    with Scratch() as s:
+        s.write('root/etc/x', 'x')
+        s.write('vol/file', 'old\n')
+        os.mkdir(s.at('root/usr'))
+        before = tree(s.path)
+        usr = ('--root', s.at('root'), '--volume', '/usr:/usr:ro')
+        for name in ('bin', 'lib', 'lib64'):
+            os.symlink('usr/' + name, s.at('root', name))
+            before = tree(s.path)
+        for writes in ('host', 'none'):
+            for mount in (('--volume', s.at('vol') + ':/made/here'),
+                          ('--volume', s.at('vol') + ':/made/here:cow'),
+                          ('--volume', s.at('vol/file') + ':/etc/made:ro'),
+                          ('--tmpfs', '/made/here')):
+                r = do(*usr, '--writes', writes, *mount, '--', '/bin/true')
+                place = mount[1].split(':')[1] if ':' in mount[1] else mount[1]
+                equal(r.status, 125, writes, mount, r.err)
+                check('cannot mount at %s: ' % place in r.err and 'make it first' in r.err, r.err)
+                equal(tree(s.path), before, writes, mount)
+            # Ours are left out by name; the program runs.
+            r = do(*usr, '--writes', writes, '--', '/bin/sh', '-c', 'echo /*')
+            equal((r.status, r.out), (0, '/bin /etc /lib /lib64 /usr\n'), writes, r.err)
+            for name in ('/proc', '/sys', '/dev', '/dev/pts', '/dev/shm'):
+                check('%s is left out' % name in r.err, writes, r.err)
+            equal(tree(s.path), before, writes)
+        # A place in a volume that is written for real is the host's, too.
+        r = do('--volume', s.at('root') + ':/mnt', '--tmpfs', '/mnt/made', '--', 'true')
+        check(r.status == 125 and 'make it first' in r.err, r)
+        equal(tree(s.path), before)
+        r = do('--volume', s.at('root') + ':/mnt:cow', '--tmpfs', '/mnt/made', '--',
+               'stat', '-fc', '%T', '/mnt/made')
+        equal((r.status, r.out), (0, 'tmpfs\n'), r.err)
+        equal(tree(s.path), before)
+
+
+@case
+def what_was_asked_for_is_mounted():
+    with Scratch() as s:
+        # The root is read-only, and has the places all the same: they are in memory.
+        r = do('--read-only', '--tmpfs', '/made/here', '--volume', s.path + ':/volume:ro', '--',
+               'sh', '-c', 'stat -fc %T /made/here && > /made/here/x && ls -d /volume; > /made/x')
+        equal(r.out, 'tmpfs\n/volume\n', r.err)
+        check('Read-only' in r.err, r.err)
+        for options in (('--strict',), ()):
+            r = do(*options, '--writes', 'none', '--tmpfs', '/made', '--', 'true')
+            check(r.status == 125 and 'cannot mount at /made: ' in r.err, r)
+        r = do('--tmpfs', '/etc/passwd', '--', 'true')
+        check(r.status == 125 and 'cannot mount at /etc/passwd: Not a directory' in r.err, r)
+
+
 @case
 def private_writes_stay_private():
     with Scratch() as s:
