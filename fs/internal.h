@@ -17,7 +17,7 @@ struct vfs {
 	struct kernel *k;
 	uint64_t files_limit;
 	/* atomic */
-	atomic_ulong n_files, next_file_id, next_ns_ino;
+	atomic_ulong n_files, next_file_id;
 	atomic_uint next_dev, next_cookie;
 	atomic_uint n_watched;	/* inodes that have notify marks */
 	atomic_uint rename_seq; /* a directory moved: ".." of a confined walk looks */

@@ -15,7 +15,7 @@ static struct mnt_ns *new_ns(struct vfs *v, struct user_ns *owner)
 	refcount_init(&ns->ref);
 	ns->v = v;
 	ns->owner = owner ? user_ns_get(owner) : NULL;
-	ns->ino = atomic_fetch_add(&v->next_ns_ino, 1);
+	ns->ino = kernel_new_ns_ino(v->k);
 	waitq_init(&ns->waitq);
 	atomic_init(&ns->event, 1);
 	return ns;

@@ -45,7 +45,6 @@ int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out)
 	list_init(&v->lock_waiters);
 	/* The first numbers are what a Linux host has for its own internal mounts. */
 	atomic_init(&v->next_dev, 20);
-	atomic_init(&v->next_ns_ino, 0xf0000000u);
 	v->next_mnt_id = 20;
 	/* Supers find the core through the kernel object, so it must be there first. */
 	*out = v;

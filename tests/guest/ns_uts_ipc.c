@@ -52,6 +52,38 @@ TEST(ns_links)
 	}
 }
 
+/* One space of numbers: what a namespace is told apart by, whatever its kind. */
+TEST(inodes_differ)
+{
+	static const char *const names[] = {"cgroup", "ipc", "mnt", "net",
+					    "pid",    "uts", "user"};
+	enum { N = sizeof(names) / sizeof(names[0]), ROUNDS = 4 };
+	unsigned long seen[N * ROUNDS];
+	size_t n = 0;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < N; i++) {
+			char text[64];
+
+			/* These two stay as they are: not unshared here. */
+			if (round &&
+			    (!strcmp(names[i], "user") || !strcmp(names[i], "pid")))
+				continue;
+			link_of(names[i], text, sizeof(text));
+			seen[n] = strtoul(strstr(text, ":[") + 2, NULL, 10);
+			/* Held: the number of one that is gone may be given again. */
+			snprintf(text, sizeof(text), "/proc/self/ns/%s", names[i]);
+			CHECK_OK(open(text, O_RDONLY));
+			for (size_t j = 0; j < n; j++)
+				CHECK(seen[j] != seen[n]);
+			n++;
+		}
+		try_unshare(CLONE_NEWNS);
+		try_unshare(CLONE_NEWUTS | CLONE_NEWIPC);
+		try_unshare(CLONE_NEWNET | CLONE_NEWCGROUP);
+	}
+}
+
 TEST(children_share_namespaces)
 {
 	char mine[64], theirs[64];

@@ -26,6 +26,14 @@ struct vfs *kernel_vfs(struct kernel *k)
 	return k->env->vfs;
 }
 
+uint64_t kernel_new_ns_ino(struct kernel *k)
+{
+	static atomic_ulong next = 1;
+
+	(void)k;
+	return atomic_fetch_add(&next, 1);
+}
+
 const struct fs_type *fs_type_lookup(const char *name)
 {
 	return !strcmp(name, "tmpfs") ? &tmpfs_type : NULL;
