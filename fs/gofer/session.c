@@ -6,6 +6,7 @@
  * as there are calls at a time, then whoever comes waits.
  */
 #include <errno.h>
+#include <linux/falloc.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -376,6 +377,15 @@ int gofer_session_create(int hfd, unsigned max_hfds, struct gofer_session **out)
 	return 0;
 }
 
+/* What file_fallocate() lets through. */
+#define KEEP ((uint64_t)FALLOC_FL_KEEP_SIZE)
+#define ALL  UINT64_MAX
+#define FALLOCATE(mode, mask, args)                                                      \
+	{                                                                                \
+		SYS_fallocate, "fallocate", {{1, HOST_MASKED_EQ, mode, mask}}, args,     \
+			"fallocate of donated files"                                     \
+	}
+
 static const struct host_rule rules[] = {
 	{SYS_sendmsg, "sendmsg", {{0}}, "", "requests to the Gofer"},
 	{SYS_recvmsg, "recvmsg", {{0}}, "", "its replies and donated descriptors"},
@@ -388,7 +398,13 @@ static const struct host_rule rules[] = {
 	 "flags is AT_EMPTY_PATH",
 	 "attributes of donated files"},
 	{SYS_ftruncate, "ftruncate", {{0}}, "", "ftruncate of donated files"},
-	{SYS_fallocate, "fallocate", {{0}}, "", "fallocate of donated files"},
+	FALLOCATE(0, ~KEEP, "mode is 0 or KEEP_SIZE"),
+	FALLOCATE(FALLOC_FL_ZERO_RANGE, ~KEEP, "mode is ZERO_RANGE, KEEP_SIZE at most"),
+	FALLOCATE(FALLOC_FL_UNSHARE_RANGE, ~KEEP,
+		  "mode is UNSHARE_RANGE, KEEP_SIZE at most"),
+	FALLOCATE(FALLOC_FL_PUNCH_HOLE | KEEP, ALL, "mode is PUNCH_HOLE | KEEP_SIZE"),
+	FALLOCATE(FALLOC_FL_COLLAPSE_RANGE, ALL, "mode is COLLAPSE_RANGE"),
+	FALLOCATE(FALLOC_FL_INSERT_RANGE, ALL, "mode is INSERT_RANGE"),
 	{SYS_fsync, "fsync", {{0}}, "", "fsync of donated files"},
 	{SYS_fdatasync, "fdatasync", {{0}}, "", "fdatasync of donated files"},
 	{SYS_close, "close", {{0}}, "", "donated descriptors given back"},

@@ -36,3 +36,11 @@ struct host_rules {
 	const char *module; /* "platform/ptrace" */
 	const struct host_rule *rule;
 };
+
+/*
+ * host_rule_shadow - the rule that makes @r's conditions idle: one of the same call in
+ * the joined tables (@all ends with NULL) that has none. NULL: @r filters, or asks for
+ * nothing.
+ */
+const struct host_rule *host_rule_shadow(const struct host_rules *const *all,
+					 const struct host_rule *r);

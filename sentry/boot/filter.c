@@ -86,7 +86,6 @@ static const struct host_rule loop_rules[] = {
 	 "wake-ups of the event loop; the guest's own"},
 	{SYS_epoll_wait, "epoll_wait", {{0}}, "", "host streams"},
 	{SYS_epoll_ctl, "epoll_ctl", {{0}}, "", "event loop, host streams"},
-	{SYS_timerfd_settime, "timerfd_settime", {{0}}, "", "the next guest timer"},
 	{SYS_sendmsg, "sendmsg", {{0}}, "", "control socket, descriptors to stubs"},
 	{SYS_recvmsg, "recvmsg", {{0}}, "", "control socket"},
 	{.nr = -1},

@@ -42,16 +42,39 @@ static void print_syscalls(bool json)
 		       count[SYSCALL_PARTIAL], count[SYSCALL_NONE]);
 }
 
-static void print_rules(const struct host_rules *m, bool json, bool *first)
+/*
+ * A condition that another module's rule makes idle is a mistake of ours, and the table
+ * would lie. A platform says what it needs, whatever the kernel beside it may do anyway:
+ * its row is shown as what the filter makes of it.
+ */
+static const char *real_args(const struct host_rules *const *all,
+			     const struct host_rules *m, const struct host_rule *r,
+			     int *bad)
+{
+	/* Sanitizers need more than any of us. */
+	if (&san_host_rules || !host_rule_shadow(all, r))
+		return r->args;
+	if (!strncmp(m->module, "platform/", strlen("platform/")))
+		return "";
+	fprintf(stderr, "runsc-sentry: %s: the filter has no condition for %s (%s)\n",
+		m->module, r->name, r->args);
+	*bad = 1;
+	return r->args;
+}
+
+static void print_rules(const struct host_rules *const *all, const struct host_rules *m,
+			bool json, bool *first, int *bad)
 {
 	for (const struct host_rule *r = m->rule; r->nr >= 0; r++) {
+		const char *args = real_args(all, m, r, bad);
+
 		if (json)
 			printf("%s{\"name\":\"%s\",\"args\":\"%s\",\"module\":\"%s\","
 			       "\"why\":\"%s\"}",
-			       *first ? "" : ",\n", r->name, r->args, m->module, r->why);
+			       *first ? "" : ",\n", r->name, args, m->module, r->why);
 		else
-			printf("  %-24s %-40s %-18s %s\n", r->name,
-			       *r->args ? r->args : "any", m->module, r->why);
+			printf("  %-24s %-40s %-18s %s\n", r->name, *args ? args : "any",
+			       m->module, r->why);
 		*first = false;
 	}
 }
@@ -70,43 +93,50 @@ static unsigned count_calls(const struct host_rules *const *all)
 	return n;
 }
 
-static void print_list(const char *name, const struct host_rules *const *all, bool json)
+/* 0, or 1 if a row was no true one. */
+static int print_list(const char *name, const struct host_rules *const *all, bool json)
 {
 	bool first = true;
+	int bad = 0;
 
 	if (json)
 		printf("\"%s\":[", name);
 	else
 		printf("%s: %u host calls\n", name, count_calls(all));
-	for (; *all; all++)
-		print_rules(*all, json, &first);
+	for (const struct host_rules *const *m = all; *m; m++)
+		print_rules(all, *m, json, &first, &bad);
 	if (json)
 		printf("]");
+	return bad;
 }
 
-static void print_host_syscalls(bool json)
+static int print_host_syscalls(bool json)
 {
 	static const struct host_rules *stubs[8];
 	size_t n = 0;
+	int bad;
 
 	for (const struct platform_ops *const *p = platform_all(); *p; p++)
 		if ((*p)->stub_rules && n < ARRAY_SIZE(stubs) - 1)
 			stubs[n++] = (*p)->stub_rules;
-	print_list("sentry", sentry_host_rules(), json);
+	bad = print_list("sentry", sentry_host_rules(), json);
 	printf(json ? "," : "\n");
-	print_list("stub", stubs, json);
+	bad |= print_list("stub", stubs, json);
 	if (!json)
 		printf("\n");
+	return bad;
 }
 
 int print_tables(const char *mode)
 {
+	int bad = 0;
+
 	if (!strcmp(mode, "--syscalls") || !strcmp(mode, "--syscalls-json"))
 		print_syscalls(strstr(mode, "json") != NULL);
 	else if (!strcmp(mode, "--host-syscalls") ||
 		 !strcmp(mode, "--host-syscalls-json"))
-		print_host_syscalls(strstr(mode, "json") != NULL);
+		bad = print_host_syscalls(strstr(mode, "json") != NULL);
 	else
 		return EXIT_STATUS_OURS;
-	return fflush(stdout) ? EXIT_STATUS_OURS : 0;
+	return fflush(stdout) || bad ? EXIT_STATUS_OURS : 0;
 }

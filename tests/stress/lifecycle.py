@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """From the command line to the exit status, as an ordinary shell user meets it."""
+import json
 import os
 import signal
 import subprocess
@@ -433,6 +434,36 @@ def public_copy(s):
         shutil.copy(os.path.join(os.path.dirname(RUNSC), name), s.at(name))
         os.chmod(s.at(name), 0o755)
     return s.at('runsc-c')
+
+
+@case
+def fallocate_on_the_host():
+    """Every mode that Linux has reaches the host or is refused, and none ends the Sentry."""
+    with Scratch() as s:
+        path = s.write('file', 'x' * 65536)
+        text = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+fd = os.open(sys.argv[1], os.O_RDWR)
+args = ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long
+libc.fallocate.argtypes = args
+print([ctypes.get_errno() if libc.fallocate(fd, mode, 4096, 4096) else 0 for mode in range(128)])
+"""
+        native = subprocess.run(['python3', '-c', text, path], stdout=subprocess.PIPE).stdout
+        r = python(text, path, options=['--writes', 'host'])
+        equal((r.status, r.out), (0, native.decode()), r.err)
+
+
+@case
+def tables():
+    """Their printers refuse to print a condition that the filter does not have."""
+    for command in ('syscalls', 'host-syscalls'):
+        for option in ([], ['--json']):
+            r = subprocess.run([RUNSC, command] + option, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, timeout=60)
+            equal((r.returncode, r.stderr), (0, b''), command, option)
+            if option:
+                check(json.loads(r.stdout), command)
 
 
 main()
