@@ -22,6 +22,17 @@
 #include "sentry/base/host.h"
 #include "sentry/base/log.h"
 
+static int make_pair(int type, int *ours, int *theirs, struct error *e)
+{
+	int pair[2], r = host_socketpair(type, pair);
+
+	if (r)
+		return error_set(e, "cannot make a socket pair: %s", error_name(r));
+	*ours = pair[0];
+	*theirs = pair[1];
+	return 0;
+}
+
 static int start_gofer(const struct do_options *o, struct sandbox *s, int channel,
 		       struct error *e)
 {
@@ -34,12 +45,9 @@ static int start_gofer(const struct do_options *o, struct sandbox *s, int channe
 		.stdout_hfd = -1,
 	};
 	AUTO_CLOSE int theirs = -1;
-	int pair[2];
 
-	if (host_socketpair(SOCK_SEQPACKET, pair))
-		return error_set(e, "cannot make a socket pair: %s", error_name(errno));
-	s->gofer_control = pair[0];
-	theirs = pair[1];
+	if (make_pair(SOCK_SEQPACKET, &s->gofer_control, &theirs, e))
+		return -1;
 	a.hfds = &theirs;
 	if (spawn_program(&a, &s->gofer, e))
 		return -1;
@@ -56,12 +64,9 @@ static int start_sentry(struct sandbox *s, struct error *e)
 		.stdout_hfd = -1,
 	};
 	AUTO_CLOSE int theirs = -1;
-	int pair[2];
 
-	if (host_socketpair(SOCK_SEQPACKET, pair))
-		return error_set(e, "cannot make a socket pair: %s", error_name(errno));
-	s->control = pair[0];
-	theirs = pair[1];
+	if (make_pair(SOCK_SEQPACKET, &s->control, &theirs, e))
+		return -1;
 	a.hfds = &theirs;
 	return spawn_program(&a, &s->sentry, e);
 }
@@ -206,84 +211,116 @@ static int open_log(const struct do_options *o, struct error *e)
 
 #define MAX_CONFIG_FDS 6
 
+/* The configuration as it comes together, and the descriptors in the order it names them.
+ */
+struct config {
+	Runsc__Config c;
+	Runsc__Winsize winsize;
+	struct mounts mounts;
+	uint32_t alias[3];
+	char hostname[65];
+	int hfds[MAX_CONFIG_FDS]; /* the first is borrowed, the others owned */
+	size_t n_hfds;
+};
+
+static int add_streams(struct sandbox *s, struct config *cfg, struct error *e)
+{
+	Runsc__Config *c = &cfg->c;
+	int theirs = -1;
+
+	for (int i = 0; i < 3; i++) {
+		int hfd = -1;
+
+		cfg->alias[i] = (uint32_t)std_alias(i);
+		if (!(s->tty_streams & 1u << i) && (int)cfg->alias[i] == i)
+			hfd = std_stream(i);
+		if (hfd < 0)
+			continue;
+		c->std_fds |= 1u << i;
+		cfg->hfds[cfg->n_hfds++] = hfd;
+	}
+	c->std_tty = s->tty_streams;
+	c->std_alias = cfg->alias;
+	c->n_std_alias = 3;
+	if (!s->tty_streams)
+		return 0;
+	if (make_pair(SOCK_STREAM | SOCK_NONBLOCK, &s->tty.sock, &theirs, e))
+		return -1;
+	cfg->hfds[cfg->n_hfds++] = theirs;
+	c->has_console = true;
+	if (s->tty.known) {
+		c->termios.data = (uint8_t *)&s->tty.saved;
+		c->termios.len = sizeof(s->tty.saved);
+	}
+	return 0;
+}
+
+static void fill_program(const struct do_options *o, struct config *cfg)
+{
+	Runsc__Config *c = &cfg->c;
+
+	while (o->argv[c->n_argv])
+		c->n_argv++;
+	c->argv = o->argv;
+	c->n_env = o->env.n;
+	c->env = o->env.v;
+	c->cwd = guest_cwd(o);
+	set_user(o, c);
+	if (!o->hostname && gethostname(cfg->hostname, sizeof(cfg->hostname) - 1))
+		strcpy(cfg->hostname, "sandbox");
+	c->hostname = o->hostname ? (char *)o->hostname : cfg->hostname;
+	make_mounts(o, &cfg->mounts);
+	c->mounts = cfg->mounts.v;
+	c->n_mounts = cfg->mounts.n;
+}
+
+static void fill_kernel(const struct do_options *o, const struct sandbox *s,
+			struct config *cfg)
+{
+	struct winsize ws = terminal_winsize(&s->tty);
+	Runsc__Config *c = &cfg->c;
+
+	c->platform = (char *)o->platform;
+	c->strict = o->strict;
+	c->memory_limit = o->memory;
+	c->pids_limit = o->pids;
+	c->strace = o->strace;
+	c->strace_time = o->strace_time;
+	c->stats = o->stats;
+	c->log_level = (uint32_t)o->log_level;
+	cfg->winsize.rows = ws.ws_row;
+	cfg->winsize.cols = ws.ws_col;
+	c->winsize = &cfg->winsize;
+	c->have_pid_ns = s->sentry.got_ns & NS_PID;
+	c->have_user_ns = s->sentry.got_ns & NS_USER;
+	c->have_net_ns = s->sentry.got_ns & NS_NET;
+	c->have_mnt_ns = s->sentry.got_ns & NS_MNT;
+}
+
 static int configure_sentry(const struct do_options *o, struct sandbox *s, int channel,
 			    int64_t start_ns, struct error *e)
 {
 	Runsc__ToSentry msg = RUNSC__TO_SENTRY__INIT;
-	Runsc__Config c = RUNSC__CONFIG__INIT;
-	Runsc__Winsize w = RUNSC__WINSIZE__INIT;
-	struct winsize ws = terminal_winsize(&s->tty);
-	struct mounts mounts = {0};
-	int hfds[MAX_CONFIG_FDS], n = 0, pair[2] = {-1, -1}, r;
-	char hostname[65] = "sandbox";
-	uint32_t alias[3];
+	struct config cfg = {.c = RUNSC__CONFIG__INIT,
+			     .winsize = RUNSC__WINSIZE__INIT,
+			     .hfds = {channel},
+			     .n_hfds = 1};
+	int log, r;
 
-	hfds[n++] = channel;
-	for (int i = 0; i < 3; i++) {
-		int hfd = -1;
-
-		alias[i] = (uint32_t)std_alias(i);
-		if (!(s->tty_streams & 1u << i) && (int)alias[i] == i)
-			hfd = std_stream(i);
-		if (hfd < 0)
-			continue;
-		c.std_fds |= 1u << i;
-		hfds[n++] = hfd;
-	}
-	c.std_tty = s->tty_streams;
-	c.std_alias = alias;
-	c.n_std_alias = 3;
-	if (s->tty_streams) {
-		if (host_socketpair(SOCK_STREAM | SOCK_NONBLOCK, pair))
-			return error_set(e, "cannot make a socket pair: %s",
-					 error_name(errno));
-		s->tty.sock = pair[0];
-		hfds[n++] = pair[1];
-		c.has_console = true;
-		if (s->tty.known) {
-			c.termios.data = (uint8_t *)&s->tty.saved;
-			c.termios.len = sizeof(s->tty.saved);
-		}
-	}
-	hfds[n] = open_log(o, e);
-	if (hfds[n] < 0)
+	if (add_streams(s, &cfg, e))
 		return -1;
-	n++;
-
-	c.platform = (char *)o->platform;
-	c.strict = o->strict;
-	for (c.n_argv = 0; o->argv[c.n_argv]; c.n_argv++)
-		;
-	c.argv = o->argv;
-	c.n_env = o->env.n;
-	c.env = o->env.v;
-	c.cwd = guest_cwd(o);
-	set_user(o, &c);
-	if (!o->hostname && gethostname(hostname, sizeof(hostname) - 1))
-		strcpy(hostname, "sandbox");
-	c.hostname = o->hostname ? (char *)o->hostname : hostname;
-	make_mounts(o, &mounts);
-	c.mounts = mounts.v;
-	c.n_mounts = mounts.n;
-	c.memory_limit = o->memory;
-	c.pids_limit = o->pids;
-	c.strace = o->strace;
-	c.strace_time = o->strace_time;
-	c.stats = o->stats;
-	c.log_level = (uint32_t)o->log_level;
-	w.rows = ws.ws_row;
-	w.cols = ws.ws_col;
-	c.winsize = &w;
-	c.start_ns = (uint64_t)start_ns;
-	c.have_pid_ns = s->sentry.got_ns & NS_PID;
-	c.have_user_ns = s->sentry.got_ns & NS_USER;
-	c.have_net_ns = s->sentry.got_ns & NS_NET;
-	c.have_mnt_ns = s->sentry.got_ns & NS_MNT;
+	log = open_log(o, e);
+	if (log < 0)
+		return -1;
+	cfg.hfds[cfg.n_hfds++] = log;
+	fill_program(o, &cfg);
+	fill_kernel(o, s, &cfg);
+	cfg.c.start_ns = (uint64_t)start_ns;
 	msg.what_case = RUNSC__TO_SENTRY__WHAT_CONFIG;
-	msg.config = &c;
-	r = control_send(s->control, &msg, hfds, (size_t)n);
-	for (int i = 1; i < n; i++)
-		close(hfds[i]);
+	msg.config = &cfg.c;
+	r = control_send(s->control, &msg, cfg.hfds, cfg.n_hfds);
+	for (size_t i = 1; i < cfg.n_hfds; i++)
+		close(cfg.hfds[i]);
 	if (r == -E2BIG || r == -EMSGSIZE)
 		return error_set(e, "arguments and environment are too long");
 	return r ? error_set(e, "cannot configure the Sentry: %s", error_name(r)) : 0;
@@ -294,7 +331,6 @@ int sandbox_start(const struct do_options *o, struct sandbox *s, struct error *e
 	int64_t start_ns = clock_mono_ns();
 	AUTO_CLOSE int ours = -1;
 	AUTO_CLOSE int theirs = -1;
-	int pair[2];
 
 	*s = (struct sandbox){.control = -1,
 			      .gofer_control = -1,
@@ -308,10 +344,8 @@ int sandbox_start(const struct do_options *o, struct sandbox *s, struct error *e
 	signal(SIGPIPE, SIG_IGN);
 	s->tty_streams = terminal_find(&s->tty);
 	/* The 9P channel between the two. */
-	if (host_socketpair(SOCK_SEQPACKET, pair))
-		return error_set(e, "cannot make a socket pair: %s", error_name(errno));
-	ours = pair[0];
-	theirs = pair[1];
+	if (make_pair(SOCK_SEQPACKET, &ours, &theirs, e))
+		return -1;
 	/* The Sentry first: it needs longest before it talks to the Gofer. */
 	if (start_sentry(s, e) || configure_sentry(o, s, ours, start_ns, e) ||
 	    start_gofer(o, s, theirs, e))
