@@ -3,50 +3,71 @@
  * `syscalls` and `host-syscalls`: the tables stand in runsc-sentry and runsc-gofer,
  * beside the code they describe; those programs print them.
  */
-#include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "runsc-c/commands.h"
 #include "runsc-c/spawn.h"
 #include "sentry/base/log.h"
 
+/* A reader that has seen enough (`| head`) is no failure. */
 static int ask(const char *program, const char *arg, struct error *e)
 {
 	struct spawn_args a = {.program = program, .arg = arg, .stdout_hfd = -1};
 	struct child c;
 	int status;
 
+	fflush(stdout);
 	if (spawn_program(&a, &c, e))
 		return -1;
 	status = child_wait(&c);
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return error_set(e, "%s could not print its table", program);
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGPIPE)
+		return error_set(e, "%s could not print its table: signal %d (%s)",
+				 program, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	if (WIFEXITED(status) && WEXITSTATUS(status))
+		return error_set(e, "%s could not print its table: exit status %d",
+				 program, WEXITSTATUS(status));
 	return 0;
 }
 
-static int parse_json(int argc, char **argv, bool *json, struct error *e)
+/* The options of both commands. Returns false when there is nothing more to do: *status.
+ */
+static bool parse(int argc, char **argv, const char *what, bool *json, int *status)
 {
 	*json = false;
+	*status = 0;
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--json"))
-			return error_set(e, "%s: unknown option '%s'", argv[0], argv[i]);
-		*json = true;
+		if (!strcmp(argv[i], "--json")) {
+			*json = true;
+		} else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			printf("usage: runsc-c %s [--json]\n\n%s\n", argv[0], what);
+			return false;
+		} else {
+			fprintf(stderr,
+				"runsc-c: unknown option '%s' (see runsc-c %s --help)\n",
+				argv[i], argv[0]);
+			*status = EXIT_STATUS_OURS;
+			return false;
+		}
 	}
-	return 0;
+	return true;
 }
 
 int cmd_syscalls(int argc, char **argv)
 {
 	struct error e;
 	bool json;
+	int status;
 
-	if (parse_json(argc, argv, &json, &e) ||
-	    ask("runsc-sentry", json ? "--syscalls-json" : "--syscalls", &e)) {
+	if (!parse(argc, argv,
+		   "Prints each guest system call, how far it is implemented (FULL, "
+		   "PARTIAL, NONE)\nand what is missing; with --json as an array of "
+		   "objects.",
+		   &json, &status))
+		return status;
+	if (ask("runsc-sentry", json ? "--syscalls-json" : "--syscalls", &e)) {
 		error_print(&e);
 		return EXIT_STATUS_OURS;
 	}
@@ -56,20 +77,25 @@ int cmd_syscalls(int argc, char **argv)
 /* The pieces come from two programs; each prints members of the one JSON object. */
 int cmd_host_syscalls(int argc, char **argv)
 {
+	const char *arg;
 	struct error e;
 	bool json;
+	int status;
 
-	if (parse_json(argc, argv, &json, &e))
-		goto fail;
+	if (!parse(argc, argv,
+		   "Prints every call that our processes may make on the host, under "
+		   "which condition,\nfor which module and why; with --json as an object "
+		   "of arrays.",
+		   &json, &status))
+		return status;
+	arg = json ? "--host-syscalls-json" : "--host-syscalls";
 	if (json)
 		printf("{");
-	fflush(stdout);
-	if (ask("runsc-sentry", json ? "--host-syscalls-json" : "--host-syscalls", &e))
+	if (ask("runsc-sentry", arg, &e))
 		goto fail;
 	if (json)
 		printf(",");
-	fflush(stdout);
-	if (ask("runsc-gofer", json ? "--host-syscalls-json" : "--host-syscalls", &e))
+	if (ask("runsc-gofer", arg, &e))
 		goto fail;
 	if (json)
 		printf("}\n");

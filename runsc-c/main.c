@@ -8,6 +8,8 @@
 #include "runsc-c/commands.h"
 #include "sentry/base/log.h"
 
+#define VERSION "0.1"
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -26,7 +28,8 @@ static void usage(FILE *to)
 	fputs("usage: runsc-c COMMAND [options]\n\n", to);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-14s %s\n", commands[i].name, commands[i].what);
-	fputs("\nrunsc-c do --help lists the options of `do`.\n", to);
+	fputs("\nrunsc-c COMMAND --help tells more; runsc-c --version the version.\n",
+	      to);
 }
 
 /*
@@ -54,6 +57,10 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help")) {
 		usage(stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("runsc-c " VERSION);
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)

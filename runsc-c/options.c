@@ -24,24 +24,40 @@ void do_usage(void)
 	     "\n"
 	     "  --platform ptrace|auto     how guest code is run (default auto)\n"
 	     "  --root DIR                 the root file system (default /)\n"
-	     "  --writes private|host|none where writes to the root go (default private: "
-	     "thrown away)\n"
-	     "  --read-only                the root refuses writes (EROFS)\n"
+	     "  --writes private|host|none where writes to the root go: into memory and "
+	     "away at\n"
+	     "                             the end (the default), to the host, or "
+	     "nowhere "
+	     "(EROFS)\n"
+	     "  --read-only                the root is mounted read-only (EROFS); root "
+	     "in "
+	     "the\n"
+	     "                             sandbox may remount it, unlike with --writes "
+	     "none\n"
 	     "  --volume SRC:DST[:ro|rw|cow]  another host directory or file at DST "
 	     "(default rw)\n"
 	     "  --tmpfs DST[:size=N]       an empty file system in memory at DST\n"
-	     "  --hide PATH                PATH is absent in the sandbox\n"
+	     "  --hide PATH                PATH is absent in the sandbox, also if it "
+	     "comes "
+	     "to be\n"
+	     "                             on the host later\n"
 	     "  --cwd DIR                  working directory (default: the current one)\n"
 	     "  --env NAME=VALUE           set a variable; --clear-env starts from none\n"
 	     "  --user UID[:GID]           run as this user\n"
 	     "  --hostname NAME\n"
-	     "  --memory N[K|M|G]          memory limit of the whole sandbox\n"
+	     "  --memory N                 memory limit of the whole sandbox\n"
 	     "  --pids-limit N             most tasks at a time\n"
 	     "  --strict                   refuse to run when a wall of the sandbox "
 	     "cannot be put up\n"
 	     "  --strace[=time]            one line for each system call, on the log\n"
 	     "  --stats                    figures at the end\n"
 	     "  --log-file FILE, --log-level error|warn|info|debug\n"
+	     "  -h, --help                 this text\n"
+	     "\n"
+	     "Sizes N are bytes, or with K, M, G or T behind the number. DST and its "
+	     "parents "
+	     "are made\n"
+	     "in the root's private layer if they are missing, never on the host.\n"
 	     "\n"
 	     "The exit status is CMD's, 128+n if signal n ended it, 126 or 127 if CMD "
 	     "could not\n"
@@ -163,7 +179,7 @@ static int parse_tmpfs(struct do_options *o, const char *arg, struct error *e)
 	if (copy[0] != '/')
 		return error_set(e, "--tmpfs %s: DST must be an absolute path", arg);
 	if (opt && (strncmp(opt, "size=", 5) || parse_size(opt + 5, &m.size)))
-		return error_set(e, "--tmpfs %s: '%s' is not size=N[K|M|G]", arg, opt);
+		return error_set(e, "--tmpfs %s: '%s' is not size=N[K|M|G|T]", arg, opt);
 	m.dst = clean_path(copy);
 	o->tmpfs = xrealloc(o->tmpfs, (o->n_tmpfs + 1) * sizeof(m));
 	o->tmpfs[o->n_tmpfs++] = m;
@@ -188,14 +204,17 @@ static int parse_user(struct do_options *o, const char *arg, struct error *e)
 	return 0;
 }
 
-static int parse_level(const char *arg)
+static int parse_level(struct do_options *o, const char *arg, struct error *e)
 {
 	static const char *const names[] = {"error", "warn", "info", "debug"};
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(arg, names[i]))
-			return (int)i;
-	return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(arg, names[i])) {
+			o->log_level = (int)i;
+			return 0;
+		}
+	}
+	return error_set(e, "--log-level %s: expected error, warn, info or debug", arg);
 }
 
 static void env_set(struct strlist *env, const char *assignment)
@@ -265,100 +284,163 @@ struct env_args {
 	bool clear;
 };
 
-static int parse_one(int opt, struct do_options *o, struct env_args *env, struct error *e)
+static int parse_platform(struct do_options *o, const char *arg, struct error *e)
+{
+	if (strcmp(arg, "auto") && strcmp(arg, "ptrace"))
+		return error_set(e, "--platform %s: expected ptrace or auto", arg);
+	o->platform = arg;
+	return 0;
+}
+
+static int parse_cwd(struct do_options *o, const char *arg, struct error *e)
+{
+	if (arg[0] != '/')
+		return error_set(e, "--cwd %s: must be an absolute path", arg);
+	o->cwd = clean_path(arg);
+	return 0;
+}
+
+static int parse_env(struct env_args *env, const char *arg, struct error *e)
+{
+	if (!strchr(arg, '=') || arg[0] == '=')
+		return error_set(e, "--env %s: expected NAME=VALUE", arg);
+	strlist_add(&env->given, arg);
+	return 0;
+}
+
+static int parse_hostname(struct do_options *o, const char *arg, struct error *e)
+{
+	if (!*arg || strlen(arg) > 64)
+		return error_set(e, "--hostname '%s': expected 1 to 64 characters", arg);
+	o->hostname = arg;
+	return 0;
+}
+
+static int parse_writes(struct do_options *o, const char *arg, struct error *e)
+{
+	static const char *const names[] = {
+		[WRITES_PRIVATE] = "private",
+		[WRITES_HOST] = "host",
+		[WRITES_NONE] = "none",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(arg, names[i])) {
+			o->writes = (enum writes)i;
+			return 0;
+		}
+	}
+	return error_set(e, "--writes %s: expected private, host or none", arg);
+}
+
+static int parse_hide(struct do_options *o, const char *arg, struct error *e)
+{
+	if (arg[0] != '/')
+		return error_set(e, "--hide %s: must be an absolute path", arg);
+	strlist_add(&o->hide, clean_path(arg));
+	return 0;
+}
+
+static int parse_memory(struct do_options *o, const char *arg, struct error *e)
+{
+	if (parse_size(arg, &o->memory))
+		return error_set(e, "--memory %s: expected a size such as 512M", arg);
+	return 0;
+}
+
+static int parse_pids(struct do_options *o, const char *arg, struct error *e)
+{
+	if (parse_number(arg, 1u << 22, &o->pids) || o->pids == 0)
+		return error_set(
+			e, "--pids-limit %s: expected a number from 1 to 4194304", arg);
+	return 0;
+}
+
+static int parse_strace(struct do_options *o, const char *arg, struct error *e)
+{
+	if (arg && strcmp(arg, "time"))
+		return error_set(e, "--strace=%s: only 'time' is known", arg);
+	o->strace = true;
+	o->strace_time = arg != NULL;
+	return 0;
+}
+
+static int parse_one(int opt, const char *arg, struct do_options *o, struct env_args *env,
+		     struct error *e)
 {
 	switch (opt) {
 	case OPT_PLATFORM:
-		if (strcmp(optarg, "auto") && strcmp(optarg, "ptrace"))
-			return error_set(e, "--platform %s: expected ptrace or auto",
-					 optarg);
-		o->platform = optarg;
-		return 0;
+		return parse_platform(o, arg, e);
 	case OPT_ROOT:
-		return check_root(o, optarg, e);
+		return check_root(o, arg, e);
 	case OPT_CWD:
-		if (optarg[0] != '/')
-			return error_set(e, "--cwd %s: must be an absolute path", optarg);
-		o->cwd = clean_path(optarg);
-		return 0;
+		return parse_cwd(o, arg, e);
 	case OPT_ENV:
-		if (!strchr(optarg, '=') || optarg[0] == '=')
-			return error_set(e, "--env %s: expected NAME=VALUE", optarg);
-		strlist_add(&env->given, optarg);
-		return 0;
+		return parse_env(env, arg, e);
 	case OPT_CLEAR_ENV:
 		env->clear = true;
 		return 0;
 	case OPT_USER:
-		return parse_user(o, optarg, e);
+		return parse_user(o, arg, e);
 	case OPT_HOSTNAME:
-		if (!*optarg || strlen(optarg) > 64)
-			return error_set(e, "--hostname: expected 1 to 64 characters");
-		o->hostname = optarg;
-		return 0;
+		return parse_hostname(o, arg, e);
 	case OPT_VOLUME:
-		return parse_volume(o, optarg, e);
+		return parse_volume(o, arg, e);
 	case OPT_WRITES:
-		if (!strcmp(optarg, "private"))
-			o->writes = WRITES_PRIVATE;
-		else if (!strcmp(optarg, "host"))
-			o->writes = WRITES_HOST;
-		else if (!strcmp(optarg, "none"))
-			o->writes = WRITES_NONE;
-		else
-			return error_set(e, "--writes %s: expected private, host or none",
-					 optarg);
-		return 0;
+		return parse_writes(o, arg, e);
 	case OPT_READ_ONLY:
 		o->read_only = true;
 		return 0;
 	case OPT_HIDE:
-		if (optarg[0] != '/')
-			return error_set(e, "--hide %s: must be an absolute path",
-					 optarg);
-		strlist_add(&o->hide, clean_path(optarg));
-		return 0;
+		return parse_hide(o, arg, e);
 	case OPT_TMPFS:
-		return parse_tmpfs(o, optarg, e);
+		return parse_tmpfs(o, arg, e);
 	case OPT_MEMORY:
-		if (parse_size(optarg, &o->memory))
-			return error_set(e, "--memory %s: expected a size such as 512M",
-					 optarg);
-		return 0;
+		return parse_memory(o, arg, e);
 	case OPT_PIDS:
-		if (parse_number(optarg, 1u << 22, &o->pids) || o->pids == 0)
-			return error_set(
-				e, "--pids-limit %s: expected a number from 1 to 4194304",
-				optarg);
-		return 0;
+		return parse_pids(o, arg, e);
 	case OPT_STRICT:
 		o->strict = true;
 		return 0;
 	case OPT_STRACE:
-		if (optarg && strcmp(optarg, "time"))
-			return error_set(e, "--strace=%s: only 'time' is known", optarg);
-		o->strace = true;
-		o->strace_time = optarg != NULL;
-		return 0;
+		return parse_strace(o, arg, e);
 	case OPT_STATS:
 		o->stats = true;
 		return 0;
 	case OPT_LOG_FILE:
-		o->log_file = optarg;
+		o->log_file = arg;
 		return 0;
 	case OPT_LOG_LEVEL:
-		o->log_level = parse_level(optarg);
-		if (o->log_level < 0)
-			return error_set(
-				e, "--log-level %s: expected error, warn, info or debug",
-				optarg);
-		return 0;
+		return parse_level(o, arg, e);
 	case 'h':
 		o->help = true;
 		return 0;
 	default:
 		return -1;
 	}
+}
+
+/* What getopt_long() did not take: it says by optopt only whether it knew the option. */
+static int bad_option(const char *arg, struct error *e)
+{
+	size_t n = strcspn(arg, "="), len = 0;
+	char names[128] = "";
+	unsigned found = 0;
+
+	if (optopt >= OPT_PLATFORM || (optopt == 'h' && arg[1] == '-'))
+		return error_set(e, "option '%.*s' takes no value", (int)n, arg);
+	if (optopt)
+		return error_set(e, "unknown option '-%c' (see runsc-c do --help)",
+				 optopt);
+	for (const struct option *l = long_options; n > 2 && l->name; l++)
+		if (!strncmp(l->name, arg + 2, n - 2) && len < sizeof(names)) {
+			len += (size_t)snprintf(names + len, sizeof(names) - len,
+						"%s--%s", found ? ", " : "", l->name);
+			found++;
+		}
+	if (found)
+		return error_set(e, "option '%.*s' may be any of %s", (int)n, arg, names);
+	return error_set(e, "unknown option '%s' (see runsc-c do --help)", arg);
 }
 
 int do_options_parse(int argc, char **argv, struct do_options *o, struct error *e)
@@ -374,15 +456,17 @@ int do_options_parse(int argc, char **argv, struct do_options *o, struct error *
 			return error_set(e, "option '%s' needs a value",
 					 argv[optind - 1]);
 		if (opt == '?')
-			return error_set(e, "unknown option '%s' (see runsc-c do --help)",
-					 argv[optind - 1]);
-		if (parse_one(opt, o, &env, e))
+			return bad_option(argv[optind - 1], e);
+		if (parse_one(opt, optarg, o, &env, e))
 			return -1;
 	}
 	if (o->help)
 		return 0;
 	if (optind == argc)
 		return error_set(e, "no command given (see runsc-c do --help)");
+	if (o->read_only && o->writes == WRITES_HOST)
+		return error_set(e, "--read-only and --writes host contradict each other "
+				    "(--writes none: the host's root, never written)");
 	o->argv = argv + optind;
 	if (!env.clear)
 		for (char **p = environ; p && *p; p++)

@@ -338,7 +338,8 @@ int sandbox_start(const struct do_options *o, struct sandbox *s, struct error *e
 			      .gofer.pidfd = -1,
 			      .tty.sock = -1,
 			      .tty.guard = -1,
-			      .strict = o->strict};
+			      .strict = o->strict,
+			      .memory = o->memory};
 	/* However we were started: ends of our children are told, and writes may fail. */
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);

@@ -18,6 +18,7 @@ struct sandbox {
 	struct terminal tty;
 	unsigned tty_streams; /* bits 0..2 */
 	bool strict;
+	uint64_t memory;    /* its limit; 0: none */
 	bool gofer_refused; /* it cannot serve, or --strict and a wall is missing */
 };
 

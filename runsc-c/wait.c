@@ -103,8 +103,11 @@ static void on_exit_message(struct wait_state *w, const Runsc__Exit *x)
 	w->ended = w->told = true;
 	if (x->error) {
 		terminal_leave(&w->s->tty);
-		fprintf(stderr, "runsc-c: %s%s%s\n", x->reason ? x->reason : "",
-			x->reason && *x->reason ? ": " : "", error_name(x->error));
+		fprintf(stderr, "runsc-c: %s%s%s%s\n", x->reason ? x->reason : "",
+			x->reason && *x->reason ? ": " : "", error_name(x->error),
+			x->error == -ENOMEM && w->s->memory
+				? " (the limit of --memory is too small for it)"
+				: "");
 		w->status = x->error == -ENOENT || x->error == ENOENT ? 127 : 126;
 		if (x->status)
 			w->status = (int)x->status;

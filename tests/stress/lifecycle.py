@@ -59,12 +59,21 @@ def bad_options():
            ['--memory', '0'], ['--memory', '-1'], ['--memory', 'lots'], ['--memory', '99999999999T'],
            ['--pids-limit', '0'], ['--pids-limit', '-5'], ['--pids-limit', 'x'],
            ['--pids-limit', '99999999999999999999'], ['--log-level', 'loud'],
-           ['--log-file', '/no/such/dir/log'], ['--strace=what']]
+           ['--log-file', '/no/such/dir/log'], ['--strace=what'], ['--read-only', '--writes', 'host'],
+           ['--stats=foo'], ['--help=me'], ['--str'], ['-z']]
     for options in bad:
         r = do(*options, '--', 'true')
         equal(r.status, 125, options, r.err)
         check(r.err.startswith('runsc-c: ') and r.err.count('\n') == 1, options, r.err)
         check(options[0].lstrip('-').split('=')[0] in r.err, options, r.err)
+    for option, want in (('--stats=foo', "'--stats' takes no value"), ('-z', "unknown option '-z'"),
+                         ('--str', "'--str' may be any of --strict, --strace"),
+                         ('--no-such=3', "unknown option '--no-such=3'")):
+        equal(do(option, '--', 'true').err.split(' (see')[0].rstrip(),
+              'runsc-c: ' + ('' if want.startswith('unknown') else 'option ') + want)
+    check('x' * 65 in do('--hostname', 'x' * 65, '--', 'true').err)
+    r = do('--memory', '1K', '--', 'true')
+    check(r.status == 126 and '--memory is too small' in r.err, r)
     for args in ([], ['--'], ['--memory']):
         r = do(*args)
         equal(r.status, 125, args)
@@ -464,6 +473,29 @@ def tables():
             equal((r.returncode, r.stderr), (0, b''), command, option)
             if option:
                 check(json.loads(r.stdout), command)
+            # Whoever has seen enough goes: that is no failure, a full disk is.
+            r = subprocess.run(['sh', '-c', '{ "$@"; echo "[$?]" >&2; } | true', 'sh', RUNSC,
+                                command] + option, stderr=subprocess.PIPE, timeout=60)
+            check(r.stderr in (b'[0]\n', b'[141]\n'), command, option, r.stderr)
+            with open('/dev/full', 'w') as full:
+                r = subprocess.run([RUNSC, command] + option, stdout=full, stderr=subprocess.PIPE,
+                                   timeout=60)
+            check(r.returncode == 125 and b'exit status' in r.stderr, command, option, r)
+
+
+@case
+def helps():
+    for command in ([], ['do'], ['syscalls'], ['host-syscalls']):
+        for option in ('--help', '-h'):
+            r = subprocess.run([RUNSC] + command + [option], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, timeout=60)
+            equal((r.returncode, r.stderr), (0, b''), command, option)
+            check(r.stdout.startswith(b'usage: runsc-c ' + ' '.join(command).encode()), r.stdout)
+            check('syscalls' not in ' '.join(command) or b'--json' in r.stdout, r.stdout)
+    r = subprocess.run([RUNSC, '--version'], stdout=subprocess.PIPE, timeout=60)
+    check(r.returncode == 0 and r.stdout.startswith(b'runsc-c '), r)
+    r = subprocess.run([RUNSC, 'syscalls', '--no'], stderr=subprocess.PIPE, timeout=60)
+    check(r.returncode == 125 and b"unknown option '--no'" in r.stderr, r)
 
 
 main()
