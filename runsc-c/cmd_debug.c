@@ -1,70 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `debug PID`: PID is that of a running `runsc-c do`. Its Sentry answers SIGQUIT with
- * every task's state, call and what it waits for, on its log.
+ * `debug PID`: PID is that of a running `runsc-c do`. Its Sentry answers with a line for
+ * every task: state, current call, what it waits for.
  */
+#include <ctype.h>
 #include <errno.h>
-#include <signal.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runsc-c/commands.h"
-#include "runsc-c/error.h"
+#include "runsc-c/debug.h"
+#include "sentry/base/alloc.h"
 #include "sentry/base/log.h"
 
-static bool is_sentry(int hpid)
-{
-	char path[64], comm[32] = "";
-	FILE *f;
+#define ANSWER_MS 10000
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", hpid);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	if (!fgets(comm, sizeof(comm), f))
-		comm[0] = '\0';
-	fclose(f);
-	return !strcmp(comm, "runsc-sentry\n");
+static void usage(FILE *to)
+{
+	fputs("usage: runsc-c debug PID\n\n"
+	      "Prints what every task of a sandbox is doing. PID is the process id of a "
+	      "`runsc-c do`;\n`pgrep -fa 'runsc-c do'` lists them.\n",
+	      to);
 }
 
-static int find_sentry(int hpid)
+static int parse_pid(const char *s)
 {
-	char path[64];
-	int child, found = 0;
-	FILE *f;
+	char *end;
+	long v;
 
-	if (is_sentry(hpid))
-		return hpid;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", hpid, hpid);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	while (!found && fscanf(f, "%d", &child) == 1)
-		if (is_sentry(child))
-			found = child;
-	fclose(f);
-	return found;
+	errno = 0;
+	v = strtol(s, &end, 10);
+	return isdigit((unsigned char)*s) && !*end && !errno && v <= INT_MAX ? (int)v : 0;
+}
+
+/* Names of tasks are the guest's choice: nothing that a terminal obeys gets through. */
+static void print_plain(char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isprint((unsigned char)text[i]) && text[i] != '\n' &&
+		    text[i] != '\t')
+			text[i] = '?';
+	fwrite(text, 1, n, stdout);
+}
+
+/* Returns whether anything came before the end. */
+static bool relay(int hfd)
+{
+	struct pollfd p = {hfd, POLLIN, 0};
+	bool any = false;
+	char buf[4096];
+	ssize_t n;
+
+	while (poll(&p, 1, ANSWER_MS) > 0 && (n = read(hfd, buf, sizeof(buf))) > 0) {
+		print_plain(buf, (size_t)n);
+		any = true;
+	}
+	return any;
 }
 
 int cmd_debug(int argc, char **argv)
 {
-	int hpid = argc == 2 ? atoi(argv[1]) : 0, sentry;
+	int hpid = argc == 2 ? parse_pid(argv[1]) : 0;
+	AUTO_CLOSE int hfd = -1;
 
+	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		usage(stdout);
+		return 0;
+	}
 	if (hpid <= 0) {
-		fprintf(stderr, "usage: runsc-c debug PID   (the process id of a "
-				"`runsc-c do`)\n");
+		usage(stderr);
 		return EXIT_STATUS_OURS;
 	}
-	sentry = find_sentry(hpid);
-	if (!sentry) {
-		fprintf(stderr, "runsc-c: %d is no running sandbox\n", hpid);
+	hfd = debug_connect(hpid);
+	if (hfd < 0) {
+		fprintf(stderr,
+			"runsc-c: %d is no running sandbox (`pgrep -fa 'runsc-c do'` "
+			"lists them)\n",
+			hpid);
 		return EXIT_STATUS_OURS;
 	}
-	if (kill(sentry, SIGQUIT)) {
-		fprintf(stderr, "runsc-c: cannot signal the Sentry (%d): %s\n", sentry,
-			error_name(errno));
+	if (!relay(hfd)) {
+		fprintf(stderr,
+			"runsc-c: %d did not answer: it belongs to another user, is "
+			"stopped or ends\n",
+			hpid);
 		return EXIT_STATUS_OURS;
 	}
-	return 0;
+	return fflush(stdout) ? EXIT_STATUS_OURS : 0;
 }

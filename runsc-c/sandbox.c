@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "runsc-c/control.h"
+#include "runsc-c/debug.h"
 #include "runsc-c/gofer_config.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/clock.h"
@@ -334,6 +335,7 @@ int sandbox_start(const struct do_options *o, struct sandbox *s, struct error *e
 
 	*s = (struct sandbox){.control = -1,
 			      .gofer_control = -1,
+			      .debug = -1,
 			      .sentry.pidfd = -1,
 			      .gofer.pidfd = -1,
 			      .tty.sock = -1,
@@ -347,6 +349,7 @@ int sandbox_start(const struct do_options *o, struct sandbox *s, struct error *e
 	/* The 9P channel between the two. */
 	if (make_pair(SOCK_SEQPACKET, &ours, &theirs, e))
 		return -1;
+	s->debug = debug_listen();
 	/* The Sentry first: it needs longest before it talks to the Gofer. */
 	if (start_sentry(s, e) || configure_sentry(o, s, ours, start_ns, e) ||
 	    start_gofer(o, s, theirs, e))
@@ -368,6 +371,8 @@ void sandbox_end(struct sandbox *s)
 	end_child(&s->gofer);
 	if (s->control >= 0)
 		close(s->control);
+	if (s->debug >= 0)
+		close(s->debug);
 	if (s->gofer_control >= 0)
 		close(s->gofer_control);
 }

@@ -15,6 +15,7 @@ struct sandbox {
 	struct child sentry, gofer;
 	int control;	   /* owned */
 	int gofer_control; /* owned */
+	int debug;	   /* owned: who asks what the tasks do connects here; or -1 */
 	struct terminal tty;
 	unsigned tty_streams; /* bits 0..2 */
 	bool strict;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runsc-c/control.h"
+#include "runsc-c/debug.h"
 #include "runsc-c/gofer_config.h"
 #include "runsc-c/sandbox.h"
 #include "sentry/base/host.h"
@@ -231,6 +232,7 @@ int sandbox_wait(struct sandbox *s)
 			{terminal_sock_want(&s->tty) ? s->tty.sock : -1,
 			 terminal_sock_want(&s->tty), 0},
 			{s->gofer.pidfd, POLLIN, 0},
+			{s->debug, POLLIN, 0},
 		};
 		bool background = s->tty.wanted && !s->tty.raw;
 
@@ -249,6 +251,8 @@ int sandbox_wait(struct sandbox *s)
 			break;
 		if (p[3].revents || p[4].revents)
 			terminal_relay(&s->tty, p[3].revents, p[4].revents);
+		if (p[6].revents)
+			debug_serve(s->debug, s->control);
 		if (p[0].revents)
 			on_message(&w);
 		else if (p[5].revents)

@@ -79,9 +79,10 @@ void control_send_failure(int neg_errno, const char *reason, uint32_t exit_statu
 bool control_receive(struct boot *b)
 {
 	uint8_t buf[512];
-	size_t n_hfds = 0;
+	AUTO_CLOSE int hfd = -1;
+	size_t n_hfds = 1;
 	ssize_t n =
-		host_recv_fds(CONTROL_HFD, buf, sizeof(buf), NULL, &n_hfds, MSG_DONTWAIT);
+		host_recv_fds(CONTROL_HFD, buf, sizeof(buf), &hfd, &n_hfds, MSG_DONTWAIT);
 	Runsc__ToSentry *m;
 
 	if (n == -EAGAIN || n == -EINTR)
@@ -102,6 +103,9 @@ bool control_receive(struct boot *b)
 		break;
 	case RUNSC__TO_SENTRY__WHAT_KILL:
 		kernel_kill_all(b->kernel);
+		break;
+	case RUNSC__TO_SENTRY__WHAT_DEBUG:
+		report_debug(b, hfd);
 		break;
 	default:
 		break;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* --stats at the end, and the answer to `runsc-c debug`: both on the log. */
+/* --stats at the end, on the log, and the answer to `runsc-c debug`, to who asked. */
 #include "sentry/base/alloc.h"
 #include "sentry/base/host.h"
 #include "sentry/base/log.h"
@@ -8,12 +8,12 @@
 #include "sentry/syscall/stats.h"
 #include "sentry/task/debug.h"
 
-static void put(struct boot *b, struct strbuf *sb)
+static void put(int hfd, struct strbuf *sb)
 {
 	size_t done = 0;
 
 	while (done < sb->len) {
-		ssize_t n = host_write(b->log_hfd, sb->data + done, sb->len - done);
+		ssize_t n = host_write(hfd, sb->data + done, sb->len - done);
 
 		if (n <= 0)
 			break;
@@ -55,13 +55,13 @@ void report_stats(struct boot *b)
 	sb_printf(&sb, "memory files and shared memory, peak: %llu KiB\n",
 		  (unsigned long long)pool_peak(b->kernel->pool) / 1024);
 	stats_print(b->kernel->stats, &sb);
-	put(b, &sb);
+	put(b->log_hfd, &sb);
 }
 
-void report_debug(struct boot *b)
+void report_debug(struct boot *b, int hfd)
 {
 	struct strbuf sb = STRBUF_INIT;
 
 	kernel_debug_dump(b->kernel, &sb);
-	put(b, &sb);
+	put(hfd, &sb);
 }

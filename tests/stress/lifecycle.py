@@ -485,7 +485,7 @@ def tables():
 
 @case
 def helps():
-    for command in ([], ['do'], ['syscalls'], ['host-syscalls']):
+    for command in ([], ['do'], ['syscalls'], ['host-syscalls'], ['debug']):
         for option in ('--help', '-h'):
             r = subprocess.run([RUNSC] + command + [option], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, timeout=60)
@@ -496,6 +496,42 @@ def helps():
     check(r.returncode == 0 and r.stdout.startswith(b'runsc-c '), r)
     r = subprocess.run([RUNSC, 'syscalls', '--no'], stderr=subprocess.PIPE, timeout=60)
     check(r.returncode == 125 and b"unknown option '--no'" in r.stderr, r)
+
+
+@case
+def debug():
+    """What the tasks of a sandbox do comes back to who asked."""
+    with Scratch() as s:
+        child = start('--log-file', s.at('log'), '--', 'sh', '-c', 'echo; sleep 30; :')
+        child.stdout.readline()
+
+        def ask(pid):
+            return subprocess.run([RUNSC, 'debug', str(pid)], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, timeout=60)
+
+        try:
+            for _ in range(20):
+                r = ask(child.pid)
+                equal((r.returncode, r.stderr), (0, b''))
+                check(b' tasks, ' in r.stdout and b'task 1 (sh)' in r.stdout, r.stdout)
+            with open(s.at('log')) as f:
+                equal(f.read(), '')
+            if os.geteuid() == 0:
+                # Another user may not look; the sandbox does not mind.
+                r = subprocess.run([public_copy(s), 'debug', str(child.pid)], user=65534,
+                                   group=65534, extra_groups=[], cwd='/',
+                                   stderr=subprocess.PIPE, timeout=60)
+                check(r.returncode == 125 and r.stderr, r)
+            for bad in ('%dabc' % child.pid, '0', '-1', '', '99999999999'):
+                check(ask(bad).returncode == 125 and b'usage' in ask(bad).stderr, bad, ask(bad))
+            r = ask(os.getpid())
+            check(r.returncode == 125 and b'no running sandbox' in r.stderr and b'pgrep' in r.stderr,
+                  r)
+            equal(ask(child.pid).returncode, 0)
+        finally:
+            child.kill()
+            child.communicate()
+        equal(ask(child.pid).returncode, 125)
 
 
 main()
