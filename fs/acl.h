@@ -46,8 +46,8 @@ struct acl *acl_alloc(unsigned n);
 struct acl *acl_dup(const struct acl *a);
 /* -EINVAL: not in order, or something is missing. */
 int acl_check(const struct acl *a);
-/* The mode that @a amounts to, over the bits of *mode that it does not say. True: it says
- * more. */
+/* The mode that @a amounts to, over the bits of
+ * *mode that it does not say. True: it says more. */
 bool acl_to_mode(const struct acl *a, uint32_t *mode);
 
 /*

@@ -525,8 +525,8 @@ void epoll_file_closed(struct file *f)
 			continue;
 		mutex_lock_nested(&ep->lock);
 		mutex_lock(&f->lock);
-		/* Still there, and still of this set? The pointer alone proves nothing.
-		 */
+		/* Still there, and still of this set?
+		 * The pointer alone proves nothing. */
 		it = list_first(&f->epoll_items, struct epitem, file_node);
 		if (it && it->ep != ep)
 			it = NULL;

@@ -95,8 +95,8 @@ void dentry_move(struct dentry *old, struct dentry *new, bool exchange, char *sp
 /* Is @d @top or below it? */
 bool dentry_below(struct vfs *v, struct dentry *d, struct dentry *top);
 bool dentry_below_locked(struct dentry *d, struct dentry *top);
-/* The directory (a reference) and name (room for LX_NAME_MAX + 1) now; NULL for a root.
- */
+/* The directory (a reference) and name now (room for LX_NAME_MAX + 1);
+ * NULL for a root. */
 struct dentry *dentry_place(struct dentry *d, char *name, size_t *len);
 /* The super has no users any more: forget its tree. */
 void dcache_kill_super(struct super *sb);
@@ -150,8 +150,8 @@ void mount_tree_attach(struct mount *top, struct mount *parent,
  */
 void mount_tree_detach(struct vfs *v, struct mount *top, struct list *dead);
 void mounts_put(struct list *dead);
-/* A copy of @m seen from @root, with what is mounted below when @recursive. NULL: -ENOMEM
- */
+/* A copy of @m seen from @root, with what is
+ * mounted below when @recursive. NULL: -ENOMEM */
 enum {
 	COPY_RECURSIVE = 1,
 	COPY_UNBINDABLE = 2, /* unbindable ones too (a namespace) */
@@ -233,8 +233,8 @@ int walk_init(struct walk *w, const struct vfs_ctx *c, const struct path *base,
 	      const char *name, unsigned flags);
 /* Go on to the directory that holds the last name. */
 int walk_parent(struct walk *w);
-/* The last name itself: 0 done, 1 a symlink was entered (walk_parent() again), or an
- * error. */
+/* The last name itself: 0 done, 1 a symlink was
+ * entered (walk_parent() again), or an error. */
 int walk_last(struct walk *w);
 /* What the last name (LAST_NORM) is, in w->at: cached or asked for; may be negative. */
 int walk_lookup_last(struct walk *w, struct dentry **out);
@@ -265,8 +265,7 @@ int inode_setattr_now(const struct vfs_ctx *c, struct dentry *d, struct iattr *a
 int file_kill_priv(const struct vfs_ctx *c, struct file *f);
 void path_accessed(struct path p);
 
-/* --- file.c: a file that was counted by inode_get_write() holds its mount writable ---
- */
+/* --- file.c: a file counted by inode_get_write() holds its mount writable ---------- */
 void file_count_writer(struct file *f);
 
 /* --- lock.c --- */

@@ -144,8 +144,7 @@ static bool deadlocks(struct vfs *v, const void *owner, const void *holder)
 	return false;
 }
 
-/* --- flock(2) ------------------------------------------------------------------------
- */
+/* --- flock(2) ---------------------------------------------------------------------- */
 
 static struct file_lock *owned_whole(struct file_lock_list *ls, const void *owner)
 {
@@ -212,8 +211,7 @@ int flock_set(struct file *f, int pid, int op, struct file_lock_wait *w)
 	return r;
 }
 
-/* --- byte ranges ---------------------------------------------------------------------
- */
+/* --- byte ranges ------------------------------------------------------------------- */
 
 int flock_range(struct file *f, const struct lx_flock *l, int64_t *start, int64_t *end)
 {
@@ -417,8 +415,7 @@ int posix_lock_get(struct file *f, const void *owner, struct lx_flock *l, int64_
 	return 0;
 }
 
-/* --- closing --------------------------------------------------------------------------
- */
+/* --- closing ----------------------------------------------------------------------- */
 
 static bool take_owned(struct list *locks, const void *owner, struct list *gone)
 {

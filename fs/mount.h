@@ -56,8 +56,8 @@ uint64_t mnt_ns_ino(struct mnt_ns *ns);		 /* /proc/PID/ns/mnt */
 int mount_attach(struct mnt_ns *ns, struct super *sb, struct dentry *root,
 		 struct path where, unsigned flags, const char *devname,
 		 struct mount **out);
-/* mount(2), umount2(2), pivot_root(2) with all their checks; strings are kernel copies.
- */
+/* mount(2), umount2(2), pivot_root(2) with all their checks;
+ * strings are kernel copies. */
 int vfs_mount(const struct vfs_ctx *c, const char *source, const char *target,
 	      const char *type, unsigned long flags, const char *data);
 int vfs_umount(const struct vfs_ctx *c, const char *target, int flags);

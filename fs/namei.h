@@ -73,8 +73,8 @@ int vfs_rename(const struct vfs_ctx *c, const struct path *old_base, const char 
 	       const struct path *new_base, const char *new_name, unsigned flags);
 ssize_t vfs_readlink(const struct vfs_ctx *c, struct path p, char *buf, size_t size);
 int vfs_getattr(struct path p, uint32_t mask, struct kstat *out);
-/* Checks permissions of chmod, chown, utimes, truncate for @a (a->file: through an fd).
- */
+/* Checks permissions of chmod, chown, utimes,
+ * truncate for @a (a->file: through an fd). */
 int vfs_setattr(const struct vfs_ctx *c, struct path p, struct iattr *a);
 int vfs_access(const struct vfs_ctx *c, struct path p, unsigned want);
 int vfs_statfs(struct path p, struct lx_statfs *out);

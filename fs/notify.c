@@ -81,8 +81,8 @@ bool notify_detach(struct notify_mark *m)
 	mutex_unlock(&nm->lock);
 	if (!was)
 		return false;
-	/* m->inode stays readable for whoever raced with us: the pointer is not cleared.
-	 */
+	/* m->inode stays readable for whoever raced with us:
+	 * the pointer is not cleared. */
 	inode_put(inode);
 	notify_mark_put(m);
 	return true;
@@ -147,8 +147,8 @@ void fs_notify(struct inode *inode, struct dentry *d, uint32_t mask, uint32_t co
 	size_t len;
 
 	tell(inode, mask, cookie, NULL, 0, false);
-	/* Names move under the cache's lock: that is taken only if anybody listens at
-	 * all. */
+	/* Names move under the cache's lock:
+	 * that is taken only if anybody listens at all. */
 	if (!d ||
 	    !atomic_load_explicit(&super_vfs(d->sb)->n_watched, memory_order_relaxed))
 		return;

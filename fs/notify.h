@@ -10,8 +10,8 @@
 
 #include "fs/vfs.h"
 
-/* In a mask: events of children that have no name any more are not for it (inotify(7)).
- */
+/* In a mask: events of children that have no
+ * name any more are not for it (inotify(7)). */
 #define NOTIFY_EXCL_UNLINK 0x04000000u
 
 struct notify_mark {
@@ -30,8 +30,8 @@ struct notify_mark {
 
 /* Attach a prepared mark (ref 1, the list's). Takes a reference of @inode. -ENOMEM. */
 int notify_attach(struct inode *inode, struct notify_mark *m);
-/* Off its inode; drops the list's and the inode's reference. False: somebody was first.
- */
+/* Off its inode; drops the list's and the inode's reference.
+ * False: somebody was first. */
 bool notify_detach(struct notify_mark *m);
 void notify_mark_put(struct notify_mark *m);
 /* The mark on @inode for which @match says yes, a reference, or NULL. */

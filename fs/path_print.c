@@ -41,8 +41,8 @@ static bool prepend_path_locked(struct backwards *b, struct path p, struct path 
 	return true;
 }
 
-/* What getcwd, links in /proc and the mount table make of removed and unreachable names.
- */
+/* What getcwd, links in /proc and the mount
+ * table make of removed and unreachable names. */
 enum style { STYLE_CWD, STYLE_LINK, STYLE_MOUNT };
 
 static int print(struct path p, struct path root, enum style style, bool *reachable,

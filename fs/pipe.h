@@ -21,8 +21,8 @@ struct pipe *file_pipe(struct file *f);
  */
 bool fifo_open_done(struct file *f);
 
-/* F_GETPIPE_SZ, F_SETPIPE_SZ: bytes. -EBUSY, -EPERM (beyond the limit without
- * CAP_SYS_RESOURCE), -EINVAL. */
+/* F_GETPIPE_SZ, F_SETPIPE_SZ: bytes.
+ * -EBUSY, -EPERM (beyond the limit without CAP_SYS_RESOURCE), -EINVAL. */
 int pipe_get_size(struct pipe *p);
 int pipe_set_size(struct pipe *p, uint64_t size, const struct cred *cred);
 #define PIPE_DEFAULT_SIZE 65536u

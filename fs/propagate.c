@@ -190,8 +190,8 @@ int propagate_mount(struct vfs *v, struct mount *top, struct mount *parent,
 			    (m->peer_group != at.group && !slave) ||
 			    !dentry_below(v, mountpoint, m->root))
 				continue;
-			/* Of slaves that are peers the first gets a slave, the others its
-			 * peers. */
+			/* Of slaves that are peers the first
+			 * gets a slave, the others its peers. */
 			if (slave && shares && reach_has(&reach, m->peer_group))
 				continue;
 			r = mount_tree_fits(at.source, m->ns);
@@ -212,8 +212,8 @@ int propagate_mount(struct vfs *v, struct mount *top, struct mount *parent,
 
 /* --- umount ------------------------------------------------------------------- */
 
-/* Mounts that go with an umount: the tree itself is marked, these are copies elsewhere.
- */
+/* Mounts that go with an umount:
+ * the tree itself is marked, these are copies elsewhere. */
 struct mount_set {
 	struct mount **m;
 	size_t n, cap;

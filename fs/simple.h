@@ -12,13 +12,13 @@ int simple_statfs(struct super *sb, struct lx_statfs *out);
 /* free_inode, release: for objects that are just struct inode, struct super. */
 void simple_free_inode(struct inode *inode);
 void simple_release(struct super *sb);
-/* A super with those three and without a root: homes of pipes, sockets, anonymous files.
- */
+/* A super with those three and without a root:
+ * homes of pipes, sockets, anonymous files. */
 int simple_super_create(struct kernel *k, const struct fs_type *type, uint64_t magic,
 			struct super **out);
 
-/* lookup: what is not in the cache does not exist (every name is a KEEP dentry of a
- * memdir). */
+/* lookup: what is not in the cache does not exist
+ * (every name is a KEEP dentry of a memdir). */
 int simple_lookup(struct inode *dir, struct dentry *d, struct inode **out);
 /* setattr: the generic fields; a size is refused with -EINVAL. */
 int simple_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a);

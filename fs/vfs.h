@@ -109,13 +109,13 @@ struct iattr {
 struct super_ops {
 	int (*statfs)(struct super *sb, struct lx_statfs *out); /* required */
 	int (*sync)(struct super *sb);				/* NULL: nothing to do */
-	/* remount: new option string (borrowed). NULL: options are refused with -EINVAL
-	 */
+	/* remount: new option string (borrowed).
+	 * NULL: options are refused with -EINVAL */
 	int (*remount)(struct super *sb, const char *options);
 	/* options for /proc/mounts after rw/ro, e.g. ",size=1024k". NULL: none */
 	void (*show_options)(struct super *sb, struct strbuf *out);
-	/* the last reference to an inode is gone: free it (and its content when nlink is
-	 * 0) */
+	/* the last reference to an inode is gone:
+	 * free it (and its content when nlink is 0) */
 	void (*free_inode)(struct inode *inode); /* required */
 	void (*release)(struct super *sb);	 /* required: frees sb */
 };
@@ -184,8 +184,8 @@ static inline bool super_rdonly(struct super *sb)
 
 /* --- inodes --------------------------------------------------------------- */
 
-/* For create, mkdir, mknod, symlink, tmpfile: owner and mode after umask and setgid
- * rules. */
+/* For create, mkdir, mknod, symlink, tmpfile:
+ * owner and mode after umask and setgid rules. */
 struct create_args {
 	uint32_t mode; /* with S_IFMT bits */
 	uint32_t uid, gid;
@@ -227,8 +227,8 @@ struct inode_ops {
 	 * of a stacked file system.
 	 */
 	int (*walk)(const struct vfs_ctx *c, struct walk_req *req);
-	/* The directory operations; @d is a negative dentry of @dir (locked). NULL:
-	 * -EPERM. */
+	/* The directory operations;
+	 * @d is a negative dentry of @dir (locked). NULL: -EPERM. */
 	int (*create)(struct inode *dir, struct dentry *d, const struct create_args *a,
 		      struct inode **out); /* regular file */
 	int (*mkdir)(struct inode *dir, struct dentry *d, const struct create_args *a,
@@ -248,8 +248,8 @@ struct inode_ops {
 	 */
 	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 		      struct dentry *new, unsigned flags);
-	/* An unnamed file for O_TMPFILE; linked later through link(). NULL: -EOPNOTSUPP.
-	 */
+	/* An unnamed file for O_TMPFILE;
+	 * linked later through link(). NULL: -EOPNOTSUPP. */
 	int (*tmpfile)(struct inode *dir, const struct create_args *a,
 		       struct inode **out);
 	/*
@@ -258,13 +258,13 @@ struct inode_ops {
 	 */
 	ssize_t (*readlink)(const struct vfs_ctx *c, struct inode *inode, char *buf,
 			    size_t size);
-	/* A magic link: jumps straight to *out (references). NULL: an ordinary symlink.
-	 */
+	/* A magic link: jumps straight to *out (references).
+	 * NULL: an ordinary symlink. */
 	int (*follow)(const struct vfs_ctx *c, struct inode *inode, struct path *out);
 	/* NULL: from the inode's generic fields. */
 	int (*getattr)(struct inode *inode, uint32_t mask, struct kstat *out);
-	/* @a is checked and complete; inode locked. Updates the generic fields. NULL:
-	 * -EPERM. */
+	/* @a is checked and complete; inode locked.
+	 * Updates the generic fields. NULL: -EPERM. */
 	int (*setattr)(const struct vfs_ctx *c, struct inode *inode,
 		       const struct iattr *a);
 	/* NULL: generic_permission (mode bits, CAP_DAC_*). want: LX_R_OK.. as MAY_*. */
@@ -274,8 +274,8 @@ struct inode_ops {
 	 * f->priv. NULL: f->ops = inode->fops. Not called for O_PATH.
 	 */
 	int (*open)(const struct vfs_ctx *c, struct inode *inode, struct file *f);
-	/* xattrs. get/list: @size 0 asks for the size; -ERANGE, -ENODATA. NULL:
-	 * -EOPNOTSUPP. */
+	/* xattrs. get/list: @size 0 asks for the size;
+	 * -ERANGE, -ENODATA. NULL: -EOPNOTSUPP. */
 	ssize_t (*getxattr)(struct inode *inode, const char *name, void *buf,
 			    size_t size);
 	int (*setxattr)(struct inode *inode, const char *name, const void *value,
@@ -366,8 +366,8 @@ struct dentry {
 	refcount_t ref;	   /* cached dentries live at ref 0 on the LRU, unless KEEP */
 	atomic_uint flags; /* DENTRY_* */
 	struct super *sb;
-	/* protected by the cache's lock (LOCK_DENTRY); parent and name also by
-	 * sb->rename_lock */
+	/* protected by the cache's lock (LOCK_DENTRY);
+	 * parent and name also by sb->rename_lock */
 	struct dentry *parent; /* a reference; itself for a root */
 	struct inode *inode;   /* a reference; NULL: negative */
 	const char *name;      /* NUL-terminated, owned */
@@ -488,17 +488,17 @@ struct file_ops {
 	 */
 	ssize_t (*read)(struct file *f, struct uio *u, int64_t pos, unsigned flags);
 	ssize_t (*write)(struct file *f, struct uio *u, int64_t *pos, unsigned flags);
-	/* Directories: entries from cookie f->pos on (advances it). pos_lock held. NULL:
-	 * -ENOTDIR */
+	/* Directories: entries from cookie f->pos on (advances it).
+	 * pos_lock held. NULL: -ENOTDIR */
 	int (*iterate)(struct file *f, struct dir_sink *sink);
-	/* Current LX_POLL* mask; registers with poll_wait(pt, q). NULL: always IN and
-	 * OUT. */
+	/* Current LX_POLL* mask; registers with poll_wait(pt, q).
+	 * NULL: always IN and OUT. */
 	uint32_t (*poll)(struct file *f, struct poll_table *pt);
-	/* How long a blocking read or write may sleep, ns (SO_RCVTIMEO). NULL: for ever.
-	 */
+	/* How long a blocking read or write may sleep,
+	 * ns (SO_RCVTIMEO). NULL: for ever. */
 	int64_t (*timeout)(struct file *f, bool write);
-	/* New position or error. NULL: generic for seekable files (size from getattr).
-	 * pos_lock held */
+	/* New position or error. pos_lock held.
+	 * NULL: generic for seekable files (size from getattr) */
 	int64_t (*lseek)(struct file *f, int64_t off, int whence);
 	/* @t: the caller (opaque here), @u: its memory. NULL or -ENOIOCTLCMD: -ENOTTY. */
 	int64_t (*ioctl)(struct file *f, struct task *t, const struct umem *u,
@@ -612,8 +612,8 @@ int file_mappable(struct file *f, unsigned vm_flags, uint64_t off, uint64_t size
 		  struct mappable **out, unsigned *may);
 
 /* A file that lives outside every tree: pipes, sockets, eventfd... (fs/anon_file.c). */
-/* A stream: it has no position until the caller sets FMODE_LSEEK and clears FMODE_STREAM.
- */
+/* A stream: it has no position until the caller
+ * sets FMODE_LSEEK and clears FMODE_STREAM. */
 int anon_file_create(struct kernel *k, const char *name /* "[eventfd]" */,
 		     const struct file_ops *ops, void *priv, int flags,
 		     const struct cred *cred, struct file **out);
@@ -628,8 +628,8 @@ enum {
 	FS_NOTIFY_UNMOUNT = 0x2000, FS_NOTIFY_IGNORED = 0x8000, FS_NOTIFY_ISDIR = 0x40000000,
 };
 /* clang-format on */
-/* An event on @inode itself and, by name, on the directory that holds @d (either may be
- * NULL). */
+/* An event on @inode itself and, by name,
+ * on the directory that holds @d (either may be NULL). */
 void fs_notify(struct inode *inode, struct dentry *d, uint32_t mask, uint32_t cookie);
 /* Frees marks and locks of a dying inode. */
 void inode_free_notify(struct inode *inode);

@@ -116,8 +116,8 @@ static int make_one(int dir_hfd, const struct make *m)
 			close(r);
 		return min_t(int, r, 0);
 	case S_IFCHR:
-		/* A device node on the host would be open to all the host. 0:0 is a
-		 * whiteout. */
+		/* A device node on the host would be open to all the host.
+		 * 0:0 is a whiteout. */
 		if (m->rdev_major || m->rdev_minor)
 			return -EPERM;
 		return (int)host_ret(mknodat(dir_hfd, m->name.s, m->mode, 0));
@@ -185,8 +185,8 @@ int change_create(struct session *s, struct node *dir, const struct make *m, int
 	*created = false;
 	r = check_dir(s, dir, m->name.s);
 	may_create = r == 0;
-	/* open(2): without O_EXCL an existing file may be read though nothing can be
-	 * made. */
+	/* open(2): without O_EXCL an existing file
+	 * may be read though nothing can be made. */
 	if (r < 0 && (r != -EROFS || flags & O_EXCL))
 		return r;
 	/* Somebody else may make and remove the name all the time: try a few times. */

@@ -47,8 +47,7 @@ void gofer_find_dev(struct gofer_config *c);
 
 #define GOFER_MAX_FIDS 131072u
 
-/* -EINVAL: a hide path that is not absolute or has "..";
- * -ENOMEM. */
+/* -EINVAL: a hide path that is not absolute or has ".."; -ENOMEM. */
 int gofer_create(const struct gofer_config *config, struct gofer **out);
 void gofer_free(struct gofer *g);
 

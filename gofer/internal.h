@@ -82,8 +82,8 @@ struct ident {
 
 void ident_set(struct ident *id, const struct statx *st);
 bool ident_eq(const struct ident *a, const struct ident *b);
-/* path_open, if the name still leads to the inode @id; @st: as the open file is. -ESTALE.
- */
+/* path_open, if the name still leads to the inode @id;
+ * @st: as the open file is. -ESTALE. */
 int path_open_same(int dir_hfd, const char *name, int flags, const struct ident *id,
 		   struct statx *st);
 

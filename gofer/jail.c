@@ -4,11 +4,13 @@
  * reaches the exports, and nothing else of the host.
  *
  *   with CAP_SYS_ADMIN   The exports become mount trees of their own, attached nowhere
- *and without devices and set-id bits; then the process moves to an empty root in new
- *mount, network, IPC and UTS namespaces and keeps the capabilities that serving files
- *takes. The PID namespace is runsc-c's to make: a process cannot enter one itself.
- *   without		  It stays in the caller's user namespace, so that owners are
- *true, and Landlock leaves it the exports.
+ *                        and without devices and set-id bits; then the process moves to
+ *                        an empty root in new mount, network, IPC and UTS namespaces and
+ *                        keeps the capabilities that serving files takes. The PID
+ *                        namespace is runsc-c's to make: a process cannot enter one
+ *                        itself.
+ *   without              It stays in the caller's user namespace, so that owners are
+ *                        true, and Landlock leaves it the exports.
  *
  * Both: no_new_privs, not dumpable, and the seccomp filter.
  */

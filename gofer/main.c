@@ -43,8 +43,8 @@ static int set_up(struct boot *b, struct gofer **g, const char **reason)
 	int r;
 
 	raise_nofile();
-	/* Another arena would make the C library count CPUs in /sys, after the lock-down.
-	 */
+	/* Another arena would make the C library
+	 * count CPUs in /sys, after the lock-down. */
 	mallopt(M_ARENA_MAX, 1);
 	gofer_find_dev(&config);
 	r = jail_enter(b, reason);

@@ -199,8 +199,8 @@ int node_pin(struct session *s, struct node *n, int *hfd)
 		struct name name;
 		int a_hfd;
 
-		/* Downwards from the nearest ancestor that has one; the root always has.
-		 */
+		/* Downwards from the nearest ancestor that has one;
+		 * the root always has. */
 		while (a->parent->hfd < 0)
 			a = a->parent;
 		if (!a->attached) {
@@ -218,8 +218,8 @@ int node_pin(struct session *s, struct node *n, int *hfd)
 		unpin(s, parent);
 		put(s, parent);
 		if (a_hfd >= 0) {
-			/* Pinned over the eviction that this may cause: it is in use
-			 * next. */
+			/* Pinned over the eviction that this may cause:
+			 * it is in use next. */
 			pin(a);
 			keep_hfd(s, a, a_hfd);
 			unpin(s, a);
@@ -313,8 +313,8 @@ static int adopt(struct session *s, struct node *dir, const char *name, int *hfd
 		n = other;
 		goto out;
 	}
-	/* A fid holds its node's ancestors too, however deep: they are bounded as well.
-	 */
+	/* A fid holds its node's ancestors too,
+	 * however deep: they are bounded as well. */
 	r = s->n_nodes < MAX_NODES(s) ? 0 : -EMFILE;
 	if (r < 0) {
 		mem_free(n->name);

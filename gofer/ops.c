@@ -47,8 +47,8 @@ static int op_version(struct request *rq)
 		r->version.version = p9_str(P9_VERSION_RUNSC);
 	} else if (v->len >= 8 && !memcmp(v->s, P9_VERSION_L, 8) &&
 		   (v->len == 8 || v->s[8] == '.')) {
-		/* version(5): what follows a period may be dropped by who does not know
-		 * it */
+		/* version(5): what follows a period may
+		 * be dropped by who does not know it */
 		r->version.version = p9_str(P9_VERSION_L);
 	} else {
 		r->version.version = p9_str("unknown");
@@ -61,8 +61,8 @@ static int op_version(struct request *rq)
 static int op_auth(struct request *rq)
 {
 	(void)rq;
-	/* attach(5): none is required, the socket is enough. Peers know it by this error.
-	 */
+	/* attach(5): none is required, the socket is enough.
+	 * Peers know it by this error. */
 	return -ENOENT;
 }
 
@@ -154,8 +154,8 @@ static int op_walk(struct request *rq)
 	r = fid_lookup(s, fid, &f);
 	if (r < 0)
 		return r;
-	/* walk(5) forbids it of an open fid; peers do it from open directories all the
-	 * same. */
+	/* walk(5) forbids it of an open fid;
+	 * peers do it from open directories all the same. */
 	if (f->xattr || (newfid == fid && (f->hfd >= 0 || f->dir_open)))
 		r = -EBUSY;
 	else if (newfid != fid && !fid_range_free(s, newfid, 1))

@@ -76,8 +76,8 @@ void session_free(struct session *s)
 
 /* --- tags ------------------------------------------------------------------ */
 
-/* False: another request with this tag is in flight, and its answer would be taken for
- * ours. */
+/* False: another request with this tag is in flight,
+ * and its answer would be taken for ours. */
 static bool tag_take(struct request *rq)
 {
 	struct request *other;
@@ -129,8 +129,8 @@ static int send_reply(struct request *rq)
 {
 	ssize_t n = p9_encode(&rq->r, rq->out, min_t(size_t, rq->out_size, rq->s->msize));
 
-	/* Handlers leave room; only a link target or a name in a tiny msize can get here.
-	 */
+	/* Handlers leave room; only a link target
+	 * or a name in a tiny msize can get here. */
 	if (n < 0) {
 		rq->r.type = P9_RLERROR;
 		rq->r.rlerror.ecode = EMSGSIZE;
@@ -209,8 +209,8 @@ int request_serve(struct request *rq, const uint8_t *msg, size_t size)
 		rq->r.type = P9_RLERROR;
 		rq->r.rlerror.ecode = (uint32_t)-r;
 	}
-	/* Off the table first: the client may use the tag again once it has the answer.
-	 */
+	/* Off the table first: the client may use
+	 * the tag again once it has the answer. */
 	tag_release(rq);
 	r = r == OP_NO_REPLY ? 0 : send_reply(rq);
 	for (unsigned i = 0; r == 0 && i < rq->n_flushes; i++)

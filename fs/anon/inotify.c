@@ -268,11 +268,10 @@ int inotify_remove(struct file *f, int wd)
 	return r;
 }
 
-/* --- the file ------------------------------------------------------------------------
- */
+/* --- the file ---------------------------------------------------------------------- */
 
-/* The next event if it fits into @room; -EINVAL when it does not, NULL when there is
- * none. */
+/* The next event if it fits into @room;
+ * -EINVAL when it does not, NULL when there is none. */
 static int take_event(struct inotify *in, size_t room, struct event **out)
 {
 	struct event *e;

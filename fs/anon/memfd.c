@@ -263,8 +263,7 @@ int memfd_add_seals(struct file *f, unsigned seals)
 	return r;
 }
 
-/* --- creation ------------------------------------------------------------------------
- */
+/* --- creation ---------------------------------------------------------------------- */
 
 static void memfd_free_inode(struct inode *inode)
 {

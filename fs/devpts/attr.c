@@ -188,8 +188,8 @@ static int64_t set_attrs(struct file *f, struct task *t, const struct umem *u,
 	tty_lock(tty);
 	if (flush)
 		tty_flush_locked(tty, !tty_is_slave(f), true, false);
-	/* Output is on its way the moment it is written: TCSADRAIN has nothing to wait
-	 * for. */
+	/* Output is on its way the moment it is written:
+	 * TCSADRAIN has nothing to wait for. */
 	set_locked(tty, &new);
 	tty_unlock(tty);
 	return 0;

@@ -22,12 +22,12 @@ int devpts_open_ptmx(const struct vfs_ctx *c, struct inode *inode, struct file *
 int devpts_new_pair(const struct vfs_ctx *c, struct super *sb, struct file **master);
 int devpts_open_slave(const struct vfs_ctx *c, struct file *master, int flags,
 		      struct file **slave);
-/* Attributes and size as the terminal outside has them; a new size is told to the guest.
- */
+/* Attributes and size as the terminal outside has them;
+ * a new size is told to the guest. */
 void devpts_set_attrs(struct file *master, const struct lx_termios *t);
 void devpts_set_window(struct file *master, const struct lx_winsize *w);
-/* The terminal outside is gone: SIGHUP, and what has the slave open has nothing any more.
- */
+/* The terminal outside is gone: SIGHUP,
+ * and what has the slave open has nothing any more. */
 void devpts_hang_up(struct file *master);
 /* The slave's owner. */
 void devpts_set_owner(struct file *master, uint32_t uid);

@@ -9,7 +9,7 @@
  * Life: opening ptmx makes the pair, its number and the slave's name; the master's close
  * hangs the slave up and removes the name; the number is free again when the last file of
  * either end is closed. struct tty itself lives as long as somebody points at it (a
- *session whose controlling terminal it is).
+ * session whose controlling terminal it is).
  *
  * Locks: tty->lock for everything. Waking and signalling wait until it is dropped:
  * tty_unlock() does what was noted meanwhile.
@@ -70,8 +70,7 @@ static inline struct tty_file *tty_file(const struct file *f)
 	return f->priv;
 }
 
-/* --- tty.c: the pair -------------------------------------------------------------------
- */
+/* --- tty.c: the pair --------------------------------------------------------------- */
 
 extern const struct file_ops pty_master_ops, pty_slave_ops;
 
@@ -94,8 +93,7 @@ bool tty_is_slave(const struct file *f);
 /* Is @f a dead file of a slave? */
 bool tty_hung_up_locked(const struct file *f);
 
-/* --- job.c: sessions and groups --------------------------------------------------------
- */
+/* --- job.c: sessions and groups ---------------------------------------------------- */
 
 /* SIGTTIN, SIGTTOU: 0, -EIO, -ERESTARTSYS. @t may be NULL (the kernel itself). */
 int tty_check_access(struct tty *tty, struct task *t, int signo);
@@ -107,8 +105,7 @@ int64_t tty_job_ioctl(struct file *f, struct task *t, const struct umem *u, unsi
 /* Forget session and foreground group; for the hang-up. */
 void tty_leave_session(struct tty *tty);
 
-/* --- ioctl.c, attr.c -------------------------------------------------------------------
- */
+/* --- ioctl.c, attr.c --------------------------------------------------------------- */
 
 int64_t tty_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
 		  uint64_t arg);
@@ -122,8 +119,7 @@ void tty_set_attrs(struct tty *tty, const struct lx_termios *t);
 /* SIGWINCH to the foreground group if it is a new size. */
 void tty_resize(struct tty *tty, const struct lx_winsize *w);
 
-/* --- super.c: the file system ----------------------------------------------------------
- */
+/* --- super.c: the file system ------------------------------------------------------ */
 
 /* A new pair with its slave's name in @sb. -ENOSPC: no number is free. */
 int devpts_new_tty(const struct vfs_ctx *c, struct super *sb, struct tty **out);

@@ -22,8 +22,7 @@ static int64_t get_flag(struct tty *tty, const struct umem *u, uint64_t arg,
 	return get_int(u, arg, on);
 }
 
-/* --- queues and flow ------------------------------------------------------------------
- */
+/* --- queues and flow --------------------------------------------------------------- */
 
 static int64_t input_size(struct file *f, const struct umem *u, uint64_t arg)
 {
@@ -130,8 +129,7 @@ static int64_t simulate_input(struct file *f, struct task *t, const struct umem 
 	return 0;
 }
 
-/* --- the window ------------------------------------------------------------------------
- */
+/* --- the window -------------------------------------------------------------------- */
 
 static int64_t get_winsize(struct tty *tty, const struct umem *u, uint64_t arg)
 {

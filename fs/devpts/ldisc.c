@@ -44,8 +44,7 @@ static bool bit_test(const uint8_t *map, uint32_t i)
 	return map[i / 8] >> i % 8 & 1;
 }
 
-/* --- the mode -------------------------------------------------------------------------
- */
+/* --- the mode ---------------------------------------------------------------------- */
 
 /* Which bytes mean something in this mode. */
 static void find_special(struct ldisc *l)
@@ -129,8 +128,7 @@ void ldisc_flush_input(struct ldisc *l)
 	l->fx.packet |= LX_TIOCPKT_FLUSHREAD;
 }
 
-/* --- receiving -------------------------------------------------------------------------
- */
+/* --- receiving --------------------------------------------------------------------- */
 
 static void put(struct ldisc *l, uint8_t c)
 {
@@ -305,8 +303,8 @@ static size_t room(const struct ldisc *l)
 	return n ? n - 1 : 0;
 }
 
-/* Nothing ends the line: what is typed now overwrites its last place until something
- * does. */
+/* Nothing ends the line: what is typed now
+ * overwrites its last place until something does. */
 static void cut_line(struct ldisc *l)
 {
 	uint32_t max = LDISC_SIZE - (l->t.iflag & LX_PARMRK ? 2 : 1);
@@ -321,8 +319,8 @@ size_t ldisc_receive(struct ldisc *l, const uint8_t *src, size_t n)
 
 	for (i = 0; i < n; i++) {
 		if (!room(l)) {
-			/* A reader makes room; only a line without an end would stay for
-			 * ever. */
+			/* A reader makes room;
+			 * only a line without an end would stay for ever. */
 			if (!(l->t.lflag & LX_ICANON) || l->canon != l->tail)
 				break;
 			cut_line(l);
@@ -333,8 +331,7 @@ size_t ldisc_receive(struct ldisc *l, const uint8_t *src, size_t n)
 	return i;
 }
 
-/* --- reading ---------------------------------------------------------------------------
- */
+/* --- reading ----------------------------------------------------------------------- */
 
 static bool by_line(const struct ldisc *l)
 {
@@ -381,8 +378,8 @@ static size_t read_line(struct ldisc *l, uint8_t *dst, size_t n)
 		bool eof = c == LX_VDISABLE && bit_test(l->ends, l->tail % LDISC_SIZE);
 		bool end;
 
-		/* VEOF right behind a full buffer goes with it: the next read is no end
-		 * of file. */
+		/* VEOF right behind a full buffer goes with it:
+		 * the next read is no end of file. */
 		if (done == n && !eof)
 			break;
 		end = take_line_end(l);

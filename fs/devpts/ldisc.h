@@ -8,7 +8,7 @@
  *	program -> ldisc_write() -> output processing -> the ring to the other side
  *
  * It knows nothing of files, tasks and locks: the pair's lock is held around every call,
- *and what it wants done outside (signals, packet-mode notices) is left in effects.
+ * and what it wants done outside (signals, packet-mode notices) is left in effects.
  *
  * Source: termios(3), POSIX 11.1; where they leave room, what Linux does.
  */

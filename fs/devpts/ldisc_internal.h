@@ -15,8 +15,8 @@ static inline bool is_continuation(const struct ldisc *l, uint8_t c)
 	return l->t.iflag & LX_IUTF8 && (c & 0xc0) == 0x80;
 }
 
-/* ldisc_out.c: one byte through output processing; the same with ^X for controls
- * (ECHOCTL) */
+/* ldisc_out.c: one byte through output processing;
+ * the same with ^X for controls (ECHOCTL) */
 void echo_raw(struct ldisc *l, uint8_t c);
 void echo_char(struct ldisc *l, uint8_t c);
 void echo_text(struct ldisc *l, const char *s);

@@ -103,8 +103,7 @@ size_t ldisc_write(struct ldisc *l, const uint8_t *src, size_t n)
 	return done;
 }
 
-/* --- echo ----------------------------------------------------------------------------
- */
+/* --- echo -------------------------------------------------------------------------- */
 
 void ldisc_push_echo(struct ldisc *l)
 {
@@ -136,8 +135,8 @@ void echo_raw(struct ldisc *l, uint8_t c)
 	uint8_t buf[MAX_EXPANSION] = {c};
 	int n = 1;
 
-	/* 0377 is an escape in Linux's echo buffer, whose way out counts it in any mode.
-	 */
+	/* 0377 is an escape in Linux's echo buffer,
+	 * whose way out counts it in any mode. */
 	if (c == 0xff)
 		l->column++;
 	else if (l->t.oflag & LX_OPOST)
@@ -172,8 +171,7 @@ void echo_back(struct ldisc *l, unsigned n)
 	}
 }
 
-/* --- flow control --------------------------------------------------------------------
- */
+/* --- flow control ------------------------------------------------------------------ */
 
 void ldisc_stop(struct ldisc *l, bool tco)
 {

@@ -50,8 +50,7 @@ static struct devpts_inode *to_pts(struct inode *inode)
 	return container_of(inode, struct devpts_inode, base);
 }
 
-/* --- numbers ---------------------------------------------------------------------------
- */
+/* --- numbers ----------------------------------------------------------------------- */
 
 static int grow_locked(struct devpts_super *ds)
 {
@@ -98,8 +97,7 @@ void devpts_free_index(struct super *sb, unsigned index)
 	mutex_unlock(&ds->lock);
 }
 
-/* --- names -----------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------- */
 
 static int slave_open(const struct vfs_ctx *c, struct inode *inode, struct file *f)
 {

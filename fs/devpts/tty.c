@@ -86,8 +86,7 @@ void tty_unlock(struct tty *tty)
 		waitq_wake(&tty->master_wait, todo.wake_master);
 }
 
-/* --- bytes on their way ---------------------------------------------------------------
- */
+/* --- bytes on their way ------------------------------------------------------------ */
 
 /* What the line discipline left to be done. */
 static void take_effects(struct tty *tty)

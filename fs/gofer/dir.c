@@ -130,8 +130,7 @@ const struct file_ops gofer_dir_file_ops = {
 	.release = dir_release,
 };
 
-/* --- making ----------------------------------------------------------------------------
- */
+/* --- making ------------------------------------------------------------------------ */
 
 static struct p9_str name_of(const struct dentry *d)
 {

@@ -19,8 +19,8 @@ static struct handle *handle_of(struct file *f)
 	return f->priv;
 }
 
-/* Small moves need no allocation; without memory for a large buffer the small one serves.
- */
+/* Small moves need no allocation;
+ * without memory for a large buffer the small one serves. */
 static uint8_t *bounce(size_t left, uint8_t *small, size_t *size)
 {
 	uint8_t *big = left > CHUNK_SMALL ? mem_alloc(min_t(size_t, left, CHUNK)) : NULL;
@@ -326,8 +326,7 @@ static struct mappable *file_mappable_op(struct inode *inode)
 	return &ginode(inode)->map;
 }
 
-/* --- the rest --------------------------------------------------------------------------
- */
+/* --- the rest ---------------------------------------------------------------------- */
 
 static ssize_t link_readlink(const struct vfs_ctx *c, struct inode *inode, char *buf,
 			     size_t size)

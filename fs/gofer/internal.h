@@ -5,7 +5,7 @@
  *   session   the connection: channels, fid numbers, watches, donated descriptors
  *   ginode    a file of the Gofer: one fid, attributes, perhaps a watch and handles
  *   handle    a host descriptor the Gofer opened for us. A bounded cache: it may be
- *closed at any time nobody is using it, and is opened again by fid
+ *             closed at any time nobody is using it, and is opened again by fid
  *
  * Locks: all of rank LOCK_GOFER, never two at a time, none held while a reply is awaited
  * (a call is made under at most the locks of its own inode or directory).
@@ -73,8 +73,8 @@ struct gofer_session {
 	unsigned n_hfds, max_hfds;
 };
 
-/* A message and its reply. Strings and data of r point into the channel: until call_end.
- */
+/* A message and its reply. Strings and data of
+ * r point into the channel: until call_end. */
 struct gofer_call {
 	struct gofer_session *s;
 	struct channel *ch;

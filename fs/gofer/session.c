@@ -57,8 +57,8 @@ static int exchange_msg(struct gofer_session *s, struct channel *ch, struct p9_m
 	if (n < 0 || p9_decode(ch->buf, (size_t)n, r) < 0 || r->tag != t->tag)
 		goto broken;
 	if (r->type == P9_RLERROR) {
-		/* Anything but an errno would be taken for success, or for one of ours.
-		 */
+		/* Anything but an errno would be taken
+		 * for success, or for one of ours. */
 		if (!r->rlerror.ecode || r->rlerror.ecode > 133)
 			goto broken;
 		return -(int)r->rlerror.ecode;

@@ -6,8 +6,7 @@
 #include "fs/gofer/internal.h"
 #include "sentry/base/host.h"
 
-/* --- attributes ----------------------------------------------------------------------
- */
+/* --- attributes -------------------------------------------------------------------- */
 
 /* An open descriptor for writing truncates without a message. */
 static int truncate_open(const struct iattr *a)
@@ -68,8 +67,8 @@ int gofer_setattr(const struct vfs_ctx *vc, struct inode *inode, const struct ia
 	(void)vc;
 	if (kills_priv(inode, a, &mode))
 		valid |= P9_SET_MODE;
-	/* Not of a set-id file, whose bits the host takes from us but not from the Gofer.
-	 */
+	/* Not of a set-id file, whose bits the host
+	 * takes from us but not from the Gofer. */
 	if (valid & P9_SET_SIZE && a->valid & ATTR_FILE && a->file && a->file->priv &&
 	    a->file->mode & FMODE_WRITE && !(inode->mode & (LX_S_ISUID | LX_S_ISGID))) {
 		r = truncate_open(a);
@@ -98,8 +97,7 @@ int gofer_setattr(const struct vfs_ctx *vc, struct inode *inode, const struct ia
 	return r;
 }
 
-/* --- extended attributes ---------------------------------------------------------------
- */
+/* --- extended attributes ----------------------------------------------------------- */
 
 static ssize_t get_or_list(struct inode *inode, const char *name, void *buf, size_t size)
 {

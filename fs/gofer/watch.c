@@ -131,16 +131,16 @@ static void take_event(struct gofer_session *s, const struct inotify_event *e,
 	if (!e->len || e->mask & NAMES_CHANGE)
 		atomic_store(&g->attr_fresh, false);
 	if (e->mask & IN_IGNORED) {
-		/* No more events for what is below: stamps made under this watch are
-		 * void. */
+		/* No more events for what is below:
+		 * stamps made under this watch are void. */
 		if (LX_S_ISDIR(g->base.mode))
 			atomic_fetch_add(&s->epoch, 1);
 		forget_locked(s, g);
 	}
 }
 
-/* Events as they lie in @buf. The host's kernel writes them; it is believed, but bounded.
- */
+/* Events as they lie in @buf. The host's kernel writes them;
+ * it is believed, but bounded. */
 static void take_events(struct gofer_session *s, const uint8_t *buf, size_t n)
 {
 	struct inotify_event e;
@@ -165,8 +165,8 @@ void watch_drain(struct gofer_session *s)
 
 	if (s->inotify_hfd < 0 || now - atomic_load(&s->drained_ns) < DRAIN_NS)
 		return;
-	/* The lock over both: who finds nothing to read must not overtake who has read.
-	 */
+	/* The lock over both: who finds nothing
+	 * to read must not overtake who has read. */
 	mutex_lock(&s->watch_lock);
 	while ((n = host_read(s->inotify_hfd, buf, sizeof(buf))) > 0)
 		take_events(s, buf, (size_t)n);

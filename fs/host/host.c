@@ -149,8 +149,8 @@ static int host_file_fsync(struct file *f, int64_t start, int64_t end, bool data
 	return r == -EROFS ? -EINVAL : r;
 }
 
-/* Terminals that stay plain streams answer what programs ask to find out what they are.
- */
+/* Terminals that stay plain streams answer
+ * what programs ask to find out what they are. */
 static int64_t host_file_ioctl(struct file *f, struct task *t, const struct umem *u,
 			       unsigned cmd, uint64_t arg)
 {

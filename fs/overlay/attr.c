@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Attributes: the lower's until the guest changes one, then all of them are the layer's.
- */
+/* Attributes: the lower's until the guest changes one,
+ * then all of them are the layer's. */
 #include <string.h>
 
 #include "fs/overlay/internal.h"
@@ -41,8 +41,8 @@ int ovl_attr_up(struct ovl_inode *oi)
 	return 0;
 }
 
-/* Bytes on disk: of the lower while it is whole, else what the layer and the rest hold.
- */
+/* Bytes on disk: of the lower while it is whole,
+ * else what the layer and the rest hold. */
 static uint64_t blocks_of(struct ovl_inode *oi, uint64_t lower_blocks)
 {
 	uint64_t own = shmem_bytes(&oi->data.shm) / 512;

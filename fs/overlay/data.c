@@ -80,8 +80,7 @@ uint64_t ovl_size(struct ovl_inode *oi)
 	return ovl_getattr(&oi->base, LX_STATX_SIZE, &st) ? 0 : st.size;
 }
 
-/* --- which side ------------------------------------------------------------------------
- */
+/* --- which side -------------------------------------------------------------------- */
 
 static bool bit(const struct ovl_data *d, uint64_t block)
 {
@@ -130,8 +129,7 @@ uint64_t ovl_segment(struct ovl_data *d, uint64_t off, uint64_t size, bool *uppe
 	return n;
 }
 
-/* --- copying up ------------------------------------------------------------------------
- */
+/* --- copying up -------------------------------------------------------------------- */
 
 /* From now on size and block map are ours; no byte is copied yet. */
 static int become_upper(struct ovl_inode *oi)
@@ -221,8 +219,8 @@ int ovl_truncate(struct ovl_inode *oi, uint64_t size)
 	int r = 0;
 
 	if (oi->lower) {
-		/* The page with the new end is the layer's: its rest must read as zeroes.
-		 */
+		/* The page with the new end is the layer's:
+		 * its rest must read as zeroes. */
 		if (size % PAGE_SIZE && size < ovl_size(oi))
 			r = ovl_copy_up(oi, size, 1, false);
 		mutex_lock(&d->lock);

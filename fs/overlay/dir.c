@@ -171,8 +171,7 @@ static int ovl_link(struct inode *dir, struct dentry *d, struct inode *old)
 	return 0;
 }
 
-/* --- removing -------------------------------------------------------------------------
- */
+/* --- removing ---------------------------------------------------------------------- */
 
 /* A name to be taken out of a directory: with a whiteout where the lower has it too. */
 struct removal {
@@ -242,8 +241,7 @@ static int ovl_rmdir(struct inode *dir, struct dentry *d)
 	return r;
 }
 
-/* --- renaming -------------------------------------------------------------------------
- */
+/* --- renaming ---------------------------------------------------------------------- */
 
 static bool is_dir(struct inode *inode)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Regular files: reading block by block from whichever side has it, writing into the
- * layer. */
+/* Regular files: reading block by block from
+ * whichever side has it, writing into the layer. */
 #include "fs/overlay/internal.h"
 
 static struct ovl_inode *of_file(struct file *f)

@@ -129,8 +129,8 @@ extern const struct inode_ops ovl_dir_inode_ops, ovl_file_inode_ops,
 	ovl_symlink_inode_ops, ovl_special_inode_ops;
 extern const struct file_ops ovl_dir_file_ops, ovl_file_ops;
 int ovl_dir_open(const struct vfs_ctx *c, struct inode *inode, struct file *f);
-/* Is there any name but "." and ".."? 0, -ENOTEMPTY or another error. Directory locked.
- */
+/* Is there any name but "." and ".."?
+ * 0, -ENOTEMPTY or another error. Directory locked. */
 int ovl_dir_empty(struct ovl_inode *dir);
 
 /* --- data.c --- */

@@ -115,8 +115,7 @@ static bool empty_emit(struct dir_sink *base, const char *name, size_t len, uint
 	return false;
 }
 
-/* --- iterate --------------------------------------------------------------------------
- */
+/* --- iterate ----------------------------------------------------------------------- */
 
 static int gather(struct ovl_inode *dir, struct ovl_dir_file *df)
 {

@@ -191,8 +191,8 @@ int proc_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want)
 		return r;
 	if (proc_call_init(&call, inode, c->task, c->cred))
 		return r;
-	/* One's own descriptors, also when one is not dumpable; others' as for a
-	 * debugger. */
+	/* One's own descriptors, also when one is not dumpable;
+	 * others' as for a debugger. */
 	if (r)
 		return call.t->tg == c->task->tg ? 0 : r;
 	return proc_check_access(&call, PROC_READ);

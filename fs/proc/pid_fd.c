@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fd/N: magic links to open files. fdinfo/N: their state. ns/NAME: namespaces as files.
- */
+/* fd/N: magic links to open files. fdinfo/N:
+ * their state. ns/NAME: namespaces as files. */
 #include "fs/lock.h"
 #include "fs/mount.h"
 #include "fs/proc/internal.h"

@@ -95,8 +95,8 @@ static void put_unix(struct file *f, struct task *viewer, struct strbuf *out)
 	connected = !sk->ops->getname(sk, true, &peer);
 	if (sk->ops->getname(sk, false, &name))
 		name.len = 0;
-	/* Addresses are nobody's business; SO_ACCEPTCON; SS_UNCONNECTED or SS_CONNECTED.
-	 */
+	/* Addresses are nobody's business; SO_ACCEPTCON;
+	 * SS_UNCONNECTED or SS_CONNECTED. */
 	sb_printf(out, "%016x: %08X 00000000 %08X %04X %02X %5llu", 0,
 		  refcount_read(&sk->ref), listening ? 0x10000 : 0, (unsigned)sk->type,
 		  connected ? 3 : 1, (unsigned long long)f->inode->ino);

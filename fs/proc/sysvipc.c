@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sysvipc: the System V objects of the reader's namespace. Source: sysvipc(7), proc(5).
- */
+/* sysvipc: the System V objects of the reader's namespace.
+ * Source: sysvipc(7), proc(5). */
 #include "fs/proc/internal.h"
 #include "sentry/ipc/ipc.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Regular files: their bytes are a shmem (sentry/mm/shmem.h), so mmap sees what write
- * wrote. */
+/* Regular files: their bytes are a shmem (sentry/mm/shmem.h),
+ * so mmap sees what write wrote. */
 #include "fs/tmpfs/internal.h"
 
 static struct shmem *data_of(struct file *f)
@@ -73,8 +73,7 @@ const struct file_ops tmpfs_file_ops = {
 	.fallocate = tmpfs_fallocate,
 };
 
-/* --- attributes ------------------------------------------------------------------------
- */
+/* --- attributes -------------------------------------------------------------------- */
 
 static int tmpfs_getattr(struct inode *inode, uint32_t mask, struct kstat *out)
 {

@@ -151,8 +151,7 @@ static int parse_options(const struct vfs_ctx *c, struct pool *pool, const char 
 	return r;
 }
 
-/* --- inodes --------------------------------------------------------------------------
- */
+/* --- inodes ------------------------------------------------------------------------ */
 
 int tmpfs_new_inode(struct super *sb, const struct create_args *a, struct inode **out)
 {
@@ -216,8 +215,7 @@ static void tmpfs_free_inode(struct inode *inode)
 	mem_free(ti);
 }
 
-/* --- the super -----------------------------------------------------------------------
- */
+/* --- the super --------------------------------------------------------------------- */
 
 static int tmpfs_statfs(struct super *sb, struct lx_statfs *out)
 {
@@ -268,8 +266,8 @@ static int tmpfs_remount(struct super *sb, const char *text)
 
 	if (r)
 		return r;
-	/* A limit below what is in use is refused; owner and mode are the first mount's.
-	 */
+	/* A limit below what is in use is refused;
+	 * owner and mode are the first mount's. */
 	if (o.has_size && o.size < ts->quota.used)
 		return -EINVAL;
 	if (o.has_inodes && o.inodes < ts->n_inodes)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* File flags and modes of Linux on x86-64 (include/uapi/asm-generic/fcntl.h and others).
- */
+/* File flags and modes of Linux on x86-64
+ * (include/uapi/asm-generic/fcntl.h and others). */
 #pragma once
 
 #define LX_O_ACCMODE   00000003

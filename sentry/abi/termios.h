@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Terminals of Linux on x86-64: attributes, ioctl numbers. Source: ioctl_tty(2),
- * termios(3). */
+/* Terminals of Linux on x86-64: attributes, ioctl numbers.
+ * Source: ioctl_tty(2), termios(3). */
 #pragma once
 
 #include "sentry/base/types.h"

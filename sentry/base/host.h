@@ -37,8 +37,8 @@ int host_fallocate(int hfd, int mode, int64_t off, int64_t len);
 int host_memfd(const char *name, unsigned flags);
 int host_socketpair(int type, int hfds[2]);
 
-/* @size bytes at any address, or MAP_FIXED at @addr when not NULL. *out is set to NULL
- * first. */
+/* @size bytes at any address, or MAP_FIXED at @addr when not NULL.
+ * *out is set to NULL first. */
 int host_mmap(void *addr, size_t size, int prot, int flags, int hfd, int64_t off,
 	      void **out);
 int host_munmap(void *addr, size_t size);

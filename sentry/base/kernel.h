@@ -17,8 +17,8 @@ struct vfs;
 struct platform *kernel_platform(struct kernel *k);
 struct pool *kernel_pool(struct kernel *k);
 struct timers *kernel_timers(struct kernel *k);
-/* Where the terminal stands that /dev/console leads to: NULL until boot/console.c made
- * it. */
+/* Where the terminal stands that /dev/console leads to:
+ * NULL until boot/console.c made it. */
 struct tty **kernel_console(struct kernel *k);
 /* The VFS core's own state (fs/internal.h): dentry cache, mount ids. */
 struct vfs *kernel_vfs(struct kernel *k);

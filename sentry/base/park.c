@@ -24,8 +24,8 @@ int park_wait(struct park *p, int64_t deadline_ns)
 	for (;;) {
 		unsigned old = PARK_IDLE;
 
-		/* Only the sleeper writes SLEEPING; a waker that cleared it would lose
-		 * one. */
+		/* Only the sleeper writes SLEEPING;
+		 * a waker that cleared it would lose one. */
 		if (!atomic_compare_exchange_strong(&p->word, &old, PARK_SLEEPING) &&
 		    old == PARK_WOKEN) {
 			atomic_store(&p->word, PARK_IDLE);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reference counts. Taking one needs another to be held; x_tryget() is for tables that
- * hold none. */
+/* Reference counts. Taking one needs another to be held;
+ * x_tryget() is for tables that hold none. */
 #pragma once
 
 #include <stdatomic.h>

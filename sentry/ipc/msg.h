@@ -24,8 +24,8 @@ struct msg_queue {
 struct msg_wait {
 	struct list node; /* unlinked by who wakes it */
 	struct task *t;
-	int result; /* MSG_WAITING, 0 (@msg, or room: try again), -EIDRM, -E2BIG, -EAGAIN
-		     */
+	/* MSG_WAITING, 0 (@msg, or room: try again), -EIDRM, -E2BIG, -EAGAIN */
+	int result;
 	/* of a receiver */
 	int mode;
 	int64_t type;

@@ -68,8 +68,8 @@ static int map_segment(struct mm *mm, struct file *f, const struct elf_phdr *p,
 		r = map_file_part(mm, f, p, start, zero_start - start, limits);
 		if (r)
 			return r;
-		/* The rest of the last page is the file's next bytes: bss must be zero.
-		 */
+		/* The rest of the last page is the file's next bytes:
+		 * bss must be zero. */
 		if (p->memsz > p->filesz && zero_start != file_end && (p->flags & PF_W)) {
 			r = clear_user(&u, file_end, zero_start - file_end);
 			if (r)

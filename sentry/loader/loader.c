@@ -76,8 +76,8 @@ static int map_program(struct mm *mm, const struct exec_image *img,
 	if (e->dyn && img->interp_file)
 		bias = (l->pie_base & ~(e->align - 1)) - e->min_vaddr;
 	else if (e->dyn)
-		/* A loader run by hand, a static PIE: away from where programs and breaks
-		 * go. */
+		/* A loader run by hand, a static PIE:
+		 * away from where programs and breaks go. */
 		bias = place_below(areas_top, e);
 	if (e->max_vaddr + bias > l->mmap_base + (e->dyn ? 0 : PAGE_SIZE) && e->dyn)
 		return -ENOMEM;

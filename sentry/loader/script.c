@@ -26,8 +26,8 @@ int script_parse(char head[EXEC_HEAD_SIZE], const char **interp, const char **ar
 	*interp = *arg = NULL;
 	if (head[0] != '#' || head[1] != '!')
 		return 0;
-	/* Without a newline the line is cut off here: fine as long as the name is whole.
-	 */
+	/* Without a newline the line is cut off here:
+	 * fine as long as the name is whole. */
 	end = memchr(head, '\n', EXEC_HEAD_SIZE);
 	if (!end) {
 		for (name = head + 2; name <= last && is_blank(*name); name++)

@@ -368,8 +368,7 @@ int mm_populate(struct mm *mm, uaddr_t start, uaddr_t end, enum populate how)
 			continue;
 		if (mm_fault_in(mm, addr, access))
 			return -EFAULT;
-		addr += PAGE_SIZE; /* ends even if what was mapped is taken back at once
-				    */
+		addr += PAGE_SIZE; /* ends even if the mapping is taken back at once */
 	}
 	return 0;
 }

@@ -21,13 +21,13 @@ struct mappable_run {
 	uint64_t hoff;
 	uint64_t size; /* bytes from @off on, a page multiple, >= PAGE_SIZE */
 	uint64_t key;  /* for as_ops.map_file's descriptor cache; 0: none */
-	bool writable; /* a shared mapping may be made writable now; if false, a write
-			  fault asks again with write = true (copy-up, block allocation)
-			*/
-	bool zero;     /* nothing there yet (a hole), read only: map anonymous zeroes
-			  privately;     hfd is -1. Only for private mappings and read faults
-			*/
-	void *cookie;  /* for run_put */
+	/* A shared mapping may be made writable now; if false, a write fault asks again
+	 * with write = true (copy-up, block allocation). */
+	bool writable;
+	/* Nothing there yet (a hole), read only: map anonymous zeroes privately; hfd is
+	 * -1. Only for private mappings and read faults. */
+	bool zero;
+	void *cookie; /* for run_put */
 };
 
 enum mapped_change { MAPPED_NEW, MAPPED_COPY, MAPPED_GONE };

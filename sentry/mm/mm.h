@@ -157,11 +157,10 @@ int mm_fault(struct mm *mm, uaddr_t addr, unsigned access, uint64_t stack_limit)
 #define MM_FAULT_SIGNO(r) (-(r) >> 8)
 #define MM_FAULT_CODE(r)  (-(r)&0xff)
 
-/* Identity of a futex word: shared mappings by (mappable, offset), private by (mm,
- * address). */
+/* Identity of a futex word: shared mappings by (mappable, offset),
+ * private by (mm, address). */
 struct futex_key {
-	void *object; /* struct mappable (referenced: see mm_futex_key_put) or struct mm
-		       */
+	void *object; /* struct mm, or mappable (referenced: mm_futex_key_put()) */
 	uint64_t offset;
 	bool shared;
 };
@@ -181,8 +180,8 @@ ssize_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write);
  */
 int mm_exec_reset(struct mm *mm);
 
-/* A snapshot for /proc: each vma in order; the callback must not sleep and returns 0 to
- * go on. */
+/* A snapshot for /proc: each vma in order;
+ * the callback must not sleep and returns 0 to go on. */
 struct vma_info {
 	uaddr_t start, end;
 	unsigned flags;

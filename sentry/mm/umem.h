@@ -33,8 +33,8 @@ ssize_t copy_string_from_user(const struct umem *u, char *dst, uaddr_t src, size
 #define get_user(u, var, addr) copy_from_user((u), &(var), (addr), sizeof(var))
 #define put_user(u, addr, var) copy_to_user((u), (addr), &(var), sizeof(var))
 
-/* Atomic words of the calling task (u->ctx != NULL): -EFAULT, -EINVAL if not 4-aligned.
- */
+/* Atomic words of the calling task (u->ctx != NULL):
+ * -EFAULT, -EINVAL if not 4-aligned. */
 int user_load32(const struct umem *u, uaddr_t addr, uint32_t *value);
 int user_store32(const struct umem *u, uaddr_t addr, uint32_t value);
 /* Returns 0 with the value found in *old (== @expected: exchanged). */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Control messages: files (SCM_RIGHTS) and credentials (SCM_CREDENTIALS). Source:
- * unix(7). */
+/* Control messages: files (SCM_RIGHTS) and credentials (SCM_CREDENTIALS).
+ * Source: unix(7). */
 #include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/bytes.h"

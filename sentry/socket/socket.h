@@ -46,8 +46,8 @@ struct sock_msg {
 
 struct sock_ops {
 	int (*bind)(struct socket *sk, struct task *t, const struct sock_addr *a);
-	/* -EINPROGRESS is not used by AF_UNIX: 0, -EAGAIN (backlog full: wait), or an
-	 * error. */
+	/* -EINPROGRESS is not used by AF_UNIX:
+	 * 0, -EAGAIN (backlog full: wait), or an error. */
 	int (*connect)(struct socket *sk, struct task *t, const struct sock_addr *a);
 	int (*listen)(struct socket *sk, struct task *t, int backlog);
 	/* *out: a socket with one reference. -EAGAIN: nobody is there yet. */

@@ -292,8 +292,7 @@ static void drop_name(struct unix_sock *us)
 		dentry_put(TAKE_PTR(us->dentry));
 }
 
-/* --- credentials ----------------------------------------------------------------------
- */
+/* --- credentials ------------------------------------------------------------------- */
 
 static void set_own(struct unix_sock *us, struct task *t)
 {
@@ -313,8 +312,7 @@ static void set_peer(struct unix_sock *us, struct pid *pid, uint32_t uid, uint32
 	us->peer_gid = gid;
 }
 
-/* --- making and joining ----------------------------------------------------------------
- */
+/* --- making and joining ------------------------------------------------------------ */
 
 static const struct sock_ops unix_ops;
 
@@ -526,8 +524,7 @@ static int unix_accept(struct socket *sk, struct socket **out)
 	return r;
 }
 
-/* --- ending --------------------------------------------------------------------------
- */
+/* --- ending ------------------------------------------------------------------------ */
 
 static int unix_shutdown(struct socket *sk, int how)
 {

@@ -74,8 +74,8 @@ static inline struct unix_sock *to_unix(struct socket *sk)
 /* unix.c */
 struct unix_sock *unix_get(struct unix_sock *us);
 void unix_put(struct unix_sock *us);
-/* The socket bound to an address: a reference in *out. -ECONNREFUSED, -EPROTOTYPE, path
- * errors. */
+/* The socket bound to an address: a reference in *out.
+ * -ECONNREFUSED, -EPROTOTYPE, path errors. */
 int unix_find(struct unix_sock *from, struct task *t, const struct sock_addr *a,
 	      struct unix_sock **out);
 struct unix_sock *unix_peer_get(struct unix_sock *us); /* a reference or NULL */

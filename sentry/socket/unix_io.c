@@ -50,8 +50,7 @@ void unix_wake_senders(struct unix_sock *us)
 	}
 }
 
-/* --- sending -------------------------------------------------------------------------
- */
+/* --- sending ----------------------------------------------------------------------- */
 
 /* What a message costs beside its bytes: small ones must not fill the memory. */
 #define SKB_OVERHEAD 512
@@ -293,8 +292,7 @@ ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 	return done || n >= 0 ? done : n;
 }
 
-/* --- receiving -----------------------------------------------------------------------
- */
+/* --- receiving --------------------------------------------------------------------- */
 
 /* A copy of what travels with @b, for a peek: the message keeps its own. */
 static void peek_files(const struct skb *b, struct scm *out)
@@ -556,8 +554,7 @@ ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 	return sk->type == LX_SOCK_STREAM ? recv_stream(us, m) : recv_packet(us, m);
 }
 
-/* --- poll, ioctl ----------------------------------------------------------------------
- */
+/* --- poll, ioctl ------------------------------------------------------------------- */
 
 uint32_t unix_poll(struct socket *sk)
 {

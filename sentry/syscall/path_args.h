@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the path calls have in common: a guest's descriptor and name, made ready for
- * vfs.h. */
+/* What the path calls have in common:
+ * a guest's descriptor and name, made ready for vfs.h. */
 #pragma once
 
 #include "fs/namei.h"
@@ -30,8 +30,8 @@ int path_arg_empty_ok(struct task *t, int dirfd, uaddr_t name, struct path_arg *
 int path_at(struct task *t, const struct vfs_ctx *c, int dirfd, uaddr_t name,
 	    unsigned lookup, struct path *out);
 
-/* As path_at; with LOOKUP_EMPTY no name at all (NULL) is the descriptor too: stat, statx.
- */
+/* As path_at; with LOOKUP_EMPTY no name at all
+ * (NULL) is the descriptor too: stat, statx. */
 int path_at_or_fd(struct task *t, const struct vfs_ctx *c, int dirfd, uaddr_t name,
 		  unsigned lookup, struct path *out);
 

@@ -153,8 +153,8 @@ void strace_exit(struct task *t, struct strace_line *l, int64_t ret)
 {
 	struct strace *s = t->k->strace;
 
-	/* After a successful exec the old program's memory is gone: nothing is left to
-	 * show. */
+	/* After a successful exec the old program's memory is gone:
+	 * nothing is left to show. */
 	if (!t->sc_no_return)
 		put_args(t, l, true, ret);
 	sb_puts(&l->text, ") = ");

@@ -17,8 +17,7 @@ static int install(struct task *t, struct file *f, int flags)
 	return fd;
 }
 
-/* --- pipes ---------------------------------------------------------------------------
- */
+/* --- pipes ------------------------------------------------------------------------- */
 
 SYSCALL2(pipe2, uaddr_t ufds, int flags)
 {
@@ -53,8 +52,7 @@ SYSCALL1(pipe, uaddr_t ufds)
 	return do_pipe2(t, ufds, 0);
 }
 
-/* --- eventfd ---------------------------------------------------------------------------
- */
+/* --- eventfd ----------------------------------------------------------------------- */
 
 #define LX_EFD_SEMAPHORE 1
 
@@ -75,8 +73,7 @@ SYSCALL1(eventfd, unsigned count)
 	return do_eventfd2(t, count, 0);
 }
 
-/* --- timerfd ---------------------------------------------------------------------------
- */
+/* --- timerfd ----------------------------------------------------------------------- */
 
 #define LX_TFD_TIMER_ABSTIME	   1
 #define LX_TFD_TIMER_CANCEL_ON_SET 2
@@ -147,8 +144,7 @@ SYSCALL2(timerfd_gettime, int fd, uaddr_t unow)
 	return put_user(&t->mem, unow, now);
 }
 
-/* --- signalfd --------------------------------------------------------------------------
- */
+/* --- signalfd ---------------------------------------------------------------------- */
 
 SYSCALL4(signalfd4, int fd, uaddr_t umask, size_t size, int flags)
 {

@@ -47,8 +47,8 @@ SYSCALL1(rmdir, uaddr_t name)
 
 /* --- getdents --------------------------------------------------------------------- */
 
-/* Most bytes gathered before they are copied out; a guest's larger buffer is not filled.
- */
+/* Most bytes gathered before they are copied out;
+ * a guest's larger buffer is not filled. */
 #define DENTS_MAX (128u << 10)
 
 /*

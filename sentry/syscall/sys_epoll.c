@@ -93,8 +93,8 @@ static int wait_for_events(struct task *t, struct epoll *ep, struct uio *to, int
 			break;
 		r = task_block(t, deadline, "epoll_wait", 0);
 		if (r) {
-			/* The wake-up may have come together with the signal or deadline.
-			 */
+			/* The wake-up may have come together
+			 * with the signal or deadline. */
 			n = give_events(ep, to, max);
 			n = n ? n : r == -ETIMEDOUT ? 0 : r;
 			break;
@@ -114,8 +114,8 @@ static int64_t epoll_wait_until(struct task *t, int epfd, uaddr_t uevents, int m
 
 	if (max <= 0 || max > EPOLL_MAX_EVENTS)
 		return -EINVAL;
-	/* An array that no guest can have is refused before there is anything to write.
-	 */
+	/* An array that no guest can have is refused
+	 * before there is anything to write. */
 	if (!add_ok(uevents, (uint64_t)max * EVENT_SIZE, &end) ||
 	    end > t->k->platform->limits.max_addr)
 		return -EFAULT;

@@ -31,8 +31,8 @@ static bool op_takes_timeout(unsigned cmd)
 	       cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_REQUEUE_PI;
 }
 
-/* Only FUTEX_WAIT's time is relative; FUTEX_LOCK_PI's is always of the real-time clock.
- */
+/* Only FUTEX_WAIT's time is relative;
+ * FUTEX_LOCK_PI's is always of the real-time clock. */
 static int get_deadline(struct task *t, unsigned cmd, bool realtime, uaddr_t uts,
 			int64_t *deadline_ns)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The newer calls on futexes: one operation each, sizes in flags, times by a named clock.
- */
+/* The newer calls on futexes: one operation each,
+ * sizes in flags, times by a named clock. */
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/clock_id.h"
 #include "sentry/task/futex.h"

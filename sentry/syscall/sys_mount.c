@@ -67,8 +67,8 @@ SYSCALL2(umount2, uaddr_t target_addr, int flags)
 	return vfs_umount(&c, target, flags);
 }
 
-/* tasklist held. Moves @p over if it is @from; counts the references that are over then.
- */
+/* tasklist held. Moves @p over if it is @from;
+ * counts the references that are over then. */
 static void move_path_locked(struct path *p, struct path from, struct path to,
 			     unsigned *n)
 {

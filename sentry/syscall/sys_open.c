@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* open, openat, openat2, creat: checks of flags, then vfs_open(). Source: open(2),
- * openat2(2). */
+/* open, openat, openat2, creat: checks of flags,
+ * then vfs_open(). Source: open(2), openat2(2). */
 #include "fs/namei.h"
 #include "sentry/syscall/path_args.h"
 #include "sentry/task/block.h"
@@ -126,8 +126,8 @@ SYSCALL2(creat, uaddr_t name, uint32_t mode)
 			    mode);
 }
 
-/* A newer caller's larger struct is fine as long as it asks for nothing we do not know.
- */
+/* A newer caller's larger struct is fine as
+ * long as it asks for nothing we do not know. */
 static int copy_how(struct task *t, uaddr_t addr, size_t size, struct lx_open_how *how)
 {
 	char rest[256];

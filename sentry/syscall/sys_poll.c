@@ -204,8 +204,7 @@ SYSCALL5(ppoll, uaddr_t ufds, unsigned n, uaddr_t timeout, uaddr_t mask, size_t 
 	return r == -EINTR ? -ERESTARTNOHAND : r;
 }
 
-/* --- select --------------------------------------------------------------------------
- */
+/* --- select ------------------------------------------------------------------------ */
 
 #define SELECT_IN  (LX_POLL_IN_MASK | LX_POLLRDBAND | LX_POLLHUP | LX_POLLERR)
 #define SELECT_OUT (LX_POLL_OUT_MASK | LX_POLLWRBAND | LX_POLLERR)

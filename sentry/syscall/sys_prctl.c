@@ -154,8 +154,8 @@ static int64_t set_securebits(struct task *t, uint64_t bits)
 	unsigned old = t->cred->securebits, locked = (old & LX_SECBIT_ALL_LOCKS) >> 1;
 	struct cred *c;
 
-	/* A locked bit stays, a lock stays, and only those who may touch the bounding
-	 * set. */
+	/* A locked bit stays, a lock stays,
+	 * and only those who may touch the bounding set. */
 	if ((locked & (old ^ bits)) || (old & LX_SECBIT_ALL_LOCKS & ~bits) ||
 	    (bits & ~(uint64_t)(LX_SECBIT_ALL_BITS | LX_SECBIT_ALL_LOCKS)) ||
 	    !task_capable(t, LX_CAP_SETPCAP))

@@ -26,8 +26,8 @@ SYSCALL3(getrandom, uaddr_t buf, size_t n, unsigned flags)
 		if (r)
 			break;
 		done += chunk;
-		/* Up to 256 bytes are never cut short by a signal; a page and more may
-		 * be. */
+		/* Up to 256 bytes are never cut short by a signal;
+		 * a page and more may be. */
 		if (done >= PAGE_SIZE && done % PAGE_SIZE == 0 && task_signal_pending(t))
 			break;
 	}

@@ -215,8 +215,8 @@ SYSCALL0(rt_sigreturn)
 	return 0;
 }
 
-/* Never called by programs: delivery makes it of a call that returned
- * ERESTART_RESTARTBLOCK. */
+/* Never called by programs: delivery makes it of
+ * a call that returned ERESTART_RESTARTBLOCK. */
 SYSCALL0(restart_syscall)
 {
 	return t->restart.fn ? t->restart.fn(t) : -EINTR;

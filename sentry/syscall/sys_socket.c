@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The socket calls: arguments from guest memory, then sentry/socket. Source: socket(2)
- * ff. */
+/* The socket calls: arguments from guest memory,
+ * then sentry/socket. Source: socket(2) ff. */
 #include <string.h>
 
 #include "sentry/base/alloc.h"
@@ -11,8 +11,7 @@
 #include "sentry/task/fdtable.h"
 #include "sentry/task/sigsend.h"
 
-/* --- arguments -----------------------------------------------------------------------
- */
+/* --- arguments --------------------------------------------------------------------- */
 
 static int sock_lookup(struct task *t, int fd, struct file **f, struct socket **sk)
 {
@@ -68,8 +67,7 @@ static int install(struct task *t, struct socket *sk, int flags)
 	return r;
 }
 
-/* --- making ----------------------------------------------------------------------------
- */
+/* --- making ------------------------------------------------------------------------ */
 
 #define TYPE_FLAGS (LX_SOCK_NONBLOCK | LX_SOCK_CLOEXEC)
 

@@ -199,8 +199,7 @@ SYSCALL6(copy_file_range, int in_fd, uaddr_t uin, int out_fd, uaddr_t uout, size
 	return done;
 }
 
-/* --- pipes ----------------------------------------------------------------------------
- */
+/* --- pipes ------------------------------------------------------------------------- */
 
 /* Waits until the pipe behind @f can be read or written. 0, -EAGAIN, -ERESTARTSYS. */
 static int wait_pipe(struct task *t, struct file *f, uint32_t events, bool nonblock)

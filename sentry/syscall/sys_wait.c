@@ -56,8 +56,8 @@ SYSCALL4(wait4, int upid, uaddr_t status, int options, uaddr_t rusage)
 	pid_put(a.pid);
 	if (r || !res.pid)
 		return r;
-	/* The child is gone by now: what can't be written is the caller's loss, as on
-	 * Linux. */
+	/* The child is gone by now:
+	 * what can't be written is the caller's loss, as on Linux. */
 	wstatus = res.wstatus;
 	if (status && put_user(&t->mem, status, wstatus))
 		return -EFAULT;

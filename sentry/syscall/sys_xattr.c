@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Extended attributes by name, by symlink, by descriptor. Source: xattr(7), setxattr(2).
- */
+/* Extended attributes by name, by symlink, by descriptor.
+ * Source: xattr(7), setxattr(2). */
 #include "fs/namei.h"
 #include "sentry/syscall/path_args.h"
 #include "sentry/task/fdtable.h"

@@ -24,8 +24,8 @@ static inline int deadline_from_user(const struct umem *u, uaddr_t addr,
 	return 0;
 }
 
-/* What is left until @deadline, written back as select and ppoll do; errors are ignored.
- */
+/* What is left until @deadline, written back
+ * as select and ppoll do; errors are ignored. */
 static inline void remaining_to_user(const struct umem *u, uaddr_t addr, int64_t deadline)
 {
 	struct lx_timespec ts;

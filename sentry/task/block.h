@@ -35,12 +35,12 @@ void task_waiter_init(struct task_waiter *w, struct task *t, uint32_t events);
  * task_block - sleep until a waiter of this task is woken. Returns 0 (woken, or a wake-up
  * came since the last task_block returned: look again), -EINTR (a signal is deliverable
  * or the task was killed; callers turn it into -ERESTARTSYS or whatever their call does),
- * or -ETIMEDOUT at @deadline_ns (CLOCK_MONOTONIC, NO_DEADLINE). @what, @arg: shown by
- * debug.
+ * or -ETIMEDOUT at @deadline_ns (CLOCK_MONOTONIC, NO_DEADLINE).
+ * @what, @arg: shown by debug.
  */
 int task_block(struct task *t, int64_t deadline_ns, const char *what, uint64_t arg);
-/* The same, ended only by SIGKILL or group exit (-EINTR): vfork, exec of other threads.
- */
+/* The same, ended only by SIGKILL or group exit (-EINTR):
+ * vfork, exec of other threads. */
 int task_block_killable(struct task *t, int64_t deadline_ns, const char *what,
 			uint64_t arg);
 /* True if a signal would end an interruptible wait now. */
@@ -48,8 +48,8 @@ bool task_signal_pending(struct task *t);
 
 /*
  * Waiting on whatever a file's poll registers on (several queues): the poll_table of a
- * blocked task. Usual sequence: init; file_poll(f, &pw.pt) once; loop { try; task_block
- * }; done.
+ * blocked task. Usual sequence: init; file_poll(f, &pw.pt) once; loop:
+ * try, task_block(); done.
  */
 #define POLL_WAITER_FAST 4
 struct poll_waiter {
@@ -74,8 +74,8 @@ ssize_t file_preadv_wait(struct task *t, struct file *f, struct uio *dst, int64_
 			 unsigned rwf);
 ssize_t file_pwritev_wait(struct task *t, struct file *f, struct uio *src, int64_t pos,
 			  unsigned rwf);
-/* Sleep until file_poll() shows any of @events (or error, hang-up). 0, -EINTR,
- * -ETIMEDOUT. */
+/* Sleep until file_poll() shows any of @events (or error,
+ * hang-up). 0, -EINTR, -ETIMEDOUT. */
 int file_wait_for(struct task *t, struct file *f, uint32_t events, int64_t deadline_ns);
 /* open(2) that waits for the other end of a FIFO. */
 struct path;

@@ -152,8 +152,8 @@ int file_caps_parse(const struct cred *c, const void *xattr, size_t n,
 	return 0;
 }
 
-/* pP' = (pX & fP) | (pI & fI). A program that wants them effective can't do with fewer.
- */
+/* pP' = (pX & fP) | (pI & fI).
+ * A program that wants them effective can't do with fewer. */
 static int apply_file_caps(struct cred *c, const struct file_caps *fc, bool *effective)
 {
 	c->cap_permitted =

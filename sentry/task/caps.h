@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What capabilities do when ids change and programs are executed. Source:
- * capabilities(7). */
+/* What capabilities do when ids change and programs are executed.
+ * Source: capabilities(7). */
 #pragma once
 
 #include "sentry/task/cred.h"
@@ -21,8 +21,8 @@ struct task;
 #define LX_SECBIT_ALL_BITS		      0x55u
 #define LX_SECBIT_ALL_LOCKS		      0xaau
 
-/* The kernel's own file-system capabilities: what a change of the fsuid to or from 0
- * moves. */
+/* The kernel's own file-system capabilities:
+ * what a change of the fsuid to or from 0 moves. */
 #define CAP_FS_MASK                                                                      \
 	(CAP_BIT(LX_CAP_CHOWN) | CAP_BIT(LX_CAP_MKNOD) | CAP_BIT(LX_CAP_DAC_OVERRIDE) |  \
 	 CAP_BIT(LX_CAP_DAC_READ_SEARCH) | CAP_BIT(LX_CAP_FOWNER) |                      \

@@ -238,8 +238,8 @@ static int copy_namespaces(struct task *t, struct task *child, uint64_t flags)
 		child->ns = nsproxy_get(t->ns);
 		return 0;
 	}
-	/* Who may is judged by the child's rights: it may be root of a new user
-	 * namespace. */
+	/* Who may is judged by the child's rights:
+	 * it may be root of a new user namespace. */
 	return nsproxy_unshare(t, flags, child->cred, child->fs, &child->ns);
 }
 
@@ -338,8 +338,8 @@ static void join_groups_locked(struct task *t, struct task *child)
 
 	tg->pid_self = pid_get(child->pid);
 	pid_attach_locked(tg, PIDTYPE_TGID, child->pid);
-	/* An init starts in its parent's group and session, which have no number inside.
-	 */
+	/* An init starts in its parent's group and session,
+	 * which have no number inside. */
 	pid_attach_locked(tg, PIDTYPE_PGID, t->tg->pid[PIDTYPE_PGID]);
 	pid_attach_locked(tg, PIDTYPE_SID, t->tg->pid[PIDTYPE_SID]);
 	if (pid_own_nr(child->pid) == 1) {
@@ -404,8 +404,8 @@ static int publish(struct task *t, struct task *child, const struct clone_args *
 	return 0;
 }
 
-/* Both ends learn the child's number; an address that is not there is the caller's loss.
- */
+/* Both ends learn the child's number;
+ * an address that is not there is the caller's loss. */
 static void tell_tids(struct task *t, struct task *child, const struct clone_args *a)
 {
 	struct umem cm = {.mm = child->mm};

@@ -22,8 +22,8 @@ static int64_t limit_ns(uint64_t seconds)
 		       : INT64_MAX;
 }
 
-/* Sends what is due; returns the CPU time of the next look, INT64_MAX: no limit any more.
- */
+/* Sends what is due; returns the CPU time of
+ * the next look, INT64_MAX: no limit any more. */
 static int64_t enforce(struct thread_group *tg, int64_t used_ns)
 {
 	struct rlimit64 *rl = &tg->rlim[LX_RLIMIT_CPU];

@@ -72,8 +72,8 @@ bool cred_capable(const struct cred *c, const struct user_ns *ns, enum lx_cap ca
 bool cred_ns_capable(const struct cred *c, enum lx_cap cap);
 /* In the initial namespace: what only real root of the sandbox may do. */
 bool cred_init_capable(const struct cred *c, enum lx_cap cap);
-/* capable_wrt_inode_uidgid: over an inode owned by uid:gid (both mapped in c->user_ns).
- */
+/* capable_wrt_inode_uidgid:
+ * over an inode owned by uid:gid (both mapped in c->user_ns). */
 bool cred_capable_inode(const struct cred *c, uint32_t uid, uint32_t gid,
 			enum lx_cap cap);
 

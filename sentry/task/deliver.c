@@ -213,8 +213,8 @@ static void finish_call(struct task *t, struct delivery *d, const struct lx_siga
 
 /* --- handlers ----------------------------------------------------------------- */
 
-/* The stack can't take a frame: SIGSEGV, and to the death if it was SIGSEGV's own frame.
- */
+/* The stack can't take a frame: SIGSEGV,
+ * and to the death if it was SIGSEGV's own frame. */
 static void bad_frame(struct task *t, int signo)
 {
 	struct lx_siginfo info;
@@ -278,8 +278,8 @@ void signal_deliver(struct task *t, bool in_syscall, int64_t ret)
 	if (d.in_syscall && is_restart(ret) && load_regs(t, &d) == 0)
 		finish_call(t, &d, NULL);
 	if (t->restore_mask) {
-		/* No handler ran: the call's own mask is over, and more may be
-		 * deliverable. */
+		/* No handler ran: the call's own mask is over,
+		 * and more may be deliverable. */
 		t->restore_mask = false;
 		signal_set_blocked(t, t->saved_mask);
 		deliver_all(t, &d);
@@ -287,8 +287,8 @@ void signal_deliver(struct task *t, bool in_syscall, int64_t ret)
 			return;
 	}
 	if (d.changed) {
-		/* Only a frame can hold an illegal rip: a handler at a non-canonical
-		 * address. */
+		/* Only a frame can hold an illegal rip:
+		 * a handler at a non-canonical address. */
 		if (ctx_set_regs(t->ctx, &d.regs) == -EPERM)
 			bad_frame(t, LX_SIGSEGV);
 	} else if (d.in_syscall) {

@@ -4,8 +4,8 @@
  * arguments, compute credentials); then the other threads end, the old address space goes
  * and the new program is mapped.
  *
- *	exec_prepare -> end_other_threads -> [point of no return] -> replace_mm ->
- *exec_commit
+ *	exec_prepare -> end_other_threads -> [point of no return] -> replace_mm
+ *		-> exec_commit
  *
  * The address space is emptied in place when the caller is its only user. A vfork child
  * gets a new one, filled before anything of the old is touched.
@@ -375,8 +375,8 @@ static int reset_mm(struct task *t, struct exec_state *s, struct lx_regs *regs)
 	return r ? r : loader_map(t->k, t->mm, &s->img, regs);
 }
 
-/* Handlers that another process shares (CLONE_SIGHAND without CLONE_THREAD) are copied.
- */
+/* Handlers that another process shares
+ * (CLONE_SIGHAND without CLONE_THREAD) are copied. */
 static int unshare_sighand(struct task *t)
 {
 	struct thread_group *tg = t->tg;
@@ -478,8 +478,8 @@ int task_execve(struct task *t, struct exec_call *call)
 	r = check_nproc(t);
 	if (!r)
 		r = exec_prepare(t, call, &s);
-	/* With its own threads gone this process may be the only user left: then in
-	 * place. */
+	/* With its own threads gone this process
+	 * may be the only user left: then in place. */
 	if (!r && refcount_read(&t->mm->users) > 1 &&
 	    refcount_read(&t->mm->users) > thread_group_size(t->tg))
 		r = fill_new_mm(t, &s, &regs, &mm);

@@ -11,8 +11,8 @@ struct fdtable *fdtable_get(struct fdtable *ft);
 /* The last user closes everything (as @t, for flush). */
 void fdtable_put(struct fdtable *ft, struct task *t);
 
-/* Own thread: use another table from now on (takes @files, NULL: none); the old one is
- * put. */
+/* Own thread: use another table from now on (takes @files,
+ * NULL: none); the old one is put. */
 void task_set_files(struct task *t, struct fdtable *files);
 /* Do others use this table? */
 bool fdtable_shared(struct fdtable *ft);
@@ -30,8 +30,8 @@ int fd_install(struct task *t, struct file *f, int min, int fd_flags);
  * happened when there is none: open(2) creates and truncates.
  */
 int fd_room(struct task *t);
-/* dup2/dup3: at exactly @fd, closing what is there. Takes @f on success. -EBADF, -EBUSY.
- */
+/* dup2/dup3: at exactly @fd, closing what is there.
+ * Takes @f on success. -EBADF, -EBUSY. */
 int fd_install_at(struct task *t, struct file *f, int fd, int fd_flags);
 int fd_close(struct task *t, int fd);
 int fd_get_flags(struct fdtable *ft, int fd);

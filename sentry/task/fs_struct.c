@@ -79,8 +79,8 @@ void task_vfs_ctx(struct task *t, struct vfs_ctx *c)
 {
 	struct fs_struct *fs = t->fs;
 
-	/* cred and the mount namespace are the task's own: it does not change them in a
-	 * call. */
+	/* cred and the mount namespace are the task's own:
+	 * it does not change them in a call. */
 	*c = (struct vfs_ctx){
 		.cred = t->cred,
 		.mnt_ns = t->ns ? t->ns->mnt : NULL,
@@ -116,8 +116,8 @@ int at_base(struct task *t, int dirfd, const char *name, struct path *store,
 	r = fd_lookup_path(t->files, dirfd, &f);
 	if (r)
 		return r;
-	/* An empty name means the descriptor itself: only the walker knows if that is
-	 * allowed. */
+	/* An empty name means the descriptor itself:
+	 * only the walker knows if that is allowed. */
 	if (name && name[0] && !LX_S_ISDIR(f->inode->mode)) {
 		file_put(f);
 		return -ENOTDIR;

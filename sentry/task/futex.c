@@ -136,8 +136,8 @@ int futex_block(struct task *t, struct futex_waiter *w, int64_t deadline_ns,
 		r = task_block(t, deadline_ns, what, addr);
 		if (r)
 			return r;
-		/* The waker may stand between its wake-up and its last touch, with the
-		 * lock. */
+		/* The waker may stand between its wake-up
+		 * and its last touch, with the lock. */
 		b = atomic_load_explicit(&w->bucket, memory_order_acquire);
 		if (b) {
 			mutex_lock(&b->lock);

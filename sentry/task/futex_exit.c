@@ -34,8 +34,8 @@ static bool owner_died(struct task *t, uaddr_t addr, bool pi, bool pending)
 {
 	uint32_t value, old, tid = (uint32_t)task_tid_for(t, t);
 
-	/* A plain look will do: what matters is exchanged. Lists may be long, and cmpxchg
-	 * dear. */
+	/* A plain look will do: what matters is exchanged.
+	 * Lists may be long, and cmpxchg dear. */
 	if (addr % 4 || get_user(&t->mem, value, addr))
 		return false;
 	for (;;) {

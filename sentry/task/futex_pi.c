@@ -5,12 +5,13 @@
  *	word 0			free: taken and given back in the guest without a call
  *	word TID		owned
  *	word TID|WAITERS	owned, and there is (or was) a struct futex_pi with
- *waiters word ...|OWNER_DIED	an owner died with it
+ *				waiters
+ *	word ...|OWNER_DIED	an owner died with it
  *
  * Unlocking with waiters hands the lock to the first: the unlocker writes its TID into
- *the word and wakes it as the owner. Priorities are not lent: guest threads are scheduled
- *by the host, which knows nothing of the guest's locks. The rest of the contract
- *(ownership, deadlock detection, death of the owner) holds.
+ * the word and wakes it as the owner. Priorities are not lent: guest threads are
+ * scheduled by the host, which knows nothing of the guest's locks. The rest of the
+ * contract (ownership, deadlock detection, death of the owner) holds.
  *
  * Locks: the bucket's for queues and words; ft->pi_lock inside it for pi->owner,
  * task->pi_owned and task->pi_waiting, which cross buckets.
@@ -111,8 +112,8 @@ int futex_pi_attach(struct futex_table *ft, struct futex_pi *pi, struct futex_wa
 	return r;
 }
 
-/* @w waits no more, as the owner from now on or because it gave up. Bucket's lock held.
- */
+/* @w waits no more, as the owner from now on
+ * or because it gave up. Bucket's lock held. */
 static void detach(struct futex_table *ft, struct futex_waiter *w, bool as_owner)
 {
 	struct futex_pi *pi = w->pi;
@@ -161,8 +162,8 @@ int futex_attempt_prepare(struct task *t, struct futex_attempt *a, uaddr_t addr)
 	a->owner = task_lookup(t, (int)a->owner_tid);
 	if (a->owner && !atomic_load(&a->owner->futex_exited))
 		return 0;
-	/* A dying owner lets go before it is gone: if the word is the same, it did not
-	 * own it. */
+	/* A dying owner lets go before it is gone:
+	 * if the word is the same, it did not own it. */
 	r = user_load32(&t->mem, addr, &now);
 	if (r)
 		return r;

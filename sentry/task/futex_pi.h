@@ -44,7 +44,7 @@ int futex_pi_attach(struct futex_table *ft, struct futex_pi *pi, struct futex_wa
 void futex_pi_drop_unused(struct futex_table *ft, struct futex_pi *pi);
 struct futex_waiter *futex_first_waiter(struct futex_bucket *b,
 					const struct futex_key *key);
-/* Sleep until the lock at @addr is given to @w, which is queued: 0, -EINTR, -ETIMEDOUT.
- */
+/* Sleep until the lock at @addr is given to @w,
+ * which is queued: 0, -EINTR, -ETIMEDOUT. */
 int futex_wait_granted(struct task *t, struct futex_waiter *w, uaddr_t addr,
 		       int64_t deadline_ns);

@@ -132,8 +132,8 @@ static int op_apply(uint32_t op, uint32_t old, uint32_t *new)
 	}
 }
 
-/* 1, 0, or -ENOSYS: is the second word's old value such that its waiters are woken too?
- */
+/* 1, 0, or -ENOSYS: is the second word's old
+ * value such that its waiters are woken too? */
 static int op_compare(uint32_t op, int32_t old)
 {
 	int32_t arg = sign_extend12(op & 0xfff);

@@ -23,8 +23,8 @@ static bool any_woken(struct futex_waiter *w, unsigned n)
 
 	for (unsigned i = 0; i < n; i++) {
 		b = atomic_load_explicit(&w[i].bucket, memory_order_acquire);
-		/* A waker may stand between its wake-up and its last touch, with the
-		 * lock. */
+		/* A waker may stand between its wake-up
+		 * and its last touch, with the lock. */
 		if (b) {
 			mutex_lock(&b->lock);
 			mutex_unlock(&b->lock);

@@ -11,7 +11,7 @@ void group_list_put(struct group_list *g);
 /* Replaces the groups of a private cred; takes @g. */
 void cred_set_groups(struct cred *c, struct group_list *g);
 
-/* Accounts live as long as someone is charged or runs as their user. put(NULL) is
- * harmless. */
+/* Accounts live as long as someone is charged or runs as their user.
+ * put(NULL) is harmless. */
 struct user_account *user_account_get(struct user_account *u);
 void user_account_put(struct user_account *u);

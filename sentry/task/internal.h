@@ -31,11 +31,11 @@ int task_start_thread(struct task *t, const struct lx_regs *regs, const void *xs
 void task_drop_ctx(struct task *t);
 /* Run, or (@run false: the birth failed after all) take everything back and end. */
 void task_let_go(struct task *t, bool run);
-/* run.c: the loop; returns when the task has exited and is no longer in need of its
- * thread. */
+/* run.c: the loop; returns when the task has
+ * exited and is no longer in need of its thread. */
 void task_run(struct task *t);
-/* The task whose Sentry thread this is, or NULL: for what is not told on whose behalf it
- * acts. */
+/* The task whose Sentry thread this is, or NULL:
+ * for what is not told on whose behalf it acts. */
 struct task *task_on_this_thread(void);
 /* A BUG() prints the failing task's call and registers. */
 void task_install_bug_report(void);
@@ -75,13 +75,13 @@ void pid_ns_zap(struct pid_ns *ns, struct task *init);
 struct task *find_new_reaper_locked(struct thread_group *tg);
 
 /* --- exit.c --- */
-/* Everything that leaves with the task itself; then it is a zombie or gone. Own thread.
- */
+/* Everything that leaves with the task itself;
+ * then it is a zombie or gone. Own thread. */
 void task_do_exit(struct task *t, int code);
 /* What others wait for in its address space: futexes, the vfork parent. Exit and exec. */
 void task_leave_mm(struct task *t);
-/* Is @pgrp orphaned: has no member a parent in another group of its session? @but: not
- * counted. */
+/* Is @pgrp orphaned: has no member a parent in
+ * another group of its session? @but: not counted. */
 bool pgrp_orphaned_locked(struct pid *pgrp, struct thread_group *but);
 /*
  * reap_locked - a zombie process is waited for: adds its usage to @parent (NULL: nobody
@@ -119,8 +119,8 @@ int nsproxy_create_init(struct kernel *k, struct mnt_ns *mnt, const char *hostna
 			struct nsproxy **out);
 
 /* --- rusage.c --- */
-/* Own thread: look at the clocks of ctx and Sentry thread; keeps utime_ns and stime_ns.
- */
+/* Own thread: look at the clocks of ctx and Sentry thread;
+ * keeps utime_ns and stime_ns. */
 void task_sample_times(struct task *t);
 /* Own thread, before its ctx and mm go: what it used joins the process's dead threads. */
 void task_final_usage(struct task *t, struct rusage_sum *out);

@@ -101,8 +101,8 @@ ssize_t file_preadv_wait(struct task *t, struct file *f, struct uio *dst, int64_
 	return r;
 }
 
-/* Where a blocking write goes on until everything is written: a short count is no answer.
- */
+/* Where a blocking write goes on until everything is written:
+ * a short count is no answer. */
 static bool writes_all(const struct file *f)
 {
 	uint32_t mode = f->inode->mode;
@@ -173,8 +173,8 @@ int file_open_wait(struct task *t, const struct path *base, const char *name,
 	r = vfs_open(&c, base, name, how, out);
 	if (r != -EAGAIN || !*out)
 		return r;
-	/* A FIFO without its other end: the open file counts already, so the others see
-	 * us. */
+	/* A FIFO without its other end:
+	 * the open file counts already, so the others see us. */
 	poll_waiter_init(&pw, t, LX_POLL_IN_MASK | LX_POLL_OUT_MASK);
 	file_poll(*out, &pw.pt);
 	r = 0;

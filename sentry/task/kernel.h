@@ -117,6 +117,6 @@ struct init_args {
 int kernel_start_init(struct kernel *k, const struct init_args *args, const char **why);
 /* SIGKILL to everything. Any thread. */
 void kernel_kill_all(struct kernel *k);
-/* A signal from outside for the sandbox's foreground: to init, or to the terminal's
- * group. */
+/* A signal from outside for the sandbox's foreground:
+ * to init, or to the terminal's group. */
 void kernel_signal_init(struct kernel *k, int signo);

@@ -19,8 +19,8 @@ void futex_table_free(struct futex_table *ft);
  */
 void futex_task_exit(struct task *t);
 
-/* posix_timers.c, itimer.c: the process ends (its last thread), or executes. No lock
- * held. */
+/* posix_timers.c, itimer.c: the process ends
+ * (its last thread), or executes. No lock held. */
 void timers_process_exit(struct thread_group *tg);
 void timers_process_exec(struct thread_group *tg);
 
@@ -44,8 +44,8 @@ int cred_create_init(struct kernel *k, uint32_t uid, uint32_t gid, const uint32_
 /* Another real uid is charged from now on: for exec of setuid programs too. -ENOMEM. */
 int cred_set_uid(struct cred *c, struct kernel *k, uint32_t uid);
 
-/* arch/x86_64/vdso.c: map it near the other areas. *base: AT_SYSINFO_EHDR, 0: there is
- * none. */
+/* arch/x86_64/vdso.c: map it near the other areas.
+ * *base: AT_SYSINFO_EHDR, 0: there is none. */
 int vdso_map(struct kernel *k, struct mm *mm, uaddr_t *base);
 
 /* sentry/ipc */

@@ -4,6 +4,6 @@
 
 #include "sentry/task/task.h"
 
-/* The call's result: 0, a mask of commands for QUERY, -EINVAL, -EPERM (not registered).
- */
+/* The call's result: 0, a mask of commands for QUERY,
+ * -EINVAL, -EPERM (not registered). */
 int task_membarrier(struct task *t, int cmd, unsigned flags);

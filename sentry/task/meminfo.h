@@ -17,8 +17,8 @@ struct meminfo {
 
 /* CPUs that the guest sees. */
 unsigned kernel_n_cpus(struct kernel *k);
-/* The host's /sys/kernel/mm/transparent_hugepage/enabled; "" when it could not be read.
- */
+/* The host's /sys/kernel/mm/transparent_hugepage/enabled;
+ * "" when it could not be read. */
 const char *kernel_thp_mode(struct kernel *k);
 /* Asks the host about each address space: not for hot paths. Takes tasklist. */
 void kernel_meminfo(struct kernel *k, struct meminfo *out);

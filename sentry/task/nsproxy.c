@@ -301,8 +301,8 @@ int nsproxy_unshare(struct task *t, uint64_t flags, const struct cred *c,
 	*out = NULL;
 	if (!cred_capable(c, c->user_ns, LX_CAP_SYS_ADMIN))
 		return -EPERM;
-	/* One step down at a time: children would be in a namespace their parent is not
-	 * below. */
+	/* One step down at a time: children would be
+	 * in a namespace their parent is not below. */
 	if ((flags & LX_CLONE_NEWPID) && t->ns->pid_for_children != task_pid_ns(t))
 		return -EINVAL;
 	ns = nsproxy_alloc();

@@ -15,8 +15,8 @@ static int may_move_locked(struct task *t, struct task *target)
 	if (tg->parent == own) {
 		if (tg->pid[PIDTYPE_SID] != own->pid[PIDTYPE_SID])
 			return -EPERM;
-		/* A shell may set its child's group only until the child runs its
-		 * program. */
+		/* A shell may set its child's group only
+		 * until the child runs its program. */
 		if (tg->did_exec)
 			return -EACCES;
 	} else if (tg != own) {

@@ -121,8 +121,8 @@ static bool reap_children(struct task *init)
 void pid_ns_zap(struct pid_ns *ns, struct task *init)
 {
 	struct kernel *k = ns->k;
-	/* Its own numbers: the leader's, which stays, and that of the thread that zaps.
-	 */
+	/* Its own numbers: the leader's, which stays,
+	 * and that of the thread that zaps. */
 	unsigned own = init == init->tg->leader ? 1 : 2;
 	struct task_waiter w;
 	bool alone;
@@ -141,8 +141,8 @@ void pid_ns_zap(struct pid_ns *ns, struct task *init)
 		mutex_unlock(&k->tasklist);
 		if (alone)
 			break;
-		/* Not task_block(): this task is dead already, what it waits for is, too.
-		 */
+		/* Not task_block(): this task is dead already,
+		 * what it waits for is, too. */
 		park_wait(&init->park, NO_DEADLINE);
 	}
 	waitq_remove(&w.entry);

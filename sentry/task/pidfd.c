@@ -44,8 +44,8 @@ static void pidfd_release(struct file *f)
 	pid_put(f->priv);
 }
 
-/* As the outermost namespace sees it; whoever reads this is somewhere, but unknown here.
- */
+/* As the outermost namespace sees it;
+ * whoever reads this is somewhere, but unknown here. */
 static void pidfd_show_fdinfo(struct file *f, struct strbuf *out)
 {
 	struct pid *pid = f->priv;

@@ -23,8 +23,8 @@ struct lx_sigevent {
 };
 _Static_assert(sizeof(struct lx_sigevent) == 64, "struct sigevent");
 
-/* @ev NULL: SIGALRM with the timer's id. -EINVAL, -EOPNOTSUPP (clock), -EAGAIN, -ENOMEM.
- */
+/* @ev NULL: SIGALRM with the timer's id.
+ * -EINVAL, -EOPNOTSUPP (clock), -EAGAIN, -ENOMEM. */
 int posix_timer_create(struct task *t, int clock, const struct lx_sigevent *ev, int *id);
 /* By id: a reference, or NULL. */
 struct posix_timer *posix_timer_lookup(struct thread_group *tg, int id);

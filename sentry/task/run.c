@@ -2,10 +2,10 @@
 /*
  * The loop of a task, on its own Sentry thread:
  *
- *	run guest -> system call -> result, restart --+
- *	    ^     -> fault -> mm or a signal          +-> work: signals, stops, exit ->
- *run guest |     -> interrupted                    --+			|
- *	    +-----------------------------------------------------------+
+ *	run guest --> system call --> result, restart --+
+ *	    ^     --> fault --> mm, or a signal --------+--> work: signals, stops, exit
+ *	    |     --> interrupted ----------------------+                |
+ *	    +------------------------------------------------------------+
  *
  * It ends when the group exits, by a fatal signal, exit(2) or the loss of the guest's
  * host thread; the last act is task_do_exit().
@@ -20,8 +20,8 @@
 #include "sentry/task/sched.h"
 #include "sentry/task/signal.h"
 
-/* For the report of a BUG() and for polls, which have no other way to the calling task.
- */
+/* For the report of a BUG() and for polls,
+ * which have no other way to the calling task. */
 static _Thread_local struct task *this_task;
 
 static void report_current(void)
@@ -169,8 +169,8 @@ static void do_work(struct task *t)
 {
 	unsigned work = atomic_fetch_and(&t->work, ~(unsigned)TASK_WORK_NOTIFY);
 
-	/* What only the thread itself can do, or tell; membarrier wants no more than
-	 * this. */
+	/* What only the thread itself can do, or tell;
+	 * membarrier wants no more than this. */
 	if (work & TASK_WORK_NOTIFY) {
 		sched_task_work(t);
 		task_sample_times(t);

@@ -12,9 +12,9 @@ void usage_self_thread(struct task *t, struct rusage_sum *out);
  * address space. Takes tasklist.
  */
 void usage_process(struct thread_group *tg, struct task *caller, struct rusage_sum *out);
-/* Another thread's, as of its last look at the clocks (guest side) and now (Sentry side).
- */
+/* Another thread's, as of its last look at the
+ * clocks (guest side) and now (Sentry side). */
 void usage_thread(struct task *t, struct rusage_sum *out);
-/* The caller's high-water mark of resident memory, which the others leave out: it is
- * dear. */
+/* The caller's high-water mark of resident memory,
+ * which the others leave out: it is dear. */
 void usage_add_peak(struct task *t, struct rusage_sum *out);

@@ -40,8 +40,8 @@ int sched_set(struct task *t, struct task *target, const struct sched_params *p)
 /* -EPERM not one's own, -EACCES lower than RLIMIT_NICE allows. */
 int sched_set_nice(struct task *t, struct task *target, int nice);
 
-/* Masks of MAX_CPUS bits. get: what there is of it. set: -EPERM, -EINVAL no CPU of ours
- * in it. */
+/* Masks of MAX_CPUS bits. get: what there is of it.
+ * set: -EPERM, -EINVAL no CPU of ours in it. */
 void sched_get_cpus(struct task *target, uint64_t mask[MAX_CPUS / 64]);
 int sched_set_cpus(struct task *t, struct task *target,
 		   const uint64_t mask[MAX_CPUS / 64]);

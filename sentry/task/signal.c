@@ -6,7 +6,7 @@
  *	  -> entry in a queue	 of the thread or of the group
  *	  -> choose a thread	 that takes it; kick it
  *	signal_dequeue_locked()	 (sigpending.c) by that thread, on its way back to the
- *guest (deliver.c), by sigtimedwait or through a signalfd
+ *				 guest (deliver.c), by sigtimedwait or a signalfd
  *
  * A standard signal that is pending already is not queued again; real-time ones are, in
  * order. A signal that is ignored and not blocked vanishes when it is sent.
@@ -51,8 +51,8 @@ bool sigaction_ignores(const struct lx_sigaction *sa, int signo)
 	       (sa->handler == LX_SIG_DFL && sig_in(SIGSET_IGNORE, signo));
 }
 
-/* A blocked signal is never ignored: the handler may be another one when it is unblocked.
- */
+/* A blocked signal is never ignored:
+ * the handler may be another one when it is unblocked. */
 static bool signal_ignored_locked(struct thread_group *tg, struct task *t, int signo,
 				  bool force)
 {
@@ -133,8 +133,8 @@ static bool wants_signal(const struct task *th, int signo)
 	return !th->jobctl_stopped && !(atomic_load(&th->work) & TASK_WORK_SIGNAL);
 }
 
-/* The thread that will take it: the main one if it can, else any; NULL: later somebody
- * will. */
+/* The thread that will take it: the main one if it can,
+ * else any; NULL: later somebody will. */
 static struct task *choose_thread(struct thread_group *tg, struct task *t, bool group,
 				  int signo)
 {

@@ -14,8 +14,8 @@
 void siginfo_user(struct lx_siginfo *info, int signo, struct task *from, struct task *to);
 void siginfo_kernel(struct lx_siginfo *info, int signo);
 
-/* Queue to one thread, or to a process (any thread that takes it). -EAGAIN: queue limit.
- */
+/* Queue to one thread, or to a process (any thread that takes it).
+ * -EAGAIN: queue limit. */
 int signal_send_task(struct task *t, const struct lx_siginfo *info);
 int signal_send_group(struct thread_group *tg, const struct lx_siginfo *info);
 /* Every process of a process group; tasklist held. Returns how many got it. */
@@ -80,8 +80,8 @@ void sigpending_flush(struct sigpending *p);
 void signal_deliver(struct task *t, bool in_syscall, int64_t ret);
 
 /* arch/x86_64/sigframe.c */
-/* Push a frame and redirect the registers. -EFAULT: the stack is bad (SIGSEGV follows).
- */
+/* Push a frame and redirect the registers.
+ * -EFAULT: the stack is bad (SIGSEGV follows). */
 int sigframe_push(struct task *t, struct lx_regs *regs, const struct lx_sigaction *sa,
 		  const struct lx_siginfo *info, lx_sigset_t mask,
 		  const struct exit_fault *fault);

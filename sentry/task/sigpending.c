@@ -88,8 +88,8 @@ static void sigpending_collect(struct sigpending *p, int signo, struct lx_siginf
 		info->pad = first->timer ? SIGINFO_REARM : 0;
 		sigqueue_drop(first);
 	} else {
-		/* The queue was full when it was sent: nothing is known but the number.
-		 */
+		/* The queue was full when it was sent:
+		 * nothing is known but the number. */
 		memset(info, 0, sizeof(*info));
 		info->signo = signo;
 		info->code = LX_SI_USER;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Between signal.c, deliver.c, the timers and the signal calls: classes, exact sending.
- */
+/* Between signal.c, deliver.c, the timers and the signal calls:
+ * classes, exact sending. */
 #pragma once
 
 #include "sentry/task/signal.h"
@@ -13,14 +13,14 @@
 #define SIGSET_IGNORE                                                                    \
 	(LX_SIGMASK(LX_SIGCONT) | LX_SIGMASK(LX_SIGCHLD) | LX_SIGMASK(LX_SIGWINCH) |     \
 	 LX_SIGMASK(LX_SIGURG))
-/* Raised by the instruction at rip: taken before all others, so that it still is there.
- */
+/* Raised by the instruction at rip:
+ * taken before all others, so that it still is there. */
 #define SIGSET_SYNCHRONOUS                                                               \
 	(LX_SIGMASK(LX_SIGSEGV) | LX_SIGMASK(LX_SIGBUS) | LX_SIGMASK(LX_SIGILL) |        \
 	 LX_SIGMASK(LX_SIGTRAP) | LX_SIGMASK(LX_SIGFPE) | LX_SIGMASK(LX_SIGSYS))
 
-/* Would dump core: never decided by the sender, the thread may still catch something
- * first. */
+/* Would dump core: never decided by the sender,
+ * the thread may still catch something first. */
 #define SIGSET_COREDUMP                                                                  \
 	(SIGSET_SYNCHRONOUS | LX_SIGMASK(LX_SIGQUIT) | LX_SIGMASK(LX_SIGABRT) |          \
 	 LX_SIGMASK(LX_SIGXCPU) | LX_SIGMASK(LX_SIGXFSZ))
@@ -59,14 +59,14 @@ void signal_unqueue_entry(struct thread_group *tg, struct sigqueue *q);
 struct sigqueue *sigqueue_alloc(struct task *t, bool must);
 /* Drops what is pending of @mask in one queue. sighand->lock held. */
 void sigpending_flush_mask(struct sigpending *p, lx_sigset_t mask);
-/* Everything pending in @mask is dropped: a handler became SIG_IGN. sighand->lock held.
- */
+/* Everything pending in @mask is dropped:
+ * a handler became SIG_IGN. sighand->lock held. */
 void signal_discard_locked(struct thread_group *tg, lx_sigset_t mask);
 /* Would a signal with this action be ignored when it is delivered? */
 bool sigaction_ignores(const struct lx_sigaction *sa, int signo);
 void group_exit_locked(struct thread_group *tg, int code);
 /* @t's part in a group stop is done or off: true when the group has stopped by it. */
 bool signal_stop_done_locked(struct task *t);
-/* SIGCHLD and wait queue of the parent: @code LX_CLD_STOPPED or CONTINUED. No lock held.
- */
+/* SIGCHLD and wait queue of the parent:
+ * @code LX_CLD_STOPPED or CONTINUED. No lock held. */
 void signal_notify_stop(struct thread_group *tg, int code);

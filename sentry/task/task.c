@@ -22,8 +22,8 @@
 #include "sentry/task/signal.h"
 #include "sentry/task/tty_session.h"
 
-/* 1,000 threads must be cheap, and no path of ours is deep. The sanitizer's frames are.
- */
+/* 1,000 threads must be cheap, and no path of ours is deep.
+ * The sanitizer's frames are. */
 #ifdef RUNSC_ASAN
 #define THREAD_STACK (1024 * 1024)
 #else
@@ -269,8 +269,8 @@ void task_set_cred(struct task *t, struct cred *c)
 {
 	const struct cred *old;
 
-	/* The user's number of tasks follows: under tasklist, as birth and death count
-	 * it. */
+	/* The user's number of tasks follows:
+	 * under tasklist, as birth and death count it. */
 	mutex_lock(&t->k->tasklist);
 	mutex_lock(&t->lock);
 	old = t->cred;
@@ -316,8 +316,8 @@ bool task_capable(struct task *t, enum lx_cap cap)
 	return cred_ns_capable(t->cred, cap);
 }
 
-/* Same ids all round, or CAP_SYS_PTRACE over the target's user namespace; and dumpable.
- */
+/* Same ids all round, or CAP_SYS_PTRACE over
+ * the target's user namespace; and dumpable. */
 static bool ptrace_ids_match(const struct cred *c, const struct cred *tc, bool attach)
 {
 	uint32_t uid = attach ? c->uid : c->fsuid, gid = attach ? c->gid : c->fsgid;
@@ -469,8 +469,8 @@ int task_start_thread(struct task *t, const struct lx_regs *regs, const void *xs
 		return r == -EAGAIN ? -EAGAIN : -ENOMEM;
 	}
 	park_wait(&b.done, NO_DEADLINE);
-	/* From now on the thread has a reference of its own; it cannot run before
-	 * task_let_go(). */
+	/* From now on the thread has a reference of its own;
+	 * it cannot run before task_let_go(). */
 	if (!b.err)
 		task_get(t);
 	return b.err;

@@ -55,8 +55,8 @@ int task_set_tty(struct task *t, struct tty *tty, bool steal)
 	struct thread_group *tg = t->tg;
 	int r = 0;
 
-	/* Whom it is taken from forgets it first: the caller does that with
-	 * CAP_SYS_ADMIN. */
+	/* Whom it is taken from forgets it first:
+	 * the caller does that with CAP_SYS_ADMIN. */
 	(void)steal;
 	mutex_lock(&t->k->tasklist);
 	mutex_lock(&tg->lock);

@@ -17,8 +17,8 @@ struct umem;
 /* fs/devpts implements these for sentry/task. */
 struct tty *tty_get(struct tty *tty);
 void tty_put(struct tty *tty);
-/* The session leader exits or gives the terminal up: hang-up rules of disassociate_ctty.
- */
+/* The session leader exits or gives the terminal up:
+ * hang-up rules of disassociate_ctty. */
 void tty_session_leader_exit(struct tty *tty, struct pid *session);
 /* Device number of a terminal, for /proc/PID/stat. */
 uint64_t tty_dev(struct tty *tty);
@@ -27,8 +27,8 @@ struct pid *tty_foreground(struct tty *tty); /* a reference or NULL */
 /* sentry/task/tty_session.c implements these for fs/devpts. */
 /* The caller's controlling terminal: a reference or NULL. */
 struct tty *task_tty(struct task *t);
-/* The caller becomes owner of @tty if it leads a session without one: TIOCSCTTY's checks.
- */
+/* The caller becomes owner of @tty if it leads
+ * a session without one: TIOCSCTTY's checks. */
 int task_set_tty(struct task *t, struct tty *tty, bool steal);
 void task_clear_tty(struct task *t);	     /* TIOCNOTTY */
 void session_clear_tty(struct pid *session); /* every member forgets its terminal */
@@ -40,8 +40,8 @@ void session_hang_up(struct pid *session, struct pid *foreground);
 struct pid *task_session(struct task *t); /* a reference */
 struct pid *task_pgrp(struct task *t);	  /* a reference */
 bool task_is_session_leader(struct task *t);
-/* A process group with this number (caller's namespace) in the caller's session: a
- * reference. */
+/* A process group with this number (caller's
+ * namespace) in the caller's session: a reference. */
 int task_find_pgrp(struct task *t, int nr, struct pid **out); /* -ESRCH, -EPERM */
 int task_pid_nr(struct task *t, struct pid *pid);	      /* as the caller sees it */
 /*

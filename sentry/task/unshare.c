@@ -211,8 +211,8 @@ static int join(struct task *t, struct next_state *n, const struct ns_ref *ref)
 	}
 }
 
-/* All that are asked for of one process: its user namespace first, it decides the rest.
- */
+/* All that are asked for of one process:
+ * its user namespace first, it decides the rest. */
 static int join_process(struct task *t, struct next_state *n, struct pid *pid,
 			uint64_t flags)
 {

@@ -73,8 +73,8 @@ static bool take_stopped_locked(struct task *t, struct thread_group *c,
 	return found;
 }
 
-/* 1: *r is filled (*dead: to be put); 0: nothing to report yet; -ECHILD: nobody to wait
- * for. */
+/* 1: *r is filled (*dead: to be put);
+ * 0: nothing to report yet; -ECHILD: nobody to wait for. */
 static int look_locked(struct task *t, const struct wait_args *a, struct wait_result *r,
 		       struct task **dead)
 {

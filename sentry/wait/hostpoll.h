@@ -22,8 +22,8 @@ int hostpoll_create(struct hostpoll **out);
 int hostpoll_hfd(struct hostpoll *hp);
 void hostpoll_dispatch(struct hostpoll *hp);
 
-/* @w is the caller's and lives until hostpoll_remove(); its hfd is borrowed. Any thread.
- */
+/* @w is the caller's and lives until hostpoll_remove();
+ * its hfd is borrowed. Any thread. */
 int hostpoll_add(struct hostpoll *hp, struct hostpoll_watch *w, int hfd);
 void hostpoll_remove(struct hostpoll *hp, struct hostpoll_watch *w);
 /* What the host says now: LX_POLL* (the same bits). */

@@ -39,6 +39,6 @@ void ktimer_init(struct ktimer *t, struct timers *ts, void (*fire)(struct ktimer
 void ktimer_arm(struct ktimer *t, int64_t deadline_ns);
 /* Disarm without waiting for a running fire(). Returns true if it was armed. */
 bool ktimer_cancel(struct ktimer *t);
-/* Disarm and wait until fire() is not running (not from fire(); hold no lock fire()
- * takes). */
+/* Disarm and wait until fire() is not running
+ * (not from fire(); hold no lock fire() takes). */
 void ktimer_cancel_sync(struct ktimer *t);

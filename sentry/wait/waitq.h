@@ -7,8 +7,10 @@
  *
  *	waitq_add(q, &entry);
  *	for (;;) {
- *		if (ready)  break;		   try again after joining: no wake-up is
- *lost if (task_block(...)) break;
+ *		if (ready)		try again after joining: no wake-up is lost
+ *			break;
+ *		if (task_block(...))
+ *			break;
  *	}
  *	waitq_remove(&entry);
  *
@@ -42,8 +44,8 @@ void waitq_init(struct waitq *q);
 /* No entry may be left. */
 void waitq_destroy(struct waitq *q);
 
-/* waitq_add - join; the entry is owned by the caller and must be removed before it dies.
- */
+/* waitq_add - join; the entry is owned by the
+ * caller and must be removed before it dies. */
 void waitq_add(struct waitq *q, struct wait_entry *e);
 /*
  * waitq_remove - leave; harmless when on no queue. When it returns the wake function
@@ -53,8 +55,8 @@ void waitq_remove(struct wait_entry *e);
 
 /* waitq_wake - serve every shared entry and one exclusive entry that wants @events. */
 void waitq_wake(struct waitq *q, uint32_t events);
-/* The same from inside a wake function of another queue (nested epoll: acyclic, depth <=
- * 5). */
+/* The same from inside a wake function of another queue
+ * (nested epoll: acyclic, depth <= 5). */
 void waitq_wake_nested(struct waitq *q, uint32_t events);
 /* Serve up to @n exclusive entries. */
 void waitq_wake_n(struct waitq *q, uint32_t events, unsigned n);

@@ -6,8 +6,8 @@
  *	micro FOLDER [NAME...]
  *
  * FOLDER holds `file` (1 MB), `names/0..N-1` (files that nobody opened yet, so that
- *looking one up is uncached) and `tiny` (a static program that exits); tests/bench/run
- *makes it.
+ * looking one up is uncached) and `tiny` (a static program that exits); tests/bench/run
+ * makes it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -428,8 +428,8 @@ static void measure(const struct bench *b)
 	fflush(stdout);
 }
 
-/* In a process of its own: one that the kernel cannot do is left out, the rest goes on.
- */
+/* In a process of its own: one that the kernel
+ * cannot do is left out, the rest goes on. */
 static void measure_apart(const struct bench *b)
 {
 	pid_t pid = fork();

@@ -370,8 +370,8 @@ TEST(processes)
 		try_rows(rows, sizeof(rows) / sizeof(rows[0]) - 3);
 }
 
-/* Structures that begin well and end in a hole are bad as well, and nothing is half done.
- */
+/* Structures that begin well and end in a hole
+ * are bad as well, and nothing is half done. */
 TEST(structures_across_a_hole)
 {
 	char *p = guard_page();

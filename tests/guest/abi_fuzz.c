@@ -60,8 +60,8 @@ static bool signals(long nr)
 	       nr == SYS_rt_sigqueueinfo || nr == SYS_rt_tgsigqueueinfo;
 }
 
-/* What an ordinary user's process may do to others, or leave behind, on a real machine.
- */
+/* What an ordinary user's process may do to others,
+ * or leave behind, on a real machine. */
 static bool reaches_out(long nr)
 {
 	static const short list[] = {

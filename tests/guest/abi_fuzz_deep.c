@@ -250,8 +250,7 @@ static const short numbers[] = {
 	SYS_epoll_pwait2,
 };
 
-/* --- a small generator, the same everywhere --------------------------------------------
- */
+/* --- a small generator, the same everywhere ---------------------------------------- */
 static _Thread_local uint64_t state;
 
 static uint32_t rnd(void)

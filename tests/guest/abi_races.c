@@ -119,8 +119,8 @@ static void *flip_name(void *arg)
 	return NULL;
 }
 
-/* A path changing while it is read names one of the two, or a mix: never something else.
- */
+/* A path changing while it is read names one of the two,
+ * or a mix: never something else. */
 TEST(path_changes_while_read)
 {
 	long long t0 = now_ms();

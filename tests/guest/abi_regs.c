@@ -35,8 +35,7 @@ call_with(__attribute__((unused)) struct regs *r,
 		"mov 104(%rdi), %r14\n\tmov 112(%rdi), %r15\n\tmov 40(%rdi), %rdi\n\t"
 		"syscall\n"
 		"1:\n\t"
-		"xchg %rdi, (%rsp)\n\t" /* rdi: the struct again; its value on the stack
-					 */
+		"xchg %rdi, (%rsp)\n\t" /* rdi: the struct; its value on the stack */
 		"mov %rax, 0(%rdi)\n\tmov %rbx, 8(%rdi)\n\tmov %rcx, 16(%rdi)\n\t"
 		"mov %rdx, 24(%rdi)\n\tmov %rsi, 32(%rdi)\n\tmov %rbp, 48(%rdi)\n\t"
 		"mov %r8, 56(%rdi)\n\tmov %r9, 64(%rdi)\n\tmov %r10, 72(%rdi)\n\t"

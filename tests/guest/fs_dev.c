@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Character devices that every program expects: null, zero, full, random, urandom, tty.
- */
+/* Character devices that every program expects:
+ * null, zero, full, random, urandom, tty. */
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>

@@ -284,8 +284,8 @@ TEST(posix_not_inherited_by_fork)
 	expect_held("f", 0, 0, F_WRLCK, 0, 0);
 }
 
-/* The famous trap: closing any descriptor of the file drops all of the process's locks.
- */
+/* The famous trap: closing any descriptor of
+ * the file drops all of the process's locks. */
 TEST(posix_any_close_releases)
 {
 	int fd = new_file();
@@ -455,8 +455,7 @@ int test_role_main(int argc, char **argv)
 	return write(1, "r", 1) == 1 && read(0, &c, 1) == 0 ? 0 : 1;
 }
 
-/* --- open file description locks ------------------------------------------------------
- */
+/* --- open file description locks --------------------------------------------------- */
 TEST(ofd_conflict_within_a_process)
 {
 	int a = new_file();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* poll, ppoll, select, pselect6: readiness of each kind of descriptor, masks, timeouts.
- */
+/* poll, ppoll, select, pselect6:
+ * readiness of each kind of descriptor, masks, timeouts. */
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>

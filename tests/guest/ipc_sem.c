@@ -359,8 +359,7 @@ TEST(mutex)
 	CHECK_EQ(*counter, 600);
 }
 
-/* --- threads, order, indexes ---------------------------------------------------------
- */
+/* --- threads, order, indexes ------------------------------------------------------- */
 
 static void *take_and_end(void *arg)
 {

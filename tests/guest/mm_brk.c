@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* brk: growing, shrinking, refusals, limits. Source: brk(2) (the call, not the wrapper).
- */
+/* brk: growing, shrinking, refusals, limits.
+ * Source: brk(2) (the call, not the wrapper). */
 #include <sys/resource.h>
 
 #include "fault.h"

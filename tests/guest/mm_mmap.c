@@ -42,8 +42,7 @@ static int file_of(const char *name, size_t pages)
 	return fd;
 }
 
-/* --- anonymous memory ------------------------------------------------------------------
- */
+/* --- anonymous memory -------------------------------------------------------------- */
 TEST(anonymous_is_zero)
 {
 	char *p = map(16, RW, ANON);
@@ -392,8 +391,8 @@ TEST(many_areas)
 	CHECK_EQ(fault_write(p + (size_t)2 * 777 * PAGE), 0);
 }
 
-/* Shared anonymous memory is one object for parent and child, however late it is touched.
- */
+/* Shared anonymous memory is one object for
+ * parent and child, however late it is touched. */
 TEST(shared_anonymous)
 {
 	char *p = map(8, RW, MAP_SHARED | MAP_ANONYMOUS);

@@ -123,8 +123,8 @@ TEST(init_inherits_orphans)
 	wait_ok(init);
 }
 
-/* Signals to init from inside: only those it handles. From outside KILL and STOP as well.
- */
+/* Signals to init from inside: only those it handles.
+ * From outside KILL and STOP as well. */
 TEST(init_and_signals)
 {
 	int status;

@@ -103,8 +103,8 @@ TEST(bad_maps)
 {
 	need_root();
 	try_newuser(0);
-	/* The writer may still be refused for lack of rights outside; syntax comes first.
-	 */
+	/* The writer may still be refused for lack of rights outside;
+	 * syntax comes first. */
 	CHECK_EQ(map_errno("/proc/self/uid_map", "\n"), EINVAL);
 	CHECK_EQ(map_errno("/proc/self/uid_map", "junk\n"), EINVAL);
 	CHECK_EQ(map_errno("/proc/self/uid_map", "0 0\n"), EINVAL);
@@ -234,8 +234,8 @@ TEST(owner_gets_all_capabilities)
 	NEED(pid, "clone(CLONE_NEWUSER)");
 	if (pid == 0) {
 		CHECK((effective() & 0xffffff) == 0xffffff);
-		/* They are lost with an exec as an unmapped user; securebits start
-		 * afresh. */
+		/* They are lost with an exec as an unmapped user;
+		 * securebits start afresh. */
 		CHECK_EQ(prctl(PR_GET_SECUREBITS), 0);
 		_exit(0);
 	}

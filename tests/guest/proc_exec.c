@@ -44,8 +44,7 @@ int test_role_main(int argc, char **argv)
 	return print_arguments(argc, argv);
 }
 
-/* --- arguments -------------------------------------------------------------------------
- */
+/* --- arguments --------------------------------------------------------------------- */
 TEST(arguments_and_environment)
 {
 	const char *envp[] = {"A=1", "", "B=two words", NULL};

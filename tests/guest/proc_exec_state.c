@@ -13,8 +13,7 @@
 #include "harness.h"
 #include "self.h"
 
-/* --- the other roles ------------------------------------------------------------------
- */
+/* --- the other roles --------------------------------------------------------------- */
 static int role_ids(void)
 {
 	uid_t r, e, s;
@@ -201,8 +200,7 @@ TEST(exec_after_the_main_thread_ended)
 	CHECK_EQ(wait_exit(pid), 77);
 }
 
-/* --- the auxiliary vector -------------------------------------------------------------
- */
+/* --- the auxiliary vector ---------------------------------------------------------- */
 TEST(auxv_of_this_program)
 {
 	const Elf64_Phdr *ph = (const Elf64_Phdr *)getauxval(AT_PHDR);

@@ -76,8 +76,8 @@ TEST(dumpable)
 	CHECK_ERRNO(pr(PR_SET_DUMPABLE, 2, 0, 0, 0), EINVAL); /* only the kernel's own */
 	CHECK_ERRNO(pr(PR_SET_DUMPABLE, 3, 0, 0, 0), EINVAL);
 	CHECK_EQ(run(SELF, ROLE("x")), 0);
-	/* An exec makes it dumpable again and keeps the death signal that run() asked
-	 * for. */
+	/* An exec makes it dumpable again and keeps
+	 * the death signal that run() asked for. */
 	CHECK_STR(run_out, "0 1 9\n");
 }
 

@@ -323,8 +323,8 @@ TEST(unordered_stops)
 }
 
 /* --- signals ------------------------------------------------------------------ */
-/* Real-time signals from four senders to one receiver: none is lost, each sender's stay
- * in order. */
+/* Real-time signals from four senders to one receiver:
+ * none is lost, each sender's stay in order. */
 static int last_value[4], received;
 
 static void on_value(int sig, siginfo_t *si, void *uc)

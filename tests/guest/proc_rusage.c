@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* getrusage, times, clock ticks: what they count and for whom. Source: getrusage(2),
- * times(2). */
+/* getrusage, times, clock ticks: what they count and for whom.
+ * Source: getrusage(2), times(2). */
 #include <sys/resource.h>
 #include <sys/times.h>
 #include <time.h>

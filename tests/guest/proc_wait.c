@@ -288,8 +288,8 @@ TEST(wnothread)
 	pid_t pid;
 
 	thread_join(thread_start(fork_in_thread, &pid));
-	/* The forking thread is gone: its children went to another thread of the group.
-	 */
+	/* The forking thread is gone:
+	 * its children went to another thread of the group. */
 	until_dead(pid);
 	CHECK_EQ(waitpid(pid, NULL, __WNOTHREAD), pid);
 	pid = exiting(1);

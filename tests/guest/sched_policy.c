@@ -8,8 +8,8 @@
 
 #include "harness.h"
 
-/* The first published size; libc has none, and the kernel's header clashes with libc's.
- */
+/* The first published size; libc has none,
+ * and the kernel's header clashes with libc's. */
 struct sched_attr {
 	uint32_t size, sched_policy;
 	uint64_t sched_flags;

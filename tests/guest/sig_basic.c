@@ -45,8 +45,7 @@ static void append(char c)
 	order[n++] = c;
 }
 
-/* --- sigaction ------------------------------------------------------------------------
- */
+/* --- sigaction --------------------------------------------------------------------- */
 TEST(sigaction_errors)
 {
 	struct kernel_sigaction sa = {.handler = 0}, old;
@@ -330,8 +329,8 @@ TEST(blocked_until_unblocked)
 	CHECK(sigismember(&set, SIGUSR1));
 	sigemptyset(&set);
 	CHECK_OK(sigprocmask(SIG_SETMASK, &set, NULL));
-	/* Standard signals do not queue; the thread and the process have one slot each.
-	 */
+	/* Standard signals do not queue;
+	 * the thread and the process have one slot each. */
 	CHECK_EQ(sig_count[SIGUSR1], 2);
 	CHECK_OK(sigpending(&set));
 	CHECK(!sigismember(&set, SIGUSR1));
@@ -416,8 +415,8 @@ static void on_order(int sig)
 	append(sig == SIGHUP ? 'h' : sig == SIGUSR1 ? 'u' : sig == SIGSEGV ? 's' : 't');
 }
 
-/* Lowest number first, synchronous ones before all: handlers stack up, so run reversed.
- */
+/* Lowest number first, synchronous ones before all:
+ * handlers stack up, so run reversed. */
 TEST(delivery_order)
 {
 	struct sigaction sa = {.sa_handler = on_order};
@@ -438,8 +437,7 @@ TEST(delivery_order)
 	CHECK_STR(order, "shut");
 }
 
-/* --- alternate stack -------------------------------------------------------------------
- */
+/* --- alternate stack --------------------------------------------------------------- */
 static char *alt_base;
 static volatile int on_alt;
 static stack_t inside;

@@ -17,8 +17,7 @@ static void handle(int sig, void (*fn)(int, siginfo_t *, void *))
 	CHECK_OK(sigaction(sig, &sa, NULL));
 }
 
-/* --- integer registers -----------------------------------------------------------------
- */
+/* --- integer registers ------------------------------------------------------------- */
 static greg_t seen[NGREG];
 
 static void on_regs(int sig, siginfo_t *si, void *ucv)

@@ -181,8 +181,8 @@ TEST(cont_of_a_running_process)
 	end(pid);
 }
 
-/* A handler for SIGCONT runs; blocking or ignoring it does not keep it from continuing.
- */
+/* A handler for SIGCONT runs;
+ * blocking or ignoring it does not keep it from continuing. */
 TEST(cont_works_though_blocked_or_ignored)
 {
 	for (int how = 0; how < 3; how++) {

@@ -230,8 +230,7 @@ TEST(many_messages_in_one_call)
 	CHECK_EQ(sendmmsg(s[0], send_msg, 0, 0), 0);
 }
 
-/* --- SOCK_SEQPACKET: connections with borders ------------------------------------------
- */
+/* --- SOCK_SEQPACKET: connections with borders -------------------------------------- */
 TEST(seqpacket_borders_and_end)
 {
 	char buf[16];

@@ -303,8 +303,7 @@ TEST(descriptor_limit_of_the_receiver)
 	CHECK(flags & MSG_CTRUNC);
 }
 
-/* --- credentials -----------------------------------------------------------------------
- */
+/* --- credentials ------------------------------------------------------------------- */
 static struct ucred recv_cred(int s)
 {
 	char byte;

@@ -152,22 +152,19 @@ void as_nobody(void (*fn)(void *arg), void *arg);
  */
 int test_role_main(int argc, char **argv);
 
-/* --- threads -------------------------------------------------------------------------
- */
+/* --- threads ----------------------------------------------------------------------- */
 pthread_t thread_start(void *(*fn)(void *arg), void *arg);
 void *thread_join(pthread_t th);
 pid_t thread_id(void);
 
-/* --- time ------------------------------------------------------------------------------
- */
+/* --- time -------------------------------------------------------------------------- */
 long long now_ns(void); /* CLOCK_MONOTONIC */
 long long now_ms(void);
 void sleep_ms(int ms);
 /* Long enough for another task to reach its blocking call; never needed for success. */
 void settle(void);
 
-/* --- memory ----------------------------------------------------------------------------
- */
+/* --- memory ------------------------------------------------------------------------ */
 /*
  * The address of an inaccessible page; the PAGE bytes before it can be read and written.
  * A buffer that ends there shows partial copies and overruns.

@@ -9,8 +9,7 @@
 
 #include "internal.h"
 
-/* --- scratch directory ----------------------------------------------------------------
- */
+/* --- scratch directory ------------------------------------------------------------- */
 static char scratch_path[256];
 
 void scratch_name_next(void)

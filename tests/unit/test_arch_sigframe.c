@@ -66,8 +66,8 @@ static int get_fpu(struct exec_ctx *c, void *image)
 static int set_fpu(struct exec_ctx *c, const void *image)
 {
 	(void)c;
-	/* As the CPU: bits of features there are none of, or a compacted header, are
-	 * illegal. */
+	/* As the CPU: bits of features there are none of,
+	 * or a compacted header, are illegal. */
 	if (get_le64((const uint8_t *)image + 512) & ~7ull ||
 	    get_le64((const uint8_t *)image + 520))
 		return -EINVAL;

@@ -65,8 +65,8 @@ static void check_text(struct env *e, const char *name, const char *want)
 	assert_memory_equal(buf, want, strlen(want));
 }
 
-/* The watch is read at most once a microsecond: that is how long a change may be unseen.
- */
+/* The watch is read at most once a microsecond:
+ * that is how long a change may be unseen. */
 static void pause_briefly(void)
 {
 	usleep(10);

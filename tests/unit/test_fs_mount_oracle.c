@@ -43,8 +43,7 @@ static int result(long r)
 	return r < 0 ? -errno : 0;
 }
 
-/* --- the mount table in a form that both kernels can agree on --------------------------
- */
+/* --- the mount table in a form that both kernels can agree on ---------------------- */
 
 static int by_text(const void *a, const void *b)
 {

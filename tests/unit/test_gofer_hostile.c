@@ -111,8 +111,7 @@ static void test_links_that_lead_out(void **state)
 	assert_true(st.st_size > 0 && (st.st_mode & 0444) == 0444);
 }
 
-/* --- special files ---------------------------------------------------------------------
- */
+/* --- special files ----------------------------------------------------------------- */
 
 /* Shown with their kind, and never opened, by whatever request. */
 static void not_opened(struct client *c, const char *name, uint32_t type)
@@ -287,8 +286,8 @@ static void test_race_fifo(void **state)
 	assert_true(opened > 0 && refused > 0);
 }
 
-/* O_TRUNC and chmod by fid while another file takes the name: the other keeps its
- * content. */
+/* O_TRUNC and chmod by fid while another file takes the name:
+ * the other keeps its content. */
 static void test_race_files(void **state)
 {
 	struct client *c = *state;

@@ -26,8 +26,7 @@ static const char *find_program(const char *name)
 	return access(p, X_OK) == 0 ? p : NULL;
 }
 
-/* --- diod as the server ----------------------------------------------------------------
- */
+/* --- diod as the server ------------------------------------------------------------ */
 
 struct peer {
 	struct client c;

@@ -199,8 +199,8 @@ static void test_map_count(void **state)
 
 	(void)state;
 	env_init(&e);
-	/* Reservations without a host mapping of their own would do; these are cheap
-	 * enough. */
+	/* Reservations without a host mapping of their own would do;
+	 * these are cheap enough. */
 	assert_int_equal(mmap_at(&e, a, 2ul * LIMIT * PG, 0, ANON), a);
 	e.mm->limits = e.lim;
 	for (unsigned i = 0; e.mm->n_vmas < LIMIT - 1 && i < LIMIT; i++)

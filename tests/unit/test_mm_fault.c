@@ -274,8 +274,8 @@ static void test_writable_refused(void **state)
 	assert_int_equal(f.refs, 0);
 }
 
-/* Shared memory touched in order takes ever fewer faults; touched here and there, few
- * pages. */
+/* Shared memory touched in order takes ever fewer faults;
+ * touched here and there, few pages. */
 static void test_fault_around(void **state)
 {
 	struct env e;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // LINK: platform platform/stub platform/ptrace sentry/base
 // CFLAGS: -static-libgcc
-/* Address spaces: mapping, copies, forks, files, what a stub keeps. No sanitizers:
- * ptrace. */
+/* Address spaces: mapping, copies, forks, files,
+ * what a stub keeps. No sanitizers: ptrace. */
 #include <dirent.h>
 #include <elf.h>
 #include <pthread.h>

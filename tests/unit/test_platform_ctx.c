@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // LINK: platform platform/stub platform/ptrace sentry/base
 // CFLAGS: -static-libgcc
-/* Guest threads: system calls, registers, FPU, faults, steps, words. No sanitizers:
- * ptrace. */
+/* Guest threads: system calls, registers, FPU,
+ * faults, steps, words. No sanitizers: ptrace. */
 #include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -35,8 +35,8 @@ static void test_syscall(void **state)
 	guest_end(&g);
 }
 
-/* rcx, r11 and flags as SYSCALL leaves them; what set_regs sets is what the guest gets.
- */
+/* rcx, r11 and flags as SYSCALL leaves them;
+ * what set_regs sets is what the guest gets. */
 CODE(keeps, "mov $1, %eax; stc; syscall; 1:\n"
 	    "pushf; pop %rbx; mov %rcx, %rdi; mov %r11, %rsi; mov $2, %eax; syscall\n"
 	    "pushf; pop %rbx; mov %rcx, %rdi; mov %r11, %rsi; mov $3, %eax; syscall\n");
@@ -66,8 +66,8 @@ static void test_exact_registers(void **state)
 	r.gs_base = 0x600012345678;
 	want = r;
 	assert_int_equal(ctx_set_regs(g.ctx, &r), 0);
-	/* Not the call, but the push behind it needs a stack: 3 is reached with all kept.
-	 */
+	/* Not the call, but the push behind it needs a stack:
+	 * 3 is reached with all kept. */
 	r.rsp = STACK_AT + 4096;
 	assert_int_equal(ctx_set_regs(g.ctx, &r), 0);
 	expect_call(&g, 3);
@@ -236,8 +236,8 @@ static void test_faults(void **state)
 		assert_int_equal(after.rip, f->rip);
 		assert_int_equal(after.rsp, before.rsp);
 		assert_int_equal(after.r12, 0x1234);
-		/* It comes again, the same, when nothing was changed: registers are
-		 * exact. */
+		/* It comes again, the same, when nothing was changed:
+		 * registers are exact. */
 		if (f->signo != LX_SIGTRAP) {
 			assert_int_equal(guest_run(&g), EXIT_FAULT);
 			assert_int_equal(g.info.fault.addr, f->addr);

@@ -111,8 +111,8 @@ static void *run_until_stopped(void *arg)
 	return NULL;
 }
 
-/* An earlier ctx of this thread has pinned it, and what it starts would be pinned there
- * too. */
+/* An earlier ctx of this thread has pinned it,
+ * and what it starts would be pinned there too. */
 static void unpin(void)
 {
 	cpu_set_t all;
@@ -220,8 +220,8 @@ static void test_many_threads(void **state)
 	as_put(as);
 }
 
-/* Forks while other threads of the space run and map: a fork+exec from a threaded
- * program. */
+/* Forks while other threads of the space run and map:
+ * a fork+exec from a threaded program. */
 static void test_fork_among_threads(void **state)
 {
 	enum { N = 4 };

@@ -203,8 +203,8 @@ static void test_exec(void **state)
 	assert_true(secure);
 	cred_put(c);
 
-	/* Ambient capabilities stay with an ordinary program, and go with a set-id one.
-	 */
+	/* Ambient capabilities stay with an ordinary program,
+	 * and go with a set-id one. */
 	user->cap_permitted = user->cap_inheritable = user->cap_ambient = kill;
 	c = exec_as(&t, 7, LX_S_IFREG | 0755, false, &secure);
 	assert_int_equal(c->cap_permitted, kill);
@@ -310,8 +310,8 @@ static void test_map_rules(void **state)
 	assert_string_equal(sb.data, "         0          7          1\n");
 	sb_free(&sb);
 
-	/* Who made it rules in it, as does root above; inside counts for nothing outside.
-	 */
+	/* Who made it rules in it, as does root above;
+	 * inside counts for nothing outside. */
 	assert_true(cred_capable(user, in->user_ns, LX_CAP_KILL));
 	assert_true(cred_capable(root, in->user_ns, LX_CAP_KILL));
 	assert_false(cred_capable(in, kernel.init_user_ns, LX_CAP_KILL));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LINK: sentry/base sentry/wait/waitq.c sentry/task/pid.c
-/* Numbers of processes: in turn, at every level, wanted ones, reuse only when all let go.
- */
+/* Numbers of processes: in turn, at every level,
+ * wanted ones, reuse only when all let go. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -193,8 +193,8 @@ static void test_limit(void **state)
 	assert_int_equal(send(&thread[0], RT, LX_SI_QUEUE, 1), 0);
 	assert_int_equal(send(&thread[0], RT, LX_SI_QUEUE, 2), 0);
 	assert_int_equal(send(&thread[0], RT, LX_SI_QUEUE, 3), -EAGAIN);
-	/* A standard one is pending all the same; from the kernel with all it has to say.
-	 */
+	/* A standard one is pending all the same;
+	 * from the kernel with all it has to say. */
 	assert_int_equal(send(&thread[0], LX_SIGUSR2, LX_SI_QUEUE, 4), 0);
 	assert_int_equal(send(&thread[0], LX_SIGUSR1, LX_SI_USER, 5), 0);
 	thread[0].blocked = 0;

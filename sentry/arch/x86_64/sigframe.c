@@ -342,8 +342,8 @@ int sigframe_pop(struct task *t, struct lx_regs *regs, lx_sigset_t *mask)
 		r = restore_fpstate(t, uc.mcontext.fpstate);
 	if (r)
 		return r;
-	/* A stack it can't be set to (still in use, too small) stays as it was: as on
-	 * Linux. */
+	/* A stack it can't be set to (still in use,
+	 * too small) stays as it was: as on Linux. */
 	altstack_set(t, &uc.stack, regs->rsp);
 	return 0;
 }
