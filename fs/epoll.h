@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* epoll: an interest set that is itself a file. Source: epoll(7), epoll_change(2). */
+/* epoll: an interest set that is itself a file. Source: epoll(7), epoll_ctl(2). */
 #pragma once
 
 #include "fs/vfs.h"

@@ -231,7 +231,7 @@ static int check_write(struct file *f, unsigned rwf)
 
 /*
  * RLIMIT_FSIZE and the largest position: shortens @u, or -EFBIG when nothing may be
- * written. @left: what was cut off, to be given back.
+ * written. @cut: what was cut off, to be given back.
  */
 static int limit_write(const struct vfs_ctx *c, struct file *f, struct uio *u,
 		       int64_t pos, size_t *cut)

@@ -58,7 +58,7 @@ static inline struct vfs *super_vfs(const struct super *sb)
 	return kernel_vfs(sb->k);
 }
 
-/* Flags of super.flags and dentry.flags beyond the public ones. */
+/* A flag of super.flags beyond the public ones. */
 enum { SB_DYING = 1u << 30 };
 
 /* --- dcache.c --- */
@@ -150,8 +150,7 @@ void mount_tree_attach(struct mount *top, struct mount *parent,
  */
 void mount_tree_detach(struct vfs *v, struct mount *top, struct list *dead);
 void mounts_put(struct list *dead);
-/* A copy of @m seen from @root, with what is
- * mounted below when @recursive. NULL: -ENOMEM */
+/* What to copy, and as what. */
 enum {
 	COPY_RECURSIVE = 1,
 	COPY_UNBINDABLE = 2, /* unbindable ones too (a namespace) */
@@ -244,10 +243,7 @@ int walk_finish(struct walk *w,
 		struct path *out); /* hands w->at on, checks the end rules */
 void walk_done(struct walk *w);
 
-/*
- * A walk up to a name that is to be made, removed or renamed: directory in w.at, dentry
- * with the directory locked.
- */
+/* Rights over a directory's names, beyond searching it; the directory is locked. */
 int may_create_in(const struct vfs_ctx *c, struct dentry *dir);
 /* Sticky bit and type rules of unlink, rmdir, rename. */
 int may_delete(const struct vfs_ctx *c, struct dentry *dir, struct dentry *victim,

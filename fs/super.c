@@ -120,7 +120,7 @@ void super_init(struct super *sb, const struct fs_type *type, const struct super
 	sb->k = k;
 	sb->user_ns = NULL;
 	sb->source = NULL;
-	sb->next_ino = 1;
+	atomic_init(&sb->next_ino, 1);
 	atomic_init(&sb->n_writers, 0);
 	mutex_lock(&v->supers_lock);
 	list_add_tail(&v->supers, &sb->all);
@@ -170,7 +170,7 @@ void super_object_put(struct super *sb)
 
 uint64_t super_new_ino(struct super *sb)
 {
-	return __atomic_fetch_add(&sb->next_ino, 1, __ATOMIC_RELAXED);
+	return atomic_fetch_add_explicit(&sb->next_ino, 1, memory_order_relaxed);
 }
 
 /* The first super behind @after (NULL: the first of all) that still has users. */

@@ -135,11 +135,11 @@ struct super {
 	uint64_t magic;		  /* statfs f_type */
 	atomic_uint flags;	  /* SB_* */
 	struct mutex rename_lock; /* LOCK_RENAME: directories change parents under it */
-	struct dentry *root;	  /* a reference, dropped by super_kill */
+	struct dentry *root;	  /* a reference, dropped by dcache_kill_super() */
 	struct kernel *k;
-	struct user_ns *user_ns; /* owner: who may act as root here; a reference */
-	const char *source;	 /* owned; as given to mount(2), for /proc/mounts */
-	uint64_t next_ino;	 /* for super_new_ino() (atomic) */
+	struct user_ns *user_ns;    /* owner: who may act as root here; a reference */
+	const char *source;	    /* owned; as given to mount(2), for /proc/mounts */
+	_Atomic(uint64_t) next_ino; /* for super_new_ino() */
 	bool layer;	       /* below an overlay: its inodes lock as LOCK_INODE_LAYER */
 	struct list all;       /* in the VFS's list of supers, for sync(2) */
 	atomic_uint n_writers; /* files open for writing: such a super stays writable */
@@ -149,9 +149,8 @@ enum {
 	FS_USERNS_MOUNT = 1,
 	FS_NODEV = 2, /* "nodev" in /proc/filesystems */
 	FS_INTERNAL = 4,
-	FS_POSIXACL = 16, /* keeps access control lists with its inodes: fs/acl.h */
-	FS_GENERIC_TIMES =
-		8, /* has a getattr slot, yet times are the inode's generic ones */
+	FS_GENERIC_TIMES = 8, /* has a getattr slot, yet the inode's generic times */
+	FS_POSIXACL = 16,     /* keeps access control lists with its inodes: fs/acl.h */
 };
 
 struct fs_type {
@@ -267,7 +266,7 @@ struct inode_ops {
 	 * Updates the generic fields. NULL: -EPERM. */
 	int (*setattr)(const struct vfs_ctx *c, struct inode *inode,
 		       const struct iattr *a);
-	/* NULL: generic_permission (mode bits, CAP_DAC_*). want: LX_R_OK.. as MAY_*. */
+	/* @want: MAY_*. NULL: inode_generic_permission() (mode bits, ACL, CAP_DAC_*). */
 	int (*permission)(const struct vfs_ctx *c, struct inode *inode, unsigned want);
 	/*
 	 * open - f->path, flags and mode are set; the file system sets f->ops and
@@ -509,10 +508,10 @@ struct file_ops {
 	 */
 	int (*mmap)(struct file *f, unsigned vm_flags, uint64_t off, uint64_t size,
 		    struct mappable **out);
-	int (*fsync)(struct file *f, int64_t start, int64_t end,
-		     bool data_only); /* NULL: 0 */
-	int (*fallocate)(struct file *f, int mode, int64_t off,
-			 int64_t len); /* NULL: -EOPNOTSUPP */
+	/* NULL: 0 for regular files, directories and block devices, -EINVAL for others. */
+	int (*fsync)(struct file *f, int64_t start, int64_t end, bool data_only);
+	/* NULL: -EOPNOTSUPP. */
+	int (*fallocate)(struct file *f, int mode, int64_t off, int64_t len);
 	/*
 	 * copy_range, splice: optional fast paths between two files of the same ops.
 	 * NULL: through a kernel buffer.
@@ -540,10 +539,10 @@ struct file_owner {
 struct file {
 	refcount_t ref;
 	const struct file_ops *ops;
-	struct path path;    /* references */
-	struct inode *inode; /* borrowed from path.dentry (fixed at open); a reference */
-	atomic_uint flags;   /* LX_O_* that F_GETFL shows */
-	unsigned mode;	     /* FMODE_*; immutable after open */
+	struct path path;	 /* references */
+	struct inode *inode;	 /* of path.dentry when it was opened; a reference */
+	atomic_uint flags;	 /* LX_O_* that F_GETFL shows */
+	unsigned mode;		 /* FMODE_*; immutable after open */
 	const struct cred *cred; /* of the opener; a reference */
 	struct mutex pos_lock;	 /* LOCK_FILE_POS */
 	int64_t pos;		 /* protected by pos_lock */

@@ -192,7 +192,7 @@ extern const struct proc_dir proc_fd_dir, proc_fdinfo_dir; /* pid_fd.c */
 extern const struct proc_dir proc_ns_dir;		   /* pid_fd.c */
 extern const struct proc_dir proc_net_dir;		   /* pid_net.c */
 
-/* --- machine.c, cpuinfo.c, stat.c: the machine's texts --- */
+/* --- machine.c: the machine's texts --- */
 int show_meminfo(const struct proc_call *c, struct strbuf *out);
 int show_cpuinfo(const struct proc_call *c, struct strbuf *out);
 int show_machine_stat(const struct proc_call *c, struct strbuf *out);

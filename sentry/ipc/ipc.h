@@ -6,8 +6,8 @@
  *
  * Errors are those of the man pages: -EINVAL no such object or bad arguments, -EACCES and
  * -EPERM rights, -EIDRM removed while sleeping, -ENOSPC and -ENOMEM limits. Ids and
- * indexes come from the guest unchecked. *_stat() returns the id with @by_index, else 0;
- * *_info() the highest index in use.
+ * indexes come from the guest unchecked. *_stat() returns 0, or the id when it was asked
+ * by index; *_info() the highest index in use.
  *
  * Source: shmget(2), shmop(2), shmctl(2), semget(2), semop(2), semctl(2), msgget(2),
  * msgop(2), msgctl(2), ipc_namespaces(7).

@@ -4,9 +4,9 @@
  * The kernel decides here; platform/platform.h's addr_space does it.
  *
  * Locks: mm->lock (LOCK_MM_META) protects the areas and is held across the platform
- * calls that change them (mm->map_lock is not needed beside it). translate() of a
- * mappable, which may talk to the gofer, is called with mm->lock dropped; the fault
- * path checks the area and the mappable's generation again before it maps.
+ * calls that change them. translate() of a mappable, which may talk to the gofer, is
+ * called with mm->lock dropped; the fault path checks the area and the mappable's
+ * generation again before it maps.
  */
 #pragma once
 
@@ -41,10 +41,9 @@ struct vma {
 	uaddr_t start, end; /* protected by mm->lock, and by m->lock while on its rmap */
 	unsigned flags;	    /* enum vm_flags */
 	struct mappable *m; /* NULL: anonymous. A reference */
-	struct file
-		*file; /* what was mapped (for maps and coredumps), a reference or NULL */
-	uint64_t off;  /* of start in m; for anonymous private: start >> nothing, 0 */
-	struct list rmap;     /* in m->vmas, protected by m->lock */
+	struct file *file; /* what was mapped (for /proc/PID/maps): a reference or NULL */
+	uint64_t off;	   /* of start in m; 0 without m */
+	struct list rmap;  /* in m->vmas, protected by m->lock */
 	struct ranges mapped; /* what the host has mapped of m, protected by m->lock */
 	uint64_t generation;  /* fork only: of m when `mapped` was copied */
 	const char *name;     /* static text such as "[vdso]", or NULL */
@@ -150,8 +149,8 @@ void mm_munlockall(struct mm *mm);
  * mm_fault - the guest, or a copy on its behalf, could not access @addr. Returns 0 when
  * the access can be tried again (lazy population, stack growth, copy-up), or the signal
  * to send as a negative pair: -(signo << 8 | si_code), e.g. SIGSEGV/MAPERR,
- * SIGBUS/ADRERR. May block on the gofer. @stack_limit: RLIMIT_STACK for growth; @sp
- * unused on x86-64.
+ * SIGBUS/ADRERR. May block on the gofer. @stack_limit: RLIMIT_STACK for
+ * growth.
  */
 int mm_fault(struct mm *mm, uaddr_t addr, unsigned access, uint64_t stack_limit);
 #define MM_FAULT_SIGNO(r) (-(r) >> 8)

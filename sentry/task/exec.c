@@ -4,8 +4,8 @@
  * arguments, compute credentials); then the other threads end, the old address space goes
  * and the new program is mapped.
  *
- *	exec_prepare -> end_other_threads -> [point of no return] -> replace_mm
- *		-> exec_commit
+ *	exec_prepare -> end_other_threads -> [point of no return]
+ *		-> reset_mm or move_to_mm -> exec_commit
  *
  * The address space is emptied in place when the caller is its only user. A vfork child
  * gets a new one, filled before anything of the old is touched.

@@ -17,7 +17,7 @@ void task_set_files(struct task *t, struct fdtable *files);
 /* Do others use this table? */
 bool fdtable_shared(struct fdtable *ft);
 
-/* fd_lookup - a reference in *out; -EBADF also for O_PATH ones unless @path_ok. */
+/* A reference in *out; -EBADF. fd_lookup() says that of O_PATH ones, too. */
 int fd_lookup(struct fdtable *ft, int fd, struct file **out);
 int fd_lookup_path(struct fdtable *ft, int fd, struct file **out);
 /*

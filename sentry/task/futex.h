@@ -13,8 +13,8 @@
  * ctx (which takes no lock of ours); when that faults, the lock is dropped, the page is
  * faulted in, and everything starts again. So no wake-up falls between look and sleep.
  *
- * Source: futex(2), set_robust_list(2). @addr is a guest address of the calling task @t,
- * @shared: without FUTEX_PRIVATE_FLAG. Deadlines are CLOCK_MONOTONIC.
+ * Source: futex(2), set_robust_list(2). Addresses are of the calling task @t; "shared":
+ * without FUTEX_PRIVATE_FLAG. Deadlines are CLOCK_MONOTONIC.
  */
 #pragma once
 

@@ -93,11 +93,8 @@ struct kernel {
 int kernel_create(const struct kernel_config *config, struct platform *platform,
 		  struct timers *timers, struct pool *pool, struct kernel **out);
 void kernel_free(struct kernel *k);
-/*
- * kernel_run_init - start the sandbox's first process: program, arguments, environment
- * and working directory are set up by the caller's @setup on the new task before exec.
- */
 struct task;
+
 struct init_args {
 	const char *const *argv, *const *envp;
 	const char *cwd;
@@ -111,6 +108,7 @@ struct init_args {
 	const char *hostname;
 };
 /*
+ * kernel_start_init - start the sandbox's first process.
  * Returns 0 when the program runs, else the negative errno of finding or loading it
  * (-ENOENT, -EACCES, -ENOEXEC ...) with *why set to static text or NULL.
  */

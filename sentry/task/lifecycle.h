@@ -19,8 +19,8 @@ void futex_table_free(struct futex_table *ft);
  */
 void futex_task_exit(struct task *t);
 
-/* posix_timers.c, itimer.c: the process ends
- * (its last thread), or executes. No lock held. */
+/* posix_timer.c, which calls itimer.c: the process ends (its last thread), or executes.
+ * No lock held. */
 void timers_process_exit(struct thread_group *tg);
 void timers_process_exec(struct thread_group *tg);
 

@@ -39,7 +39,7 @@ void nsproxy_replace(struct nsproxy *ns, const struct ns_ref *ref);
 
 struct uts_ns *uts_ns_get(struct uts_ns *ns);
 void uts_ns_put(struct uts_ns *ns);
-/* hostname, domainname: copies under the lock. @size 65. */
+/* hostname, domainname: copies under the lock. */
 void uts_ns_names(struct uts_ns *ns, char node[65], char domain[65]);
 
 struct net_ns *net_ns_get(struct net_ns *ns);
