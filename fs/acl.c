@@ -18,7 +18,7 @@ struct acl *acl_alloc(unsigned n)
 	return a;
 }
 
-struct acl *acl_dup(const struct acl *a)
+static struct acl *acl_dup(const struct acl *a)
 {
 	return mem_dup(a, sizeof(*a) + a->n * sizeof(a->entry[0]));
 }

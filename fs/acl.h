@@ -43,7 +43,6 @@ struct inode_acls {
 };
 
 struct acl *acl_alloc(unsigned n);
-struct acl *acl_dup(const struct acl *a);
 /* -EINVAL: not in order, or something is missing. */
 int acl_check(const struct acl *a);
 /* The mode that @a amounts to, over the bits of

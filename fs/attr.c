@@ -218,7 +218,7 @@ static uint32_t mode_without_privileges(const struct vfs_ctx *c, struct inode *i
 	return mode;
 }
 
-int inode_setattr_now(const struct vfs_ctx *c, struct dentry *d, struct iattr *a)
+static int inode_setattr_now(const struct vfs_ctx *c, struct dentry *d, struct iattr *a)
 {
 	struct inode *inode = dentry_inode(d);
 	uint32_t mode;

@@ -342,23 +342,15 @@ static void hash_locked(struct vfs *v, struct dentry *d)
 	atomic_fetch_and(&d->flags, ~(unsigned)DENTRY_UNHASHED);
 }
 
-struct dentry *dcache_lookup_locked(struct vfs *v, struct dentry *parent,
-				    const char *name, size_t len)
-{
-	struct dentry *d = find_locked(v, parent, name, len);
-
-	if (d)
-		get_locked(v, d);
-	return d;
-}
-
 struct dentry *dcache_lookup(struct dentry *parent, const char *name, size_t len)
 {
 	struct vfs *v = super_vfs(parent->sb);
 	struct dentry *d;
 
 	mutex_lock(&v->dlock);
-	d = dcache_lookup_locked(v, parent, name, len);
+	d = find_locked(v, parent, name, len);
+	if (d)
+		get_locked(v, d);
 	mutex_unlock(&v->dlock);
 	return d;
 }
@@ -369,7 +361,7 @@ void dentry_instantiate(struct dentry *d, struct inode *inode)
 
 	mutex_lock(&v->dlock);
 	if (inode)
-		__atomic_store_n(&d->inode, inode, __ATOMIC_RELEASE);
+		atomic_store_explicit(&d->inode, inode, memory_order_release);
 	if (dentry_unhashed(d) && !find_locked(v, d->parent, d->name, d->name_len))
 		hash_locked(v, d);
 	mutex_unlock(&v->dlock);

@@ -83,9 +83,6 @@ static inline bool dentry_is_mounted(const struct dentry *d)
 struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len);
 /* For O_TMPFILE: @inode (taken) by a name that cannot be looked up. */
 struct dentry *dentry_alloc_tmpfile(struct dentry *dir, struct inode *inode);
-/* In the cache now, as dcache_lookup, with the lock held. */
-struct dentry *dcache_lookup_locked(struct vfs *v, struct dentry *parent,
-				    const char *name, size_t len) MUST_HOLD(v->dlock);
 /* Give a negative dentry its inode (takes the reference) and hash it if it is not. */
 void dentry_instantiate(struct dentry *d, struct inode *inode);
 /* Out of the cache; stays with whoever holds it. */
@@ -104,13 +101,10 @@ void dcache_kill_super(struct super *sb);
 /* --- super.c --- */
 struct super *super_object_get(struct super *sb);
 void super_object_put(struct super *sb);
-bool super_tryget(struct super *sb);
 
 /* --- mount.c --- */
 struct mount *mount_alloc(struct vfs *v, struct super *sb, struct dentry *root,
 			  const char *devname);
-/* What is mounted on @p: a reference or NULL. */
-struct mount *mount_lookup(struct path p);
 /* Crosses into whatever is mounted on *p, top-most; true if it did. */
 bool path_follow_mounts(struct path *p);
 /* One step up from a mount's root to its mountpoint; false at the top. */
@@ -187,7 +181,6 @@ int mount_graft(struct mnt_ns *ns, struct mount *top, struct path where,
 		struct list *dead);
 
 /* --- propagate.c: under mount_lock --- */
-void mount_make_shared(struct vfs *v, struct mount *m);
 void mount_set_group(struct vfs *v, struct mount *m, int peer_group, int master_group);
 void mount_change_type(struct vfs *v, struct mount *m, unsigned long type);
 /* Copies of @top for every mount that @parent propagates to; attached at once. */
@@ -257,7 +250,6 @@ void create_args_done(struct create_args *a, struct inode *made);
 /* --- open.c, attr.c --- */
 /* In the group, or may set any group of this inode's files setgid. */
 bool in_group_or_fsetid(const struct vfs_ctx *c, struct inode *inode, uint32_t gid);
-int inode_setattr_now(const struct vfs_ctx *c, struct dentry *d, struct iattr *a);
 int file_kill_priv(const struct vfs_ctx *c, struct file *f);
 void path_accessed(struct path p);
 

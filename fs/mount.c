@@ -111,7 +111,8 @@ static struct mount *find_locked(struct vfs *v, struct mount *parent, struct den
 	return NULL;
 }
 
-struct mount *mount_lookup(struct path p)
+/* What is mounted on @p: a reference or NULL. */
+static struct mount *mount_lookup(struct path p)
 {
 	struct vfs *v = super_vfs(p.dentry->sb);
 	struct mount *m;

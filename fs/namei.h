@@ -19,7 +19,6 @@ enum {
 	LOOKUP_FOLLOW = 1,	/* follow a symlink in the last place */
 	LOOKUP_DIRECTORY = 2,	/* -ENOTDIR unless it is one */
 	LOOKUP_EMPTY = 4,	/* AT_EMPTY_PATH: "" is the base itself */
-	LOOKUP_CREATE = 8,	/* internal */
 	LOOKUP_NO_XDEV = 0x10, LOOKUP_NO_MAGICLINKS = 0x20, LOOKUP_NO_SYMLINKS = 0x40,
 	LOOKUP_BENEATH = 0x80, LOOKUP_IN_ROOT = 0x100, LOOKUP_CACHED = 0x200,
 	LOOKUP_MOUNT = 0x400,	/* umount: do not cross into a mount at the last name */

@@ -43,7 +43,7 @@ void mount_set_group(struct vfs *v, struct mount *m, int peer_group, int master_
 			join(v, s, s->peer_group, old_master);
 }
 
-void mount_make_shared(struct vfs *v, struct mount *m)
+static void mount_make_shared(struct vfs *v, struct mount *m)
 {
 	if (!m->peer_group)
 		mount_set_group(v, m, ++v->next_group, m->master_group);

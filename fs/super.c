@@ -133,7 +133,7 @@ struct super *super_get(struct super *sb)
 	return sb;
 }
 
-bool super_tryget(struct super *sb)
+static bool super_tryget(struct super *sb)
 {
 	return refcount_inc_not_zero(&sb->ref);
 }

@@ -368,13 +368,14 @@ struct dentry {
 	/* protected by the cache's lock (LOCK_DENTRY);
 	 * parent and name also by sb->rename_lock */
 	struct dentry *parent; /* a reference; itself for a root */
-	struct inode *inode;   /* a reference; NULL: negative */
 	const char *name;      /* NUL-terminated, owned */
 	size_t name_len;
 	struct hnode hash;
 	struct list children, sibling, lru;
-	const struct dentry_ops *dops;
-	void *fsdata;
+	/* changed under the cache's lock or the directory's; read without */
+	_Atomic(struct inode *) inode; /* a reference; NULL: negative: dentry_inode() */
+	_Atomic(const struct dentry_ops *) dops;
+	_Atomic(void *) fsdata; /* of the file system */
 };
 
 /* dcache.c */
@@ -405,7 +406,7 @@ void dcache_drop_children(struct dentry *parent);
  */
 static inline struct inode *dentry_inode(const struct dentry *d)
 {
-	return __atomic_load_n(&d->inode, __ATOMIC_ACQUIRE);
+	return atomic_load_explicit(&d->inode, memory_order_acquire);
 }
 static inline bool dentry_negative(const struct dentry *d)
 {

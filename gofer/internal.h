@@ -346,4 +346,3 @@ extern const op_fn gofer_ops[256];
 
 /* Starts serving a further socket of the session; returns the peer's end. */
 int channel_open(struct session *s, int cpu, int *peer);
-int channel_run(struct session *s, int sock);

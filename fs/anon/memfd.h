@@ -6,7 +6,6 @@
 
 #define LX_MFD_CLOEXEC	     1u
 #define LX_MFD_ALLOW_SEALING 2u
-#define LX_MFD_HUGETLB	     4u
 #define LX_MFD_NOEXEC_SEAL   8u
 #define LX_MFD_EXEC	     0x10u
 

@@ -182,7 +182,7 @@ const struct device *devices(void)
 	return table;
 }
 
-const struct device *device_lookup(uint64_t rdev)
+static const struct device *device_lookup(uint64_t rdev)
 {
 	for (const struct device *d = table; d->ops || d->open; d++)
 		if (lx_makedev(d->major, d->minor) == rdev)

@@ -16,5 +16,4 @@ struct device {
 	int (*open)(const struct vfs_ctx *c, struct inode *inode, struct file *f);
 };
 
-const struct device *device_lookup(uint64_t rdev);
 const struct device *devices(void); /* ends with ops == NULL && open == NULL */

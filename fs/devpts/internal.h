@@ -23,9 +23,6 @@
 #include "sentry/task/sigsend.h"
 #include "sentry/task/tty_session.h"
 
-/* What may stand on the way; both rings are that large. */
-#define TTY_ROOM RING_SIZE
-
 /* To be done when the lock is dropped. */
 struct tty_todo {
 	uint32_t wake_master, wake_slave; /* LX_POLL* */

@@ -203,12 +203,12 @@ bool stamp_valid(struct gofer_session *s, uint64_t stamp);
 /* A dentry's stamp lies in its fsdata itself. */
 static inline void dentry_set_stamp(struct dentry *d, uint64_t stamp)
 {
-	__atomic_store_n(&d->fsdata, (void *)stamp, __ATOMIC_RELEASE);
+	atomic_store_explicit(&d->fsdata, (void *)stamp, memory_order_release);
 }
 
 static inline uint64_t dentry_stamp(struct dentry *d)
 {
-	return (uint64_t)__atomic_load_n(&d->fsdata, __ATOMIC_ACQUIRE);
+	return (uint64_t)atomic_load_explicit(&d->fsdata, memory_order_acquire);
 }
 
 /* --- walking (walk.c) ----------------------------------------------------------- */

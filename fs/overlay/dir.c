@@ -114,7 +114,7 @@ static int dir_up(struct ovl_inode *dir)
 /* The layer answers for this dentry from now on; fsdata stays until it is released. */
 static void dentry_is_upper(struct dentry *d)
 {
-	__atomic_store_n(&d->dops, &ovl_upper_dops, __ATOMIC_RELEASE);
+	atomic_store_explicit(&d->dops, &ovl_upper_dops, memory_order_release);
 }
 
 static int make(struct inode *dir, struct dentry *d, const struct create_args *a,

@@ -18,7 +18,7 @@ struct sys_node {
 	struct sys_node *parent, *first, **last, *next; /* children: filled only */
 	/* Directories: fills once; @arg is the node's. NULL: what was added is all. */
 	void (*fill)(struct sys_super *ss, struct sys_node *dir);
-	bool filled; /* protected by ss->lock; then the children are immutable */
+	atomic_bool filled; /* set under ss->lock; then the children are immutable */
 	unsigned arg, n_dirs;
 	/* Files: text, or what show writes. Links: text is the target. */
 	char *text;

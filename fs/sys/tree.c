@@ -108,7 +108,7 @@ int sysfs_fill(struct sys_super *ss, struct sys_node *dir)
 {
 	int r = 0;
 
-	if (__atomic_load_n(&dir->filled, __ATOMIC_ACQUIRE) || !dir->fill)
+	if (atomic_load_explicit(&dir->filled, memory_order_acquire) || !dir->fill)
 		return 0;
 	mutex_lock(&ss->lock);
 	if (!dir->filled) {
@@ -119,7 +119,7 @@ int sysfs_fill(struct sys_super *ss, struct sys_node *dir)
 			free_children(dir);
 			r = -ENOMEM;
 		} else {
-			__atomic_store_n(&dir->filled, true, __ATOMIC_RELEASE);
+			atomic_store_explicit(&dir->filled, true, memory_order_release);
 		}
 	}
 	mutex_unlock(&ss->lock);

@@ -32,11 +32,6 @@ struct CAPABILITY("mutex") mutex {
 	enum lock_rank rank;
 };
 
-#define MUTEX_INIT(r)                                                                    \
-	{                                                                                \
-		PTHREAD_MUTEX_INITIALIZER, (r)                                           \
-	}
-
 void mutex_init(struct mutex *m, enum lock_rank rank);
 void mutex_destroy(struct mutex *m);
 void mutex_lock(struct mutex *m) ACQUIRES(m);

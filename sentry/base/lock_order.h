@@ -8,8 +8,7 @@
 #pragma once
 
 enum lock_rank {
-	LOCK_CONTROL = 1,  /* control server: one command at a time */
-	LOCK_FILE_POS,	   /* file position and readdir state */
+	LOCK_FILE_POS = 1, /* file position and readdir state */
 	LOCK_EPOLL_NEST,   /* one change of nested sets at a time */
 	LOCK_EPOLL,	   /* an epoll's interest set */
 	LOCK_MOUNT,	   /* the mount tree of a namespace */
@@ -20,8 +19,6 @@ enum lock_rank {
 	LOCK_DENTRY,	   /* the dentry cache */
 	LOCK_GOFER,	   /* fid and tag tables */
 	LOCK_MM_META,	   /* an mm's areas */
-	LOCK_MM_MAP,	   /* changes of an address space */
-	LOCK_FILE_MAPS,	   /* the mappings of one mappable */
 	LOCK_RMAP,	   /* reverse map */
 	LOCK_ITIMER,	   /* an interval or POSIX timer of a process */
 	LOCK_TIMER,	   /* timer tree */
@@ -39,8 +36,7 @@ enum lock_rank {
 	LOCK_PIPE,
 	LOCK_NOTIFY,  /* the marks of an inode */
 	LOCK_INOTIFY, /* an inotify instance: marks by number, queued events */
-	LOCK_NETSTACK,
-	LOCK_LINK,
+	LOCK_LINK,    /* watched host descriptors */
 	LOCK_WAITQ,
 	LOCK_EPOLL_READY, /* an epoll's ready list: taken from wake functions */
 	LOCK_PARK,

@@ -13,9 +13,8 @@
 /* A guest virtual address. An integer on purpose: never cast it to a pointer. */
 typedef uint64_t uaddr_t;
 
-#define PAGE_SHIFT 12
-#define PAGE_SIZE  4096ul
-#define PAGE_MASK  (~(PAGE_SIZE - 1))
+#define PAGE_SIZE 4096ul
+#define PAGE_MASK (~(PAGE_SIZE - 1))
 
 #define page_down(x) ((x)&PAGE_MASK)
 /* Wraps to 0 near the end of the address space: callers check with add_ok first. */

@@ -136,7 +136,8 @@ int ipc_lookup_key_locked(struct ipc_ids *ids, int key, int flags, struct ipc_pe
 	return flags & LX_IPC_CREAT ? 0 : -ENOENT;
 }
 
-struct ipc_perm *ipc_at_locked(struct ipc_ids *ids, int index)
+/* By index alone, as *_STAT does. */
+static struct ipc_perm *ipc_at_locked(struct ipc_ids *ids, int index)
 {
 	return index >= 0 && (unsigned)index < ids->n_slots ? ids->slot[index] : NULL;
 }

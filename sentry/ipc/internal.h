@@ -92,8 +92,6 @@ void ipc_forget_key_locked(struct ipc_ids *ids, struct ipc_perm *p);
 int ipc_lookup_key_locked(struct ipc_ids *ids, int key, int flags, struct ipc_perm **out);
 /* NULL: -EINVAL, there is none. */
 struct ipc_perm *ipc_find_locked(struct ipc_ids *ids, int id);
-/* By index alone, as *_STAT does. */
-struct ipc_perm *ipc_at_locked(struct ipc_ids *ids, int index);
 /* The highest index in use; 0 when there is none: what *_INFO returns. */
 int ipc_highest_locked(const struct ipc_ids *ids);
 

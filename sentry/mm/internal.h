@@ -90,8 +90,6 @@ void vma_rmap_add_locked(struct vma *v);
  */
 void vma_unlink(struct mm *mm, struct vma *v, struct mappable *held,
 		struct dead_list *dead);
-/* Cut @v at @addr inside it: @v keeps the lower part. -ENOMEM, -EINVAL (VM_SPECIAL). */
-int vma_split(struct mm *mm, struct vma *v, uaddr_t addr);
 /*
  * Make area borders of @start and @end: -ENOMEM, also at the map count limit (@unmap:
  * what lies between is going away, so only a hole in one area adds to the count).

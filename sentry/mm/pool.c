@@ -250,8 +250,7 @@ static void punch(struct pool *p, uint64_t off, uint64_t size)
 		memset(p->window + off, 0, size);
 }
 
-int pool_alloc_fresh(struct pool *p, uint64_t size, uint64_t *off, uint64_t *got,
-		     bool *fresh)
+int pool_alloc(struct pool *p, uint64_t size, uint64_t *off, uint64_t *got, bool *fresh)
 {
 	struct extent *e;
 	bool dirty;
@@ -284,13 +283,6 @@ int pool_alloc_fresh(struct pool *p, uint64_t size, uint64_t *off, uint64_t *got
 		memset(p->window + *off, 0, *got);
 	*fresh = !dirty;
 	return 0;
-}
-
-int pool_alloc(struct pool *p, uint64_t size, uint64_t *off, uint64_t *got)
-{
-	bool fresh;
-
-	return pool_alloc_fresh(p, size, off, got, &fresh);
 }
 
 /* Gives the dirty pages back, without the lock around the host calls. */
@@ -365,29 +357,6 @@ uint64_t pool_key(struct pool *p)
 void *pool_ptr(struct pool *p, uint64_t off)
 {
 	return p->window + off;
-}
-
-static bool inside(const struct pool *p, uint64_t off, size_t n)
-{
-	uint64_t end;
-
-	return add_ok(off, n, &end) && end <= p->span;
-}
-
-int pool_read(struct pool *p, uint64_t off, void *dst, size_t n)
-{
-	if (!inside(p, off, n))
-		return -EINVAL;
-	memcpy(dst, p->window + off, n);
-	return 0;
-}
-
-int pool_write(struct pool *p, uint64_t off, const void *src, size_t n)
-{
-	if (!inside(p, off, n))
-		return -EINVAL;
-	memcpy(p->window + off, src, n);
-	return 0;
 }
 
 uint64_t pool_unique(struct pool *p)

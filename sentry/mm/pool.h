@@ -17,12 +17,10 @@ void pool_free(struct pool *p);
 
 /*
  * pool_alloc - @size bytes (page multiple) of zeroes, contiguous when possible: *got
- * tells how many bytes at *off; at least one page. -ENOSPC at the limit, -ENOMEM.
+ * tells how many bytes at *off; at least one page. *fresh: the host has no pages there
+ * yet, see pool_write_fresh(). -ENOSPC at the limit.
  */
-int pool_alloc(struct pool *p, uint64_t size, uint64_t *off, uint64_t *got);
-/* The same, and whether the host has no pages there yet: see pool_write_fresh(). */
-int pool_alloc_fresh(struct pool *p, uint64_t size, uint64_t *off, uint64_t *got,
-		     bool *fresh);
+int pool_alloc(struct pool *p, uint64_t size, uint64_t *off, uint64_t *got, bool *fresh);
 void pool_release(struct pool *p, uint64_t off, uint64_t size);
 
 /* The memfd (borrowed), and its key for as_ops.map_file. */
@@ -41,10 +39,6 @@ void *pool_ptr(struct pool *p, uint64_t off);
  * without zeroing and faulting them first, in half the time.
  */
 void pool_write_fresh(struct pool *p, uint64_t off, const void *src, size_t n);
-
-/* All bytes or negative errno (-EINVAL: outside the pool). */
-int pool_read(struct pool *p, uint64_t off, void *dst, size_t n);
-int pool_write(struct pool *p, uint64_t off, const void *src, size_t n);
 
 /* A number no other caller gets: inode numbers of objects without a file system. */
 uint64_t pool_unique(struct pool *p);

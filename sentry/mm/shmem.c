@@ -161,7 +161,7 @@ static int fill_locked(struct shmem *s, uint64_t start, uint64_t end, bool *fres
 		e->off = start;
 		want = quota_take(s,
 				  (next ? min_t(uint64_t, next->off, end) : end) - start);
-		r = want ? pool_alloc_fresh(s->pool, want, &e->pool_off, &got, &new_pages)
+		r = want ? pool_alloc(s->pool, want, &e->pool_off, &got, &new_pages)
 			 : -ENOSPC;
 		if (r) {
 			quota_return(s, want);

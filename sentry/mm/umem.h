@@ -36,7 +36,6 @@ ssize_t copy_string_from_user(const struct umem *u, char *dst, uaddr_t src, size
 /* Atomic words of the calling task (u->ctx != NULL):
  * -EFAULT, -EINVAL if not 4-aligned. */
 int user_load32(const struct umem *u, uaddr_t addr, uint32_t *value);
-int user_store32(const struct umem *u, uaddr_t addr, uint32_t value);
 /* Returns 0 with the value found in *old (== @expected: exchanged). */
 int user_cmpxchg32(const struct umem *u, uaddr_t addr, uint32_t expected,
 		   uint32_t desired, uint32_t *old);

@@ -179,19 +179,6 @@ int user_load32(const struct umem *u, uaddr_t addr, uint32_t *value)
 	return r;
 }
 
-int user_store32(const struct umem *u, uaddr_t addr, uint32_t value)
-{
-	int faults = 0, r = word_check(u, addr);
-
-	if (r)
-		return r;
-	do {
-		r = u->ctx->ops->store32(u->ctx, addr, value);
-		r = word_retry(u, addr, ACCESS_WRITE, r, &faults);
-	} while (r == -EAGAIN);
-	return r;
-}
-
 int user_cmpxchg32(const struct umem *u, uaddr_t addr, uint32_t expected,
 		   uint32_t desired, uint32_t *old)
 {

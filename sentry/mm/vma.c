@@ -226,7 +226,8 @@ void vma_resize(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end)
 
 /* --- cutting ------------------------------------------------------------- */
 
-int vma_split(struct mm *mm, struct vma *v, uaddr_t addr)
+/* Cut @v at @addr inside it: @v keeps the lower part. -ENOMEM, -EINVAL (VM_SPECIAL). */
+static int vma_split(struct mm *mm, struct vma *v, uaddr_t addr)
 {
 	struct vma *upper;
 	int r;

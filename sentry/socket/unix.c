@@ -35,15 +35,6 @@ static struct unix_names *names_of(struct kernel *k)
 	return none;
 }
 
-void unix_names_free(struct unix_names *n)
-{
-	if (!n)
-		return;
-	htab_free(&n->tab);
-	mutex_destroy(&n->lock);
-	mem_free(n);
-}
-
 struct unix_sock *unix_get(struct unix_sock *us)
 {
 	socket_get(&us->sk);

@@ -48,49 +48,29 @@ void waitq_remove(struct wait_entry *e)
 /* Errors and hang-ups are never masked: poll(2) reports them unasked. */
 #define ALWAYS (LX_POLLERR | LX_POLLHUP | LX_POLLNVAL)
 
-static void wake_locked(struct waitq *q, uint32_t events, unsigned n) MUST_HOLD(q->lock)
+static void wake_locked(struct waitq *q, uint32_t events) MUST_HOLD(q->lock)
 {
 	struct wait_entry *e;
 
 	list_for_each (e, &q->entries, node) {
 		if (!(events & (e->events | ALWAYS)))
 			continue;
-		if (!e->exclusive) {
-			e->wake(e, events);
-			continue;
-		}
-		if (!n)
+		/* One that cannot use the wake-up passes it on. */
+		if (e->wake(e, events) && e->exclusive)
 			break;
-		if (e->wake(e, events))
-			n--;
 	}
-}
-
-void waitq_wake_n(struct waitq *q, uint32_t events, unsigned n)
-{
-	mutex_lock(&q->lock);
-	wake_locked(q, events, n);
-	mutex_unlock(&q->lock);
 }
 
 void waitq_wake(struct waitq *q, uint32_t events)
 {
-	waitq_wake_n(q, events, 1);
+	mutex_lock(&q->lock);
+	wake_locked(q, events);
+	mutex_unlock(&q->lock);
 }
 
 void waitq_wake_nested(struct waitq *q, uint32_t events)
 {
 	mutex_lock_nested(&q->lock);
-	wake_locked(q, events, 1);
+	wake_locked(q, events);
 	mutex_unlock(&q->lock);
-}
-
-bool waitq_empty(struct waitq *q)
-{
-	bool empty;
-
-	mutex_lock(&q->lock);
-	empty = list_empty(&q->entries);
-	mutex_unlock(&q->lock);
-	return empty;
 }

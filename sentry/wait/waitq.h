@@ -58,9 +58,6 @@ void waitq_wake(struct waitq *q, uint32_t events);
 /* The same from inside a wake function of another queue
  * (nested epoll: acyclic, depth <= 5). */
 void waitq_wake_nested(struct waitq *q, uint32_t events);
-/* Serve up to @n exclusive entries. */
-void waitq_wake_n(struct waitq *q, uint32_t events, unsigned n);
-bool waitq_empty(struct waitq *q);
 
 /*
  * poll_table - how file_poll() registers interest: the file calls poll_wait() for each
