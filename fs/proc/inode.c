@@ -112,7 +112,7 @@ static bool dumpable(struct task *t)
 	bool r;
 
 	mutex_lock(&t->lock);
-	r = !t->mm || t->mm->dumpable;
+	r = !t->mem.mm || t->mem.mm->dumpable;
 	mutex_unlock(&t->lock);
 	return r;
 }

@@ -131,7 +131,6 @@ static int ns_target(const struct proc_call *c, struct strbuf *out)
 		.jump = ns_jump, .target = ns_target                                     \
 	}
 
-/* In the order of nsfs_names. */
 static const struct proc_node ns_nodes[] = {
 	NS_NODE("cgroup"), NS_NODE("ipc"), NS_NODE("mnt"),
 	NS_NODE("net"),	   NS_NODE("pid"), NS_NODE("pid_for_children"),

@@ -164,7 +164,7 @@ ssize_t write_clear_refs(const struct proc_call *c, char *text, size_t len)
 
 int show_loginuid(const struct proc_call *c, struct strbuf *out)
 {
-	uint32_t uid = __atomic_load_n(&c->t->loginuid, __ATOMIC_RELAXED);
+	uint32_t uid = atomic_load_explicit(&c->t->loginuid, memory_order_relaxed);
 
 	sb_printf(out, "%u",
 		  uid == UINT32_MAX ? uid : user_ns_unmap_uid(c->user_ns, uid));
@@ -173,7 +173,8 @@ int show_loginuid(const struct proc_call *c, struct strbuf *out)
 
 int show_sessionid(const struct proc_call *c, struct strbuf *out)
 {
-	sb_printf(out, "%u", __atomic_load_n(&c->t->sessionid, __ATOMIC_RELAXED));
+	sb_printf(out, "%u",
+		  atomic_load_explicit(&c->t->sessionid, memory_order_relaxed));
 	return 0;
 }
 
@@ -290,7 +291,7 @@ int show_timers(const struct proc_call *c, struct strbuf *out)
 
 int show_wchan(const struct proc_call *c, struct strbuf *out)
 {
-	const char *what = __atomic_load_n(&c->t->wait_what, __ATOMIC_ACQUIRE);
+	const char *what = atomic_load_explicit(&c->t->wait_what, memory_order_acquire);
 
 	if (!what || proc_check_access(c, PROC_READ)) {
 		sb_puts(out, "0");
@@ -309,9 +310,9 @@ int show_syscall(const struct proc_call *c, struct strbuf *out)
 
 	/* The call stands in the ctx, which is there as long as this lock is held. */
 	mutex_lock(&t->kick_lock);
-	if (t->ctx && __atomic_load_n(&t->sc, __ATOMIC_ACQUIRE) &&
-	    __atomic_load_n(&t->wait_what, __ATOMIC_ACQUIRE)) {
-		sc = t->ctx->sc;
+	if (t->mem.ctx && atomic_load_explicit(&t->sc, memory_order_acquire) &&
+	    atomic_load_explicit(&t->wait_what, memory_order_acquire)) {
+		sc = t->mem.ctx->sc;
 		in_call = true;
 	}
 	mutex_unlock(&t->kick_lock);

@@ -76,7 +76,7 @@ static void put_head(const struct proc_call *c, const struct cred *cr, struct st
 	n_fds = c->t->files ? fd_table_size(c->t->files) : 0;
 	has_fs = c->t->fs != NULL;
 	if (has_fs)
-		umask = __atomic_load_n(&c->t->fs->umask, __ATOMIC_RELAXED);
+		umask = atomic_load_explicit(&c->t->fs->umask, memory_order_relaxed);
 	mutex_unlock(&c->t->lock);
 	mutex_lock(&c->k->tasklist);
 	ppid = tg->parent ? pid_nr_in(tg->parent->pid_self, c->ns) : 0;

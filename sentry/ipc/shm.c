@@ -148,7 +148,7 @@ static int map_segment(struct task *t, struct shm_segment *s, uaddr_t addr, int 
 		a.prot |= LX_PROT_EXEC;
 	if (addr)
 		a.flags |= flags & LX_SHM_REMAP ? LX_MAP_FIXED : LX_MAP_FIXED_NOREPLACE;
-	r = mm_mmap(t->mm, &a, out);
+	r = mm_mmap(t->mem.mm, &a, out);
 	return r == -EEXIST ? -EINVAL : r;
 }
 
@@ -224,8 +224,8 @@ int shm_detach(struct task *t, uaddr_t addr)
 	uaddr_t next;
 	int r;
 
-	s = segment_from(t->mm, addr, &addr, &next);
-	r = mm_unmap_object(t->mm, addr, &shm_map_ops);
+	s = segment_from(t->mem.mm, addr, &addr, &next);
+	r = mm_unmap_object(t->mem.mm, addr, &shm_map_ops);
 	if (s && !r)
 		sign_and_put(t, s);
 	else if (s)
@@ -238,8 +238,8 @@ void shm_leave_mm(struct task *t)
 	struct shm_segment *s;
 	uaddr_t at = 0;
 
-	if (!t->mm || refcount_read(&t->mm->users) > 1)
+	if (!t->mem.mm || refcount_read(&t->mem.mm->users) > 1)
 		return;
-	while ((s = segment_from(t->mm, at, NULL, &at)))
+	while ((s = segment_from(t->mem.mm, at, NULL, &at)))
 		sign_and_put(t, s);
 }

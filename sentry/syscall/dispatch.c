@@ -51,10 +51,10 @@ static int64_t call_observed(struct task *t, const struct ctx_syscall *sc)
 
 int64_t syscall_dispatch(struct task *t)
 {
-	const struct ctx_syscall *sc = &t->ctx->sc;
+	const struct ctx_syscall *sc = &t->mem.ctx->sc;
 	int64_t ret;
 
-	t->sc = &t->ctx->sc;
+	atomic_store_explicit(&t->sc, &t->mem.ctx->sc, memory_order_release);
 	t->sc_nr = (uint32_t)sc->nr;
 	t->sc_no_return = false;
 	atomic_fetch_add_explicit(&t->n_syscalls, 1, memory_order_relaxed);
@@ -62,7 +62,7 @@ int64_t syscall_dispatch(struct task *t)
 		ret = call_observed(t, sc);
 	else
 		ret = call(t, sc);
-	t->sc = NULL;
+	atomic_store_explicit(&t->sc, NULL, memory_order_release);
 	fasync_run(t->k);
 	return ret;
 }

@@ -5,7 +5,7 @@
 #include "sentry/task/task.h"
 
 /*
- * syscall_dispatch - the call in t->ctx->sc. Returns its result or a negative errno
+ * syscall_dispatch - the call in t->mem.ctx->sc. Returns its result or a negative errno
  * (-ERESTART* included); t->sc_no_return says that the registers are already as they
  * must be. Own thread, no lock held; may sleep for as long as the call does.
  */

@@ -68,7 +68,7 @@ static const struct syscall_entry *entry_of(const struct ctx_syscall *sc)
 
 static void put_args(struct task *t, struct strace_line *l, bool done, int64_t ret)
 {
-	const struct ctx_syscall *sc = &t->ctx->sc;
+	const struct ctx_syscall *sc = &t->mem.ctx->sc;
 	const struct syscall_entry *e = entry_of(sc);
 
 	for (unsigned i = l->next_arg; i < 6; i++) {
@@ -104,7 +104,7 @@ void strace_enter(struct task *t, struct strace_line *l)
 	sb_printf(&l->text, "[%d] ", pid_nr_in(t->pid, t->k->init_pid_ns));
 	if (t->k->strace->with_time)
 		put_time(&l->text, l->start_ns - t->k->boot_mono_ns);
-	sb_printf(&l->text, "%s(", syscall_name((uint32_t)t->ctx->sc.nr, name));
+	sb_printf(&l->text, "%s(", syscall_name((uint32_t)t->mem.ctx->sc.nr, name));
 	put_args(t, l, false, 0);
 }
 
@@ -132,7 +132,7 @@ static bool returns_address(const char *name)
 
 static void put_result(struct task *t, struct strbuf *sb, int64_t ret)
 {
-	const struct syscall_entry *e = entry_of(&t->ctx->sc);
+	const struct syscall_entry *e = entry_of(&t->mem.ctx->sc);
 	const char *restart = restart_name(ret);
 
 	if (restart)

@@ -21,10 +21,10 @@ static int64_t set_base(struct task *t, bool fs, uaddr_t base)
 
 	if (base >= USER_ADDR_MAX)
 		return -EPERM;
-	r = ctx_get_regs(t->ctx, &regs);
+	r = ctx_get_regs(t->mem.ctx, &regs);
 	if (!r)
-		r = t->ctx->ops->set_fs_gs(t->ctx, fs ? base : regs.fs_base,
-					   fs ? regs.gs_base : base);
+		r = t->mem.ctx->ops->set_fs_gs(t->mem.ctx, fs ? base : regs.fs_base,
+					       fs ? regs.gs_base : base);
 	if (r)
 		return r;
 	if (fs)
@@ -38,7 +38,7 @@ static int64_t set_base(struct task *t, bool fs, uaddr_t base)
 static int64_t get_base(struct task *t, bool fs, uaddr_t to)
 {
 	struct lx_regs regs;
-	int r = ctx_get_regs(t->ctx, &regs);
+	int r = ctx_get_regs(t->mem.ctx, &regs);
 
 	if (r)
 		return r;

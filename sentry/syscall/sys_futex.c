@@ -107,8 +107,7 @@ SYSCALL2(set_robust_list, uaddr_t head, size_t len)
 {
 	if (len != ROBUST_LIST_HEAD_SIZE)
 		return -EINVAL;
-	__atomic_store_n(&t->robust_list, head, __ATOMIC_RELAXED);
-	t->robust_len = len;
+	atomic_store_explicit(&t->robust_list, head, memory_order_relaxed);
 	return 0;
 }
 
@@ -122,7 +121,7 @@ SYSCALL3(get_robust_list, int pid, uaddr_t uhead, uaddr_t ulen)
 		return -ESRCH;
 	if (task_may_ptrace(t, target, false))
 		return -EPERM;
-	head = __atomic_load_n(&target->robust_list, __ATOMIC_RELAXED);
+	head = atomic_load_explicit(&target->robust_list, memory_order_relaxed);
 	r = put_user(&t->mem, ulen, len);
 	return r ? r : put_user(&t->mem, uhead, head);
 }

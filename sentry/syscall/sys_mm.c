@@ -36,7 +36,7 @@ static int map_file(struct task *t, struct mmap_args *a, int fd, uaddr_t *out)
 	if (!(a->may & VM_MAYEXEC) && (t->personality & LX_READ_IMPLIES_EXEC))
 		a->prot &= ~(unsigned)LX_PROT_EXEC;
 	a->file = f;
-	r = mm_mmap(t->mm, a, out);
+	r = mm_mmap(t->mem.mm, a, out);
 	a->m->ops->put(a->m);
 	return r;
 }
@@ -63,7 +63,7 @@ SYSCALL6(mmap, uaddr_t addr, uint64_t size, uint64_t prot, uint64_t flags, int f
 	if (implied && (flags & LX_MAP_ANONYMOUS))
 		a.prot |= LX_PROT_EXEC;
 	if (flags & LX_MAP_ANONYMOUS)
-		r = mm_mmap(t->mm, &a, &out);
+		r = mm_mmap(t->mem.mm, &a, &out);
 	else
 		r = map_file(t, &a, fd, &out);
 	return r ? r : (int64_t)out;
@@ -71,14 +71,14 @@ SYSCALL6(mmap, uaddr_t addr, uint64_t size, uint64_t prot, uint64_t flags, int f
 
 SYSCALL2(munmap, uaddr_t addr, uint64_t size)
 {
-	return mm_munmap(t->mm, addr, size);
+	return mm_munmap(t->mem.mm, addr, size);
 }
 
 SYSCALL3(mprotect, uaddr_t addr, uint64_t size, uint64_t prot)
 {
 	if ((t->personality & LX_READ_IMPLIES_EXEC) && (prot & LX_PROT_READ))
 		prot |= LX_PROT_EXEC;
-	return mm_mprotect(t->mm, addr, size, (unsigned)prot);
+	return mm_mprotect(t->mem.mm, addr, size, (unsigned)prot);
 }
 
 SYSCALL5(mremap, uaddr_t old, uint64_t old_size, uint64_t new_size, uint64_t flags,
@@ -91,8 +91,8 @@ SYSCALL5(mremap, uaddr_t old, uint64_t old_size, uint64_t new_size, uint64_t fla
 	if (flags &
 	    ~(uint64_t)(LX_MREMAP_MAYMOVE | LX_MREMAP_FIXED | LX_MREMAP_DONTUNMAP))
 		return -EINVAL;
-	r = mm_mremap(t->mm, old, old_size, new_size, (unsigned)flags, new_addr, &limits,
-		      &out);
+	r = mm_mremap(t->mem.mm, old, old_size, new_size, (unsigned)flags, new_addr,
+		      &limits, &out);
 	return r ? r : (int64_t)out;
 }
 
@@ -100,22 +100,22 @@ SYSCALL1(brk, uaddr_t brk)
 {
 	struct mm_limits limits = task_mm_limits(t);
 
-	return (int64_t)mm_brk(t->mm, brk, &limits);
+	return (int64_t)mm_brk(t->mem.mm, brk, &limits);
 }
 
 SYSCALL3(madvise, uaddr_t addr, uint64_t size, int advice)
 {
-	return mm_madvise(t->mm, addr, size, advice);
+	return mm_madvise(t->mem.mm, addr, size, advice);
 }
 
 SYSCALL3(msync, uaddr_t addr, uint64_t size, int flags)
 {
-	return mm_msync(t->mm, addr, size, flags);
+	return mm_msync(t->mem.mm, addr, size, flags);
 }
 
 SYSCALL3(mincore, uaddr_t addr, uint64_t size, uaddr_t vec)
 {
-	return mm_mincore(t->mm, addr, size, &t->mem, vec);
+	return mm_mincore(t->mem.mm, addr, size, &t->mem, vec);
 }
 
 static int64_t lock_range(struct task *t, uaddr_t addr, uint64_t size, bool lock,
@@ -123,7 +123,7 @@ static int64_t lock_range(struct task *t, uaddr_t addr, uint64_t size, bool lock
 {
 	struct mm_limits limits = task_mm_limits(t);
 
-	return mm_mlock(t->mm, addr, size, lock, on_fault, &limits);
+	return mm_mlock(t->mem.mm, addr, size, lock, on_fault, &limits);
 }
 
 SYSCALL2(mlock, uaddr_t addr, uint64_t size)
@@ -147,12 +147,12 @@ SYSCALL1(mlockall, int flags)
 {
 	struct mm_limits limits = task_mm_limits(t);
 
-	return mm_mlockall(t->mm, (unsigned)flags, &limits);
+	return mm_mlockall(t->mem.mm, (unsigned)flags, &limits);
 }
 
 SYSCALL0(munlockall)
 {
-	mm_munlockall(t->mm);
+	mm_munlockall(t->mem.mm);
 	return 0;
 }
 

@@ -140,7 +140,7 @@ SYSCALL5(get_mempolicy, uaddr_t umode, uaddr_t mask, uint64_t max, uaddr_t addr,
 		mode = 0;
 		nodes = 1;
 	} else if (flags & MPOL_F_ADDR) {
-		if (!is_mapped(t->mm, addr, addr + 1))
+		if (!is_mapped(t->mem.mm, addr, addr + 1))
 			return -EFAULT;
 		mode = flags & MPOL_F_NODE ? 0 : MPOL_DEFAULT;
 		nodes = 0;
@@ -176,7 +176,7 @@ SYSCALL6(mbind, uaddr_t start, uint64_t len, uint64_t mode, uaddr_t mask, uint64
 		r = check_policy((unsigned)mode, node0, any);
 	if (r || start == end)
 		return r;
-	return is_mapped(t->mm, start, end) ? 0 : -EFAULT;
+	return is_mapped(t->mem.mm, start, end) ? 0 : -EFAULT;
 }
 
 SYSCALL4(migrate_pages, int pid, uint64_t max, uaddr_t from, uaddr_t to)

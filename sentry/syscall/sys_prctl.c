@@ -68,9 +68,9 @@ static int64_t set_dumpable(struct task *t, uint64_t value)
 {
 	if (value > 1)
 		return -EINVAL;
-	mutex_lock(&t->mm->lock);
-	t->mm->dumpable = value;
-	mutex_unlock(&t->mm->lock);
+	mutex_lock(&t->mem.mm->lock);
+	t->mem.mm->dumpable = value;
+	mutex_unlock(&t->mem.mm->lock);
 	return 0;
 }
 
@@ -130,13 +130,13 @@ static int64_t set_no_new_privs(struct task *t, const struct prctl_args *p)
 
 static int64_t get_auxv(struct task *t, const struct prctl_args *p)
 {
-	uint64_t auxv[ARRAY_SIZE(t->mm->auxv)];
+	uint64_t auxv[ARRAY_SIZE(t->mem.mm->auxv)];
 
 	if (p->c || p->d)
 		return -EINVAL;
-	mutex_lock(&t->mm->lock);
-	memcpy(auxv, t->mm->auxv, sizeof(auxv));
-	mutex_unlock(&t->mm->lock);
+	mutex_lock(&t->mem.mm->lock);
+	memcpy(auxv, t->mem.mm->auxv, sizeof(auxv));
+	mutex_unlock(&t->mem.mm->lock);
 	if (copy_to_user(&t->mem, p->a, auxv, min_t(uint64_t, p->b, sizeof(auxv))))
 		return -EFAULT;
 	return sizeof(auxv);
@@ -278,7 +278,7 @@ SYSCALL5(prctl, int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	case PR_GET_PDEATHSIG:
 		return put_int(t, a, t->pdeath_signal);
 	case PR_GET_DUMPABLE:
-		return t->mm->dumpable;
+		return t->mem.mm->dumpable;
 	case PR_SET_DUMPABLE:
 		return set_dumpable(t, a);
 	case PR_GET_TIMING:
@@ -308,10 +308,10 @@ SYSCALL5(prctl, int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	case PR_SET_THP_DISABLE:
 		if (b || c || d)
 			return -EINVAL;
-		t->mm->thp_disabled = a;
+		t->mem.mm->thp_disabled = a;
 		return 0;
 	case PR_GET_THP_DISABLE:
-		return a || b || c || d ? -EINVAL : t->mm->thp_disabled;
+		return a || b || c || d ? -EINVAL : t->mem.mm->thp_disabled;
 	case PR_GET_AUXV:
 		return get_auxv(t, &p);
 	default:

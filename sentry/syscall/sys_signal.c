@@ -201,13 +201,13 @@ SYSCALL0(rt_sigreturn)
 
 	t->restart.fn = NULL;
 	t->sc_no_return = true;
-	r = ctx_get_regs(t->ctx, &regs);
+	r = ctx_get_regs(t->mem.ctx, &regs);
 	if (r)
 		return r;
 	r = sigframe_pop(t, &regs, &mask);
 	signal_set_blocked(t, mask);
 	if (!r)
-		r = ctx_set_regs(t->ctx, &regs);
+		r = ctx_set_regs(t->mem.ctx, &regs);
 	if (r) {
 		siginfo_kernel(&info, LX_SIGSEGV);
 		signal_force(t, &info);

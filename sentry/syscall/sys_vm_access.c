@@ -213,7 +213,7 @@ static const void *part_of(struct task *t, int type)
 	mutex_lock(&t->lock);
 	switch (type) {
 	case KCMP_VM:
-		p = t->mm;
+		p = t->mem.mm;
 		break;
 	case KCMP_FILES:
 		p = t->files;
@@ -223,7 +223,7 @@ static const void *part_of(struct task *t, int type)
 		break;
 	case KCMP_SYSVSEM:
 		/* Its own thread makes it at any time: only the address counts. */
-		p = __atomic_load_n(&t->sem_undo, __ATOMIC_RELAXED);
+		p = atomic_load_explicit(&t->sem_undo, memory_order_relaxed);
 		break;
 	case KCMP_IO:
 		p = NULL; /* no task has an I/O context */

@@ -49,11 +49,11 @@ static int block(struct task *t, int64_t deadline_ns, const char *what, uint64_t
 	if (killable ? fatal_pending(t) : task_signal_pending(t))
 		return -EINTR;
 	t->wait_arg = arg;
-	__atomic_store_n(&t->wait_what, what, __ATOMIC_RELEASE);
+	atomic_store_explicit(&t->wait_what, what, memory_order_release);
 	atomic_store(&t->state, killable ? TASK_UNINTERRUPTIBLE : TASK_SLEEPING);
 	r = park_wait(&t->park, deadline_ns);
 	atomic_store(&t->state, TASK_RUNNING);
-	__atomic_store_n(&t->wait_what, NULL, __ATOMIC_RELEASE);
+	atomic_store_explicit(&t->wait_what, NULL, memory_order_release);
 	atomic_fetch_add_explicit(&t->n_switches, 1, memory_order_relaxed);
 	memory_limit_task_runs(t->k->memory_limit);
 	return r;
@@ -81,8 +81,8 @@ void task_kick(struct task *t, unsigned work)
 	if (!atomic_load(&t->in_guest))
 		return;
 	mutex_lock(&t->kick_lock);
-	if (t->ctx)
-		ctx_interrupt(t->ctx);
+	if (t->mem.ctx)
+		ctx_interrupt(t->mem.ctx);
 	mutex_unlock(&t->kick_lock);
 }
 

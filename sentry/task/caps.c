@@ -79,10 +79,10 @@ void task_commit_cred(struct task *t, struct cred *c)
 
 	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
 	    c->fsgid != old->fsgid || (c->cap_permitted & ~old->cap_permitted)) {
-		if (t->mm) {
-			mutex_lock(&t->mm->lock);
-			t->mm->dumpable = false;
-			mutex_unlock(&t->mm->lock);
+		if (t->mem.mm) {
+			mutex_lock(&t->mem.mm->lock);
+			t->mem.mm->dumpable = false;
+			mutex_unlock(&t->mem.mm->lock);
 		}
 		mutex_lock(&t->k->tasklist);
 		t->pdeath_signal = 0;

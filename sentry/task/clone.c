@@ -30,7 +30,7 @@
 
 /* --- vfork --------------------------------------------------------------- */
 
-void vfork_done_put(struct vfork_done *v)
+static void vfork_done_put(struct vfork_done *v)
 {
 	if (!refcount_dec(&v->ref))
 		return;
@@ -223,12 +223,12 @@ static int copy_mm(struct task *t, struct task *child, uint64_t flags)
 	int r;
 
 	if (flags & LX_CLONE_VM) {
-		child->mm = mm_get(t->mm);
+		child->mem.mm = mm_get(t->mem.mm);
 		return 0;
 	}
-	r = mm_fork(t->mm, &child->mm);
+	r = mm_fork(t->mem.mm, &child->mem.mm);
 	if (!r)
-		child->mm->membarrier = t->mm->membarrier;
+		child->mem.mm->membarrier = t->mem.mm->membarrier;
 	return r;
 }
 
@@ -317,9 +317,9 @@ static int start_child(struct task *t, struct task *child, const struct clone_ar
 
 	if (!xsave)
 		return -ENOMEM;
-	r = ctx_get_regs(t->ctx, &regs);
+	r = ctx_get_regs(t->mem.ctx, &regs);
 	if (!r)
-		r = t->ctx->ops->get_fpu(t->ctx, xsave);
+		r = t->mem.ctx->ops->get_fpu(t->mem.ctx, xsave);
 	if (r)
 		return r;
 	regs.rax = 0;
@@ -408,7 +408,7 @@ static int publish(struct task *t, struct task *child, const struct clone_args *
  * an address that is not there is the caller's loss. */
 static void tell_tids(struct task *t, struct task *child, const struct clone_args *a)
 {
-	struct umem cm = {.mm = child->mm};
+	struct umem cm = {.mm = child->mem.mm};
 	int32_t nr = pid_nr_in(child->pid, task_pid_ns(t));
 	int32_t own_nr = pid_own_nr(child->pid);
 

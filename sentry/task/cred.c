@@ -108,7 +108,7 @@ struct group_list *group_list_create(const uint32_t *gids, unsigned n)
 	return g;
 }
 
-struct group_list *group_list_get(struct group_list *g)
+static struct group_list *group_list_get(struct group_list *g)
 {
 	refcount_inc(&g->ref);
 	return g;

@@ -174,7 +174,7 @@ static int load_regs(struct task *t, struct delivery *d)
 	int r = 0;
 
 	if (!d->have_regs) {
-		r = ctx_get_regs(t->ctx, &d->regs);
+		r = ctx_get_regs(t->mem.ctx, &d->regs);
 		d->have_regs = r == 0;
 	}
 	return r;
@@ -289,9 +289,9 @@ void signal_deliver(struct task *t, bool in_syscall, int64_t ret)
 	if (d.changed) {
 		/* Only a frame can hold an illegal rip:
 		 * a handler at a non-canonical address. */
-		if (ctx_set_regs(t->ctx, &d.regs) == -EPERM)
+		if (ctx_set_regs(t->mem.ctx, &d.regs) == -EPERM)
 			bad_frame(t, LX_SIGSEGV);
 	} else if (d.in_syscall) {
-		ctx_set_ret(t->ctx, (uint64_t)ret);
+		ctx_set_ret(t->mem.ctx, (uint64_t)ret);
 	}
 }

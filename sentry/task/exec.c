@@ -323,7 +323,7 @@ static int fill_new_mm(struct task *t, struct exec_state *s, struct lx_regs *reg
 		return r;
 	(*out)->pool = t->k->pool;
 	(*out)->dumpable = false; /* until exec_commit() */
-	atomic_store(&(*out)->dump_filter, atomic_load(&t->mm->dump_filter));
+	atomic_store(&(*out)->dump_filter, atomic_load(&t->mem.mm->dump_filter));
 	r = loader_map(t->k, *out, &s->img, regs);
 	if (r)
 		mm_put(TAKE_PTR(*out));
@@ -332,17 +332,17 @@ static int fill_new_mm(struct task *t, struct exec_state *s, struct lx_regs *reg
 
 static int move_to_mm(struct task *t, struct mm *mm)
 {
-	struct mm *old = t->mm;
+	struct mm *old = t->mem.mm;
 	int r;
 
 	task_leave_mm(t);
-	r = t->ctx->ops->move(t->ctx, mm->as);
+	r = t->mem.ctx->ops->move(t->mem.ctx, mm->as);
 	if (r) {
 		mm_put(mm);
 		return r;
 	}
 	mutex_lock(&t->lock);
-	t->mm = t->mem.mm = mm;
+	t->mem.mm = mm;
 	mutex_unlock(&t->lock);
 	mm_put(old);
 	return 0;
@@ -359,9 +359,10 @@ static bool claim_mm(struct task *t)
 	bool alone;
 
 	mutex_lock(&t->lock);
-	alone = refcount_read(&t->mm->users) == 1 && refcount_read(&t->mm->ref) == 1;
+	alone = refcount_read(&t->mem.mm->users) == 1 &&
+		refcount_read(&t->mem.mm->ref) == 1;
 	if (alone)
-		t->mm->dumpable = false;
+		t->mem.mm->dumpable = false;
 	mutex_unlock(&t->lock);
 	return alone;
 }
@@ -371,8 +372,8 @@ static int reset_mm(struct task *t, struct exec_state *s, struct lx_regs *regs)
 	int r;
 
 	task_leave_mm(t);
-	r = mm_exec_reset(t->mm);
-	return r ? r : loader_map(t->k, t->mm, &s->img, regs);
+	r = mm_exec_reset(t->mem.mm);
+	return r ? r : loader_map(t->k, t->mem.mm, &s->img, regs);
 }
 
 /* Handlers that another process shares
@@ -391,7 +392,7 @@ static int unshare_sighand(struct task *t)
 	mutex_lock(&t->k->tasklist);
 	mutex_lock(&old->lock);
 	new->replaced = old; /* with our reference: see tg_sighand_lock() */
-	__atomic_store_n(&tg->sighand, new, __ATOMIC_RELEASE);
+	atomic_store_explicit(&tg->sighand, new, memory_order_release);
 	mutex_unlock(&old->lock);
 	mutex_unlock(&t->k->tasklist);
 	return 0;
@@ -438,7 +439,7 @@ static void exec_commit(struct task *t, struct exec_call *call, struct exec_stat
 	struct thread_group *tg = t->tg;
 	bool dumpable = becomes_dumpable(t, s);
 
-	set_exe(t->mm, TAKE_PTR(s->file));
+	set_exe(t->mem.mm, TAKE_PTR(s->file));
 	mutex_lock(&t->k->tasklist);
 	tg->did_exec = true;
 	if (tg->exit_signal != -1)
@@ -446,11 +447,10 @@ static void exec_commit(struct task *t, struct exec_call *call, struct exec_stat
 	if (s->img.secure)
 		t->pdeath_signal = 0;
 	mutex_unlock(&t->k->tasklist);
-	t->mm->dumpable = dumpable;
-	t->mm->membarrier = false;
+	t->mem.mm->dumpable = dumpable;
+	t->mem.mm->membarrier = false;
 	t->keep_caps = false;
 	t->fs_base = t->gs_base = 0;
-	t->rseq = 0;
 	t->restart.fn = NULL;
 	if (s->img.secure)
 		t->personality &= ~(uint64_t)LX_PER_CLEAR_ON_SETID;
@@ -463,9 +463,9 @@ static void exec_commit(struct task *t, struct exec_call *call, struct exec_stat
 
 static int start_program(struct task *t, const struct lx_regs *regs)
 {
-	int r = t->ctx->ops->reset_fpu(t->ctx);
+	int r = t->mem.ctx->ops->reset_fpu(t->mem.ctx);
 
-	return r ? r : ctx_set_regs(t->ctx, regs);
+	return r ? r : ctx_set_regs(t->mem.ctx, regs);
 }
 
 int task_execve(struct task *t, struct exec_call *call)
@@ -480,8 +480,8 @@ int task_execve(struct task *t, struct exec_call *call)
 		r = exec_prepare(t, call, &s);
 	/* With its own threads gone this process
 	 * may be the only user left: then in place. */
-	if (!r && refcount_read(&t->mm->users) > 1 &&
-	    refcount_read(&t->mm->users) > thread_group_size(t->tg))
+	if (!r && refcount_read(&t->mem.mm->users) > 1 &&
+	    refcount_read(&t->mem.mm->users) > thread_group_size(t->tg))
 		r = fill_new_mm(t, &s, &regs, &mm);
 	if (!r)
 		r = end_other_threads(t);
@@ -529,10 +529,10 @@ int exec_first(struct task *t, const char *const *argv, const char *const *envp,
 	if (r && s.img.exe.interp && !s.img.interp.phdr)
 		*why = "its program interpreter";
 	if (!r)
-		r = loader_map(t->k, t->mm, &s.img, regs);
+		r = loader_map(t->k, t->mem.mm, &s.img, regs);
 	if (!r) {
-		set_exe(t->mm, TAKE_PTR(s.file));
-		t->mm->dumpable = true;
+		set_exe(t->mem.mm, TAKE_PTR(s.file));
+		t->mem.mm->dumpable = true;
 		set_program_name(t, &call);
 		cred_put(t->cred);
 		t->cred = TAKE_PTR(s.cred);

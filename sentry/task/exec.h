@@ -15,7 +15,6 @@
  * or (behind the point of no return) SIGKILL is on its way. Own thread, no lock held.
  */
 struct exec_call {
-	struct path base_store;
 	const struct path *base; /* NULL: the working directory */
 	const char *name, *execfn;
 	int flags;

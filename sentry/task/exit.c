@@ -158,7 +158,8 @@ void task_leave_mm(struct task *t)
 {
 	futex_task_exit(t);
 	shm_leave_mm(t);
-	t->robust_list = t->clear_child_tid = 0;
+	atomic_store_explicit(&t->robust_list, 0, memory_order_relaxed);
+	t->clear_child_tid = 0;
 	vfork_release(t);
 }
 
@@ -169,8 +170,7 @@ static void drop_mm(struct task *t)
 	task_leave_mm(t);
 	task_drop_ctx(t);
 	mutex_lock(&t->lock);
-	mm = TAKE_PTR(t->mm);
-	t->mem.mm = NULL;
+	mm = TAKE_PTR(t->mem.mm);
 	mutex_unlock(&t->lock);
 	mm_put(mm);
 }

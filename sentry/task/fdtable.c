@@ -359,31 +359,6 @@ void fd_close_on_exec(struct task *t)
 	close_all(t, 0, FD_MAX, true);
 }
 
-int fd_for_each(struct fdtable *ft,
-		int (*fn)(int fd, int fd_flags, struct file *f, void *arg), void *arg)
-{
-	int r = 0;
-
-	for (unsigned fd = 0; !r; fd++) {
-		struct file *f = NULL;
-		int flags = 0;
-
-		mutex_lock(&ft->lock);
-		while (fd < ft->size && !is_used(ft, fd))
-			fd++;
-		if (fd < ft->size) {
-			f = file_get(ft->slot[fd].file);
-			flags = (int)ft->slot[fd].flags;
-		}
-		mutex_unlock(&ft->lock);
-		if (!f)
-			break;
-		r = fn((int)fd, flags, f, arg);
-		file_put(f);
-	}
-	return r;
-}
-
 int fd_next(struct fdtable *ft, int from, unsigned *mode)
 {
 	unsigned fd = (unsigned)from;

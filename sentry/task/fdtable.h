@@ -38,9 +38,6 @@ int fd_get_flags(struct fdtable *ft, int fd);
 int fd_set_flags(struct fdtable *ft, int fd, int fd_flags);
 int fd_close_range(struct task *t, unsigned first, unsigned last, bool cloexec_only);
 void fd_close_on_exec(struct task *t);
-/* For /proc: calls @fn for each descriptor; a snapshot, @f borrowed during the call. */
-int fd_for_each(struct fdtable *ft,
-		int (*fn)(int fd, int fd_flags, struct file *f, void *arg), void *arg);
 /*
  * fd_next - a peek: the lowest descriptor from @from on, and how it is open (FMODE_*).
  * -1: there is none. Takes no reference, so it may stand under any lock before

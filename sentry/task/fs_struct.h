@@ -10,7 +10,7 @@ struct fs_struct {
 	refcount_t ref;
 	struct mutex lock; /* LOCK_FS_STRUCT; protects all below */
 	struct path root, cwd;
-	uint32_t umask;
+	_Atomic(uint32_t) umask; /* /proc reads it without the lock */
 };
 
 int fs_struct_create(struct path root, struct path cwd, uint32_t umask,

@@ -44,7 +44,7 @@ int futex_get_key(struct task *t, uaddr_t addr, bool shared, struct futex_key *k
 
 	if (addr % 4)
 		return -EINVAL;
-	r = mm_futex_key(t->mm, addr, shared, key);
+	r = mm_futex_key(t->mem.mm, addr, shared, key);
 	/* Private memory as a shared futex is not the private futex there. */
 	if (!r && shared && !key->shared)
 		key->offset |= MM_SHARED;
@@ -84,13 +84,13 @@ void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 
 int futex_load_locked(struct task *t, uaddr_t addr, uint32_t *value)
 {
-	return t->ctx->ops->load32(t->ctx, addr, value);
+	return t->mem.ctx->ops->load32(t->mem.ctx, addr, value);
 }
 
 int futex_cmpxchg_locked(struct task *t, uaddr_t addr, uint32_t expected,
 			 uint32_t desired, uint32_t *old)
 {
-	return t->ctx->ops->cmpxchg32(t->ctx, addr, expected, desired, old);
+	return t->mem.ctx->ops->cmpxchg32(t->mem.ctx, addr, expected, desired, old);
 }
 
 int futex_fault_in(struct task *t, uaddr_t addr, bool write)

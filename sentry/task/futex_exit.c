@@ -93,7 +93,7 @@ void futex_task_exit(struct task *t)
 {
 	static const uint32_t zero;
 
-	if (!t->mm)
+	if (!t->mem.mm)
 		return;
 	if (t->robust_list) {
 		walk_robust_list(t);
@@ -101,7 +101,7 @@ void futex_task_exit(struct task *t)
 	}
 	if (t->clear_child_tid) {
 		/* Nobody else could look, else. */
-		if (refcount_read(&t->mm->users) > 1 &&
+		if (refcount_read(&t->mem.mm->users) > 1 &&
 		    put_user(&t->mem, t->clear_child_tid, zero) == 0)
 			futex_wake(t, t->clear_child_tid, true, 1, FUTEX_MATCH_ANY);
 		t->clear_child_tid = 0;

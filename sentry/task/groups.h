@@ -6,7 +6,6 @@
 
 /* A sorted copy of @gids with one reference; NULL: -ENOMEM. */
 struct group_list *group_list_create(const uint32_t *gids, unsigned n);
-struct group_list *group_list_get(struct group_list *g);
 void group_list_put(struct group_list *g);
 /* Replaces the groups of a private cred; takes @g. */
 void cred_set_groups(struct cred *c, struct group_list *g);

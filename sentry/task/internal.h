@@ -107,7 +107,6 @@ struct vfork_done {
 	atomic_bool done;
 	struct task *parent; /* a reference */
 };
-void vfork_done_put(struct vfork_done *v);
 void vfork_release(struct task *t);
 
 /* --- rlimit.c --- */

@@ -87,6 +87,35 @@ static int create_parts(struct kernel *k)
 	return r;
 }
 
+/* Only of one that was never started: a sandbox's kernel goes with its process. */
+static void kernel_free(struct kernel *k)
+{
+	if (!k)
+		return;
+	memory_limit_free(k->memory_limit);
+	if (k->init_ns)
+		nsproxy_put(k->init_ns);
+	if (k->init_pid_ns)
+		pid_ns_put(k->init_pid_ns);
+	ipc_free(k->ipc);
+	if (k->nsfs)
+		super_put(k->nsfs);
+	if (k->vfs)
+		vfs_free(k->vfs);
+	if (k->futexes)
+		futex_table_free(k->futexes);
+	vdso_free(k->vdso);
+	cpu_text_free(k->cpu_text);
+	if (k->init_user_ns)
+		user_ns_put(k->init_user_ns);
+	stats_free(k->stats);
+	strace_free(k->strace);
+	waitq_destroy(&k->idle);
+	mutex_destroy(&k->users_lock);
+	mutex_destroy(&k->tasklist);
+	mem_free(k);
+}
+
 int kernel_create(const struct kernel_config *config, struct platform *platform,
 		  struct timers *timers, struct pool *pool, struct kernel **out)
 {
@@ -118,34 +147,6 @@ int kernel_create(const struct kernel_config *config, struct platform *platform,
 	}
 	*out = k;
 	return 0;
-}
-
-void kernel_free(struct kernel *k)
-{
-	if (!k)
-		return;
-	memory_limit_free(k->memory_limit);
-	if (k->init_ns)
-		nsproxy_put(k->init_ns);
-	if (k->init_pid_ns)
-		pid_ns_put(k->init_pid_ns);
-	ipc_free(k->ipc);
-	if (k->nsfs)
-		super_put(k->nsfs);
-	if (k->vfs)
-		vfs_free(k->vfs);
-	if (k->futexes)
-		futex_table_free(k->futexes);
-	vdso_free(k->vdso);
-	cpu_text_free(k->cpu_text);
-	if (k->init_user_ns)
-		user_ns_put(k->init_user_ns);
-	stats_free(k->stats);
-	strace_free(k->strace);
-	waitq_destroy(&k->idle);
-	mutex_destroy(&k->users_lock);
-	mutex_destroy(&k->tasklist);
-	mem_free(k);
 }
 
 /* --- the first process --------------------------------------------------- */
@@ -226,9 +227,9 @@ static int init_task(struct kernel *k, const struct init_args *args, struct task
 	if (!r)
 		r = init_files(t, args);
 	if (!r)
-		r = mm_create(k->platform, &t->mm);
+		r = mm_create(k->platform, &t->mem.mm);
 	if (!r)
-		t->mm->pool = k->pool;
+		t->mem.mm->pool = k->pool;
 	return r;
 }
 
@@ -356,7 +357,8 @@ static void dump_process(struct thread_group *tg, void *arg)
 		  pid_nr_in(tg->pid[PIDTYPE_SID], k->init_pid_ns),
 		  tg->group_exit ? ", exiting" : "", tg->zombie ? ", zombie" : "");
 	list_for_each (t, &tg->threads, group_node) {
-		const char *what = __atomic_load_n(&t->wait_what, __ATOMIC_ACQUIRE);
+		const char *what =
+			atomic_load_explicit(&t->wait_what, memory_order_acquire);
 		unsigned state = atomic_load(&t->state);
 
 		sb_printf(out, "  task %d (%.16s) %s%s work %#x",
@@ -364,7 +366,7 @@ static void dump_process(struct thread_group *tg, void *arg)
 			  state_name[state % ARRAY_SIZE(state_name)],
 			  atomic_load(&t->in_guest) ? " in guest" : "",
 			  atomic_load(&t->work));
-		if (__atomic_load_n(&t->sc, __ATOMIC_RELAXED))
+		if (atomic_load_explicit(&t->sc, memory_order_relaxed))
 			sb_printf(out, " call %s", syscall_name(t->sc_nr, name));
 		if (what)
 			sb_printf(out, " waits for %s %#llx", what,

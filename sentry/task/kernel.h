@@ -75,24 +75,21 @@ struct kernel {
 	struct load_state load; /* protected by users_lock */
 
 	struct futex_table *futexes;
-	struct vdso *vdso; /* arch/x86_64/vdso.c: made at the first exec; or NULL */
+	_Atomic(struct vdso *) vdso; /* arch/x86_64/vdso.c: made at the first exec */
 	_Atomic(struct cpu_text *) cpu_text; /* made at the first look at /proc/cpuinfo */
 	struct memory_limit *memory_limit;   /* NULL: none */
 	struct stats *stats;   /* sentry/syscall/stats.h; NULL: not counted */
 	struct strace *strace; /* NULL: off */
 	struct ipc_state *ipc;
 	_Atomic(struct unix_names *)
-		unix_names; /* sentry/socket/unix.c; made on first use */
-	atomic_uint n_files;
+		unix_names;	    /* sentry/socket/unix.c; made on first use */
 	atomic_uint last_sessionid; /* /proc/PID/sessionid */
-	atomic_ulong next_file_id;
-	atomic_uint next_ns_ino; /* kernel_new_ns_ino() */
+	atomic_uint next_ns_ino;    /* kernel_new_ns_ino() */
 };
 
 /* kernel_create - takes platform, timers and pool over. */
 int kernel_create(const struct kernel_config *config, struct platform *platform,
 		  struct timers *timers, struct pool *pool, struct kernel **out);
-void kernel_free(struct kernel *k);
 struct task;
 
 struct init_args {

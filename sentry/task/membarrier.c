@@ -40,7 +40,7 @@ struct barrier {
 
 static void visit(struct task *o, struct barrier *b)
 {
-	if (o == b->caller || o->exited || (b->mm && o->mm != b->mm))
+	if (o == b->caller || o->exited || (b->mm && o->mem.mm != b->mm))
 		return;
 	if (b->kick && atomic_load(&o->in_guest))
 		task_kick(o, TASK_WORK_NOTIFY);
@@ -90,13 +90,13 @@ int task_membarrier(struct task *t, int cmd, unsigned flags)
 	case MEMBARRIER_GLOBAL_EXPEDITED:
 		return barrier(t, NULL);
 	case MEMBARRIER_PRIVATE_EXPEDITED:
-		if (!t->mm->membarrier)
+		if (!t->mem.mm->membarrier)
 			return -EPERM;
-		return barrier(t, t->mm);
+		return barrier(t, t->mem.mm);
 	case MEMBARRIER_REGISTER_GLOBAL_EXPEDITED:
 		return 0;
 	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
-		t->mm->membarrier = true;
+		t->mem.mm->membarrier = true;
 		return 0;
 	default:
 		return -EINVAL;

@@ -50,8 +50,3 @@ struct cgroup_ns *cgroup_ns_get(struct cgroup_ns *ns);
 void cgroup_ns_put(struct cgroup_ns *ns);
 uint64_t cgroup_ns_ino(const struct cgroup_ns *ns);
 struct user_ns *cgroup_ns_owner(const struct cgroup_ns *ns); /* borrowed */
-
-/* --- as files: /proc/PID/ns/NAME, setns -------------------------------------------- */
-
-/* The kinds, by their CLONE_NEW flag; the name under /proc/PID/ns. NULL: no such kind. */
-const char *ns_kind_name(uint64_t flag, bool for_children);

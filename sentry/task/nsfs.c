@@ -43,10 +43,6 @@ static const struct {
 	{"uts", LX_CLONE_NEWUTS, false},
 };
 
-const char *const nsfs_names[] = {
-	"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "user", "uts", NULL,
-};
-
 /* --- references ---------------------------------------------------------- */
 
 void ns_ref_put(struct ns_ref *r)
@@ -106,7 +102,7 @@ static void ns_ref_get(struct ns_ref *r)
 	}
 }
 
-uint64_t ns_ref_ino(const struct ns_ref *r)
+static uint64_t ns_ref_ino(const struct ns_ref *r)
 {
 	switch (r->kind) {
 	case LX_CLONE_NEWUSER:
@@ -192,10 +188,10 @@ int task_ns_ref(struct task *t, uint64_t kind, struct ns_ref *out)
 	return get_ref(t, kind, false, out);
 }
 
-const char *ns_kind_name(uint64_t flag, bool for_children)
+static const char *kind_name(uint64_t flag)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].kind == flag && names[i].for_children == for_children)
+		if (names[i].kind == flag && !names[i].for_children)
 			return names[i].name;
 	return NULL;
 }
@@ -231,7 +227,7 @@ static void nsfs_dname(struct dentry *d, struct strbuf *out)
 {
 	struct ns_inode *ni = container_of(d->inode, struct ns_inode, inode);
 
-	sb_printf(out, "%s:[%llu]", ns_kind_name(ni->ref.kind, false),
+	sb_printf(out, "%s:[%llu]", kind_name(ni->ref.kind),
 		  (unsigned long long)ns_ref_ino(&ni->ref));
 }
 
@@ -253,7 +249,7 @@ static int make_path(struct kernel *k, struct ns_ref ref, struct path *out)
 		   LX_S_IFREG | 0444, 0, 0);
 	ni->inode.ino = ns_ref_ino(&ref);
 	ni->ref = ref;
-	out->dentry = dentry_new_anon(k->nsfs, &ni->inode, ns_kind_name(ref.kind, false),
+	out->dentry = dentry_new_anon(k->nsfs, &ni->inode, kind_name(ref.kind),
 				      &nsfs_dentry_ops);
 	if (out->dentry)
 		return 0;
@@ -287,7 +283,7 @@ int nsfs_text(struct task *target, const char *name, struct strbuf *out)
 
 	if (r)
 		return r;
-	sb_printf(out, "%s:[%llu]", ns_kind_name(ref.kind, false),
+	sb_printf(out, "%s:[%llu]", kind_name(ref.kind),
 		  (unsigned long long)ns_ref_ino(&ref));
 	ns_ref_put(&ref);
 	return 0;

@@ -11,9 +11,6 @@ struct file;
 struct strbuf;
 struct super;
 
-/* Names under /proc/PID/ns, NULL-terminated: "mnt", "uts", ... "pid_for_children". */
-extern const char *const nsfs_names[];
-
 /*
  * nsfs_path - the namespace @name of @target: what the magic link /proc/PID/ns/NAME jumps
  * to. A reference in *out (its mnt is NULL). -ENOENT: no such name, or @target is dead;
@@ -41,7 +38,6 @@ struct ns_ref {
 	};
 };
 void ns_ref_put(struct ns_ref *r);
-uint64_t ns_ref_ino(const struct ns_ref *r);
 struct user_ns *ns_ref_owner(const struct ns_ref *r); /* borrowed */
 /* The namespace a file names, borrowed as long as @f is; NULL: no nsfs file. */
 const struct ns_ref *nsfs_file_ref(const struct file *f);

@@ -30,18 +30,18 @@ static void report_current(void)
 	struct lx_regs r;
 	char name[32];
 
-	if (!t || !t->ctx)
+	if (!t || !t->mem.ctx)
 		return;
 	log_error("task %d (%s), %s(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx)",
 		  pid_nr_in(t->pid, t->k->init_pid_ns), t->comm,
 		  t->sc ? syscall_name(t->sc_nr, name) : "no call",
-		  (unsigned long long)t->ctx->sc.args[0],
-		  (unsigned long long)t->ctx->sc.args[1],
-		  (unsigned long long)t->ctx->sc.args[2],
-		  (unsigned long long)t->ctx->sc.args[3],
-		  (unsigned long long)t->ctx->sc.args[4],
-		  (unsigned long long)t->ctx->sc.args[5]);
-	if (ctx_get_regs(t->ctx, &r))
+		  (unsigned long long)t->mem.ctx->sc.args[0],
+		  (unsigned long long)t->mem.ctx->sc.args[1],
+		  (unsigned long long)t->mem.ctx->sc.args[2],
+		  (unsigned long long)t->mem.ctx->sc.args[3],
+		  (unsigned long long)t->mem.ctx->sc.args[4],
+		  (unsigned long long)t->mem.ctx->sc.args[5]);
+	if (ctx_get_regs(t->mem.ctx, &r))
 		return;
 	log_error("rip %#llx rsp %#llx rax %#llx rdi %#llx rsi %#llx rdx %#llx",
 		  (unsigned long long)r.rip, (unsigned long long)r.rsp,
@@ -80,9 +80,9 @@ static void refuse_compat_call(struct task *t)
 {
 	struct lx_regs regs;
 
-	if (!ctx_get_regs(t->ctx, &regs)) {
+	if (!ctx_get_regs(t->mem.ctx, &regs)) {
 		regs.rip -= 2;
-		ctx_set_regs(t->ctx, &regs);
+		ctx_set_regs(t->mem.ctx, &regs);
 	}
 	t->fault = (struct exit_fault){.signo = LX_SIGSEGV,
 				       .si_code = LX_SI_KERNEL,
@@ -100,14 +100,14 @@ static void on_syscall(struct task *t)
 {
 	int64_t ret;
 
-	if (unlikely(t->ctx->sc.compat)) {
+	if (unlikely(t->mem.ctx->sc.compat)) {
 		refuse_compat_call(t);
 		return;
 	}
 	ret = syscall_dispatch(t);
 	if (likely(!is_restart(ret))) {
 		if (!t->sc_no_return)
-			ctx_set_ret(t->ctx, (uint64_t)ret);
+			ctx_set_ret(t->mem.ctx, (uint64_t)ret);
 		if (likely(!atomic_load_explicit(&t->work, memory_order_acquire)))
 			return;
 	}
@@ -118,7 +118,7 @@ static void on_syscall(struct task *t)
 
 static bool fault_served(struct task *t, const struct exit_fault *f, int *r)
 {
-	*r = mm_fault(t->mm, f->addr, f->access, task_rlimit(t, LX_RLIMIT_STACK));
+	*r = mm_fault(t->mem.mm, f->addr, f->access, task_rlimit(t, LX_RLIMIT_STACK));
 	return *r == 0;
 }
 
@@ -137,7 +137,7 @@ static void on_fault(struct task *t, struct exit_fault *f)
 	if (likely(fault_served(t, f, &r)))
 		return;
 	if (f->access == ACCESS_UNKNOWN) {
-		if (ctx_fault_detail(t->ctx, f))
+		if (ctx_fault_detail(t->mem.ctx, f))
 			return; /* gone: the next switch_to() says so */
 		if (fault_served(t, f, &r))
 			return;
@@ -195,7 +195,7 @@ void task_run(struct task *t)
 			do_work(t);
 			atomic_store(&t->in_guest, true);
 		}
-		reason = ctx_switch_to(t->ctx, &info);
+		reason = ctx_switch_to(t->mem.ctx, &info);
 		atomic_store(&t->in_guest, false);
 		switch (reason) {
 		case EXIT_SYSCALL:

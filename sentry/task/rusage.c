@@ -34,8 +34,8 @@ void rusage_add(struct rusage_sum *to, const struct rusage_sum *from)
 
 void task_sample_times(struct task *t)
 {
-	if (t->ctx)
-		atomic_store_explicit(&t->utime_ns, t->ctx->ops->cpu_time(t->ctx),
+	if (t->mem.ctx)
+		atomic_store_explicit(&t->utime_ns, t->mem.ctx->ops->cpu_time(t->mem.ctx),
 				      memory_order_relaxed);
 	atomic_store_explicit(&t->stime_ns, clock_ns(CLOCK_THREAD_CPUTIME_ID),
 			      memory_order_relaxed);
@@ -68,7 +68,7 @@ static void add_memory(struct mm *mm, struct rusage_sum *out, struct as_usage *u
 
 void usage_add_peak(struct task *t, struct rusage_sum *out)
 {
-	struct addr_space *as = t->mm->as;
+	struct addr_space *as = t->mem.mm->as;
 
 	if (as->ops->rss_peak)
 		out->maxrss = max_t(uint64_t, out->maxrss, as->ops->rss_peak(as));
@@ -80,7 +80,7 @@ void usage_self_thread(struct task *t, struct rusage_sum *out)
 
 	task_sample_times(t);
 	from_samples(t, out);
-	add_memory(t->mm, out, &u);
+	add_memory(t->mem.mm, out, &u);
 }
 
 void usage_thread(struct task *t, struct rusage_sum *out)
@@ -102,8 +102,8 @@ void task_final_usage(struct task *t, struct rusage_sum *out)
 	task_sample_times(t);
 	from_samples(t, out);
 	/* The address space's own figures once, by who leaves it last. */
-	if (refcount_read(&t->mm->users) == 1) {
-		add_memory(t->mm, &memory, &u);
+	if (refcount_read(&t->mem.mm->users) == 1) {
+		add_memory(t->mem.mm, &memory, &u);
 		rusage_add(out, &memory);
 	}
 }

@@ -133,11 +133,11 @@ static void apply_cpus(struct task *t)
 {
 	uint64_t mask[MAX_CPUS / 64];
 
-	if (!t->ctx->ops->set_affinity)
+	if (!t->mem.ctx->ops->set_affinity)
 		return;
 	sched_get_cpus(t, mask);
 	/* A refusal (the host took a CPU away) leaves the thread where it may run. */
-	(void)!t->ctx->ops->set_affinity(t->ctx, mask, sizeof(mask));
+	(void)!t->mem.ctx->ops->set_affinity(t->mem.ctx, mask, sizeof(mask));
 }
 
 int sched_set_cpus(struct task *t, struct task *target,

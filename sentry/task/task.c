@@ -64,12 +64,12 @@ void task_put(struct task *t)
 {
 	if (!t || !refcount_dec(&t->ref))
 		return;
-	BUG_ON(t->ctx || !list_empty(&t->group_node));
+	BUG_ON(t->mem.ctx || !list_empty(&t->group_node));
 	vfork_release(t); /* never born */
 	sem_undo_leave(t);
 	sigpending_flush(&t->pending);
-	if (t->mm)
-		mm_put(t->mm);
+	if (t->mem.mm)
+		mm_put(t->mem.mm);
 	if (t->files)
 		fdtable_put(t->files, NULL);
 	if (t->fs)
@@ -142,7 +142,7 @@ struct sighand *tg_sighand_lock(struct thread_group *tg)
 	struct sighand *sh;
 
 	for (;;) {
-		sh = __atomic_load_n(&tg->sighand, __ATOMIC_ACQUIRE);
+		sh = atomic_load_explicit(&tg->sighand, memory_order_acquire);
 		mutex_lock(&sh->lock);
 		if (likely(sh == tg->sighand))
 			return sh;
@@ -289,7 +289,7 @@ struct mm *task_mm_get(struct task *t)
 	struct mm *mm;
 
 	mutex_lock(&t->lock);
-	mm = t->mm ? mm_get(t->mm) : NULL;
+	mm = t->mem.mm ? mm_get(t->mem.mm) : NULL;
 	mutex_unlock(&t->lock);
 	return mm;
 }
@@ -366,7 +366,7 @@ static int make_ctx(struct task *t, const struct birth *b)
 	struct exec_ctx *ctx;
 	int r;
 
-	r = p->ops->ctx_create(p, t->mm->as, &ctx);
+	r = p->ops->ctx_create(p, t->mem.mm->as, &ctx);
 	if (r)
 		return r;
 	if (b->regs)
@@ -377,8 +377,7 @@ static int make_ctx(struct task *t, const struct birth *b)
 		ctx_release(ctx);
 		return r;
 	}
-	t->ctx = ctx;
-	t->mem = (struct umem){.mm = t->mm, .ctx = ctx};
+	t->mem.ctx = ctx;
 	return 0;
 }
 
@@ -387,8 +386,7 @@ void task_drop_ctx(struct task *t)
 	struct exec_ctx *ctx;
 
 	mutex_lock(&t->kick_lock);
-	ctx = TAKE_PTR(t->ctx);
-	t->mem.ctx = NULL;
+	ctx = TAKE_PTR(t->mem.ctx);
 	mutex_unlock(&t->kick_lock);
 	if (ctx)
 		ctx_release(ctx);

@@ -56,7 +56,6 @@ struct pid_ns {
 	unsigned n_pids;
 	struct task *reaper; /* its init; NULL: not started, or dead */
 	bool started, dying; /* it had an init; that one ends: no more forks */
-	int reboot_status;
 };
 
 struct upid {
@@ -137,8 +136,7 @@ struct sighand {
 	 * again.
 	 */
 	struct sighand *replaced;
-	struct mutex lock; /* LOCK_SIGHAND; protects all below and every group's signal
-			      state */
+	struct mutex lock; /* LOCK_SIGHAND: all below and every group's signal state */
 	struct lx_sigaction action[LX_NSIG];
 };
 
@@ -191,7 +189,7 @@ struct thread_group {
 	int64_t old_mm_utime_ns; /* of address spaces that exec has replaced */
 
 	/* protected by sighand->lock */
-	struct sighand *sighand;
+	_Atomic(struct sighand *) sighand; /* see tg_sighand_lock() */
 	struct sigpending pending;
 	bool group_exit; /* exit_group or a fatal signal: every thread leaves */
 	int group_exit_code;
@@ -212,12 +210,11 @@ struct thread_group {
 
 	struct mutex lock; /* LOCK_TASK; protects the next group */
 	struct rlimit64 rlim[LX_RLIMIT_N];
-	struct pid
-		*tty_old_pgrp; /* in front of a terminal that was hung up; a reference */
 	struct tty
 		*tty; /* controlling terminal of the session; fs/devpts owns the type */
-	int oom_score_adj,
-		oom_score_adj_min; /* the latter: as low as the unprivileged may go */
+	struct pid *tty_old_pgrp; /* in front of one that was hung up; a reference */
+	int oom_score_adj;
+	int oom_score_adj_min; /* as low as the unprivileged may go */
 	struct itimers *itimers;
 	struct cpu_limit *cpu_limit; /* once RLIMIT_CPU was finite; freed at exit */
 	struct list posix_timers;
@@ -229,13 +226,14 @@ struct thread_group {
 
 /* --- tasks ------------------------------------------------------------------- */
 
-enum task_state { /* what /proc and `debug` show */
-		  TASK_RUNNING,
-		  TASK_SLEEPING,
-		  TASK_UNINTERRUPTIBLE,
-		  TASK_STOPPED,
-		  TASK_ZOMBIE,
-		  TASK_DEAD,
+/* What /proc and `debug` show. */
+enum task_state {
+	TASK_RUNNING,
+	TASK_SLEEPING,
+	TASK_UNINTERRUPTIBLE,
+	TASK_STOPPED,
+	TASK_ZOMBIE,
+	TASK_DEAD,
 };
 
 /* How to go on after a signal interrupted a call that restarts by restart_syscall(2). */
@@ -246,43 +244,74 @@ struct restart_block {
 };
 
 struct task {
+	/* immutable */
 	refcount_t ref;
 	struct kernel *k;
 	struct thread_group *tg; /* a reference */
-	struct pid *pid; /* its tid; a reference. Immutable but for exec of a thread
-			    that is not the leader: it takes the leader's number */
-	struct pid *pid_before_exec; /* the number it gave up then; a reference or NULL */
 	pthread_t thread;
+	int htid;	  /* of its Sentry thread */
+	int64_t start_ns; /* CLOCK_MONOTONIC */
 
-	/* own, read by others under `lock` or through accessors */
-	struct umem mem;       /* mm and ctx: what usercopy wants */
-	struct exec_ctx *ctx;  /* == mem.ctx; set and cleared under kick_lock */
-	struct mm *mm;	       /* == mem.mm; changed by own thread under lock */
-	struct fdtable *files; /* changed by own thread under lock */
-	struct fs_struct *fs;
-	const struct cred
-		*cred; /* changed by own thread under lock; task_cred() for others */
-	struct nsproxy *ns;
-
-	/* own */
-	struct ctx_syscall *sc; /* the current call, or NULL */
-	uint64_t sc_nr;		/* for restart */
-	bool sc_no_return;	/* the call replaced the registers: do not set rax */
+	/* own: written by its thread only, and read by others where nothing hangs on it */
+	_Atomic(struct ctx_syscall *) sc; /* the current call, or NULL */
+	uint64_t sc_nr;			  /* for restart */
+	bool sc_no_return; /* the call replaced the registers: do not set rax */
 	struct restart_block restart;
-	uaddr_t clear_child_tid, robust_list;
-	uint64_t robust_len;
-	uaddr_t rseq;
-	uint32_t rseq_len, rseq_sig;
+	uaddr_t clear_child_tid;
+	_Atomic(uaddr_t) robust_list;
 	uint64_t fs_base, gs_base;
-	struct exit_fault
-		fault; /* the last one (run.c): err, trapno, cr2 of signal frames */
+	struct exit_fault fault; /* the last: err, trapno, cr2 of signal frames */
 	struct lx_stack altstack;
 	lx_sigset_t saved_mask; /* to restore when no handler ran */
 	bool restore_mask;
 	uint64_t personality;
-	struct sem_undo_list *sem_undo; /* sentry/ipc: a reference, or NULL */
-	unsigned mempolicy;		/* MPOL_* as set, and whether node 0 was named */
+	_Atomic(struct sem_undo_list *) sem_undo; /* sentry/ipc: a reference, or NULL */
+	unsigned mempolicy; /* MPOL_* as set, and whether node 0 was named */
 	bool mempolicy_nodes;
+	struct vfork_done *vfork; /* tells the waiting parent */
+	uint64_t timer_slack_ns;
+	_Atomic(uint32_t) loginuid,
+		sessionid; /* /proc/PID/; UINT32_MAX: never logged in */
+	bool no_new_privs, keep_caps;
+	bool nproc_exceeded; /* its new user has too many tasks for an exec */
+
+	/* atomic */
+	atomic_uint work;     /* TASK_WORK_*: look before going back to the guest */
+	atomic_uint state;    /* enum task_state */
+	atomic_bool killed;   /* a fatal signal was seen: only exit's own waits go on */
+	atomic_int born;      /* 0: being born, 1: runs, -1: never will */
+	atomic_bool in_guest; /* a kick has to interrupt the ctx */
+	atomic_bool futex_exited; /* past futex_task_exit(): owns no PI futex any more */
+	atomic_bool affinity_changed;	 /* sched_task_work() has to tell the ctx */
+	_Atomic(const char *) wait_what; /* static text: "futex", "pipe read"; or NULL */
+	uint64_t wait_arg;		 /* written before wait_what */
+	_Atomic(int64_t) utime_ns, stime_ns; /* as of its last look at the clocks */
+	_Atomic(uint64_t) n_syscalls, n_switches;
+	_Atomic(uint64_t) rchar, wchar, syscr, syscw; /* /proc/PID/io */
+
+	struct park park; /* where it sleeps */
+
+	/*
+	 * kick_lock: LOCK_PARK. mem.ctx is set and cleared under it, so that a kick finds
+	 * it alive. mem is all that user copies want to know; mem.mm is in the next group.
+	 */
+	struct mutex kick_lock;
+	struct umem mem;
+
+	/*
+	 * lock: LOCK_TASK. The first five, all references, are changed by the task's own
+	 * thread, which therefore reads them without the lock.
+	 */
+	struct mutex lock; /* and mem.mm */
+	struct fdtable *files;
+	struct fs_struct *fs;
+	const struct cred *cred; /* task_cred() for others */
+	struct nsproxy *ns;
+	char comm[16];
+	int nice, policy, rt_priority;
+	bool sched_reset_on_fork; /* sched_fork() */
+	int ioprio;		  /* class << 13 | level */
+	uint64_t cpuset[16];	  /* 1024 CPUs; empty: all there are */
 
 	/* protected by tg->sighand->lock */
 	lx_sigset_t blocked, real_blocked; /* real_blocked: while in sigtimedwait */
@@ -291,60 +320,25 @@ struct task {
 	bool jobctl_stopped;
 	bool sig_exiting; /* past signal_thread_exit(): takes no more signals */
 
-	/* atomic */
-	atomic_uint work;   /* TASK_WORK_*: look before going back to the guest */
-	atomic_uint state;  /* enum task_state */
-	atomic_bool killed; /* a fatal signal was seen: no wait but exit's own goes on */
-
-	/* blocking */
-	struct mutex kick_lock; /* LOCK_PARK: a kick finds ctx alive */
-	atomic_bool in_guest;	/* a kick has to interrupt the ctx */
-	struct park park;
-	const char *wait_what; /* static text for debug: "futex", "pipe read"; atomic */
-	uint64_t wait_arg;
-
 	/* protected by k->tasklist */
-	struct list group_node; /* in tg->threads */
-	bool exited;		/* see sig_exiting for the signals' view */
+	struct pid *pid; /* its tid; a reference. Changed only by exec of a thread that is
+			    not the leader: it takes the leader's number */
+	struct pid *pid_before_exec; /* the number it gave up then; a reference or NULL */
+	struct list group_node;	     /* in tg->threads: see there */
+	bool exited;		     /* see sig_exiting for the signals' view */
 	int exit_code;
-	int pdeath_signal;	  /* own writes, parent's exit reads: tasklist */
-	struct vfork_done *vfork; /* tells the waiting parent; own */
+	int pdeath_signal; /* own writes, parent's exit reads */
 
-	struct mutex lock; /* LOCK_TASK */
-	char comm[16];	   /* protected by lock */
 	/* protected by the futex table's pi_lock */
 	struct futex_waiter *pi_waiting;
 	struct list pi_owned;
-	atomic_bool futex_exited; /* past futex_task_exit(): owns no PI futex any more */
-	/* protected by lock again */
-	int nice, policy, rt_priority; /* protected by lock */
-	uint64_t cpuset[16];	  /* protected by lock: 1024 CPUs; empty: all there are */
-	bool sched_reset_on_fork; /* protected by lock: sched_fork() */
-	int ioprio;		  /* protected by lock: class << 13 | level */
-	atomic_bool
-		affinity_changed; /* by another task: sched_task_work() tells the ctx */
-	uint64_t timer_slack_ns;
-	uint32_t loginuid,
-		sessionid; /* own: /proc/PID/loginuid; UINT32_MAX: never logged in */
-	bool no_new_privs, keep_caps;
-	bool nproc_exceeded; /* own: its new user has too many tasks for an exec */
-
-	/* accounting, own (read by others: atomically enough) */
-	int64_t start_ns;
-	int htid;	 /* of its Sentry thread; immutable once it is born */
-	atomic_int born; /* 0: being born, 1: runs, -1: never will */
-	_Atomic int64_t utime_ns, stime_ns; /* as of its last look at the clocks */
-	_Atomic uint64_t n_syscalls, n_switches;
-	_Atomic uint64_t rchar, wchar, syscr, syscw; /* /proc/PID/io */
-	struct task_hooks *hooks; /* seccomp filters, ptrace: later issues */
 };
 
 enum {
 	TASK_WORK_SIGNAL = 1, /* a signal may be deliverable */
 	TASK_WORK_STOP = 2,   /* a group stop */
 	TASK_WORK_EXIT = 4,   /* the group is exiting */
-	TASK_WORK_NOTIFY =
-		8, /* something else wants the loop (exec of a sibling, membarrier) */
+	TASK_WORK_NOTIFY = 8, /* something else (exec of a sibling, membarrier) */
 };
 
 struct task *task_get(struct task *t);

@@ -93,7 +93,7 @@ static int check_unshare(struct task *t, uint64_t f)
 	if ((f & (LX_CLONE_SIGHAND | LX_CLONE_VM)) &&
 	    refcount_read(&t->tg->sighand->ref) > 1)
 		return -EINVAL;
-	if ((f & LX_CLONE_VM) && refcount_read(&t->mm->users) > 1)
+	if ((f & LX_CLONE_VM) && refcount_read(&t->mem.mm->users) > 1)
 		return -EINVAL;
 	return 0;
 }

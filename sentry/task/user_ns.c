@@ -91,13 +91,6 @@ uint32_t user_ns_owner_uid(const struct user_ns *ns)
 	return ns->owner;
 }
 
-bool user_ns_is_ancestor(const struct user_ns *ns, const struct user_ns *child)
-{
-	while (child && child->level > ns->level)
-		child = child->parent;
-	return child == ns;
-}
-
 /* --- translation ------------------------------------------------------------ */
 
 static bool map_down(const struct id_map *m, uint32_t id, uint32_t count, uint32_t *lower)

@@ -57,5 +57,3 @@ void user_ns_show_map(const struct user_ns *ns, bool gid, const struct user_ns *
 void user_ns_show_setgroups(const struct user_ns *ns, struct strbuf *out);
 /* setgroups(2) is possible: the gid map is written and not denied. */
 bool user_ns_may_setgroups(const struct user_ns *ns);
-/* @ns is @child or one of its ancestors. */
-bool user_ns_is_ancestor(const struct user_ns *ns, const struct user_ns *child);

@@ -100,7 +100,7 @@ static int set_up(void **state)
 	platform.limits =
 		(struct platform_limits){.xsave_size = XSAVE_SIZE, .xfeatures = 7};
 	ctx.ops = &ops;
-	t = (struct task){.k = &kernel, .ctx = &ctx};
+	t = (struct task){.k = &kernel, .mem.ctx = &ctx};
 	for (unsigned i = 0; i < sizeof(regs) / 8; i++)
 		r[i] = 0x1000 + i;
 	regs.rsp = STACK_BASE + 0xc000 + 3;

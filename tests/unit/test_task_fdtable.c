@@ -165,20 +165,12 @@ static void close_on_exec(void **state)
 	assert_int_equal(install(&f, 0, 0), 2);
 }
 
-static int count(int fd, int fd_flags, struct file *f, void *arg)
-{
-	(void)fd;
-	(void)fd_flags;
-	(void)f;
-	return ++*(int *)arg == 5;
-}
-
 static void copies(void **state)
 {
 	struct fdtable *copy, *own = task.files;
 	static struct file f;
 	struct file *got;
-	int n = 0;
+	unsigned mode;
 
 	(void)state;
 	file_init(&f);
@@ -189,10 +181,10 @@ static void copies(void **state)
 	fd_close(&task, 100);
 	assert_int_equal(fd_lookup(copy, 100, &got), 0);
 	file_put(got);
-	assert_int_equal(fd_for_each(copy, count, &n), 0);
-	assert_int_equal(n, 3);
-	n = 3;
-	assert_int_equal(fd_for_each(copy, count, &n), 1);
+	assert_int_equal(fd_next(copy, 0, &mode), 0);
+	assert_int_equal(fd_next(copy, 1, &mode), 100);
+	assert_int_equal(fd_next(copy, 101, &mode), 200);
+	assert_int_equal(fd_next(copy, 201, &mode), -1);
 	assert_false(fdtable_shared(copy));
 	task.files = copy;
 	fdtable_put(copy, NULL);

@@ -156,8 +156,6 @@ static int set_up(void **state)
 		memset(&task[i], 0, sizeof(task[i]));
 		ctx[i].ops = &ops;
 		task[i].k = &kernel;
-		task[i].ctx = &ctx[i];
-		task[i].mm = &mm;
 		task[i].mem = (struct umem){.mm = &mm, .ctx = &ctx[i]};
 		list_init(&task[i].pi_owned);
 		park_init(&task[i].park);
@@ -196,7 +194,7 @@ static void start(struct call *c, int i, int (*fn)(struct call *c))
 {
 	*c = (struct call){.t = &task[i], .fn = fn};
 	assert_int_equal(pthread_create(&c->thread, NULL, call_main, c), 0);
-	while (!__atomic_load_n(&task[i].wait_what, __ATOMIC_ACQUIRE))
+	while (!atomic_load(&task[i].wait_what))
 		usleep(100);
 	usleep(1000);
 }
@@ -204,7 +202,7 @@ static void start(struct call *c, int i, int (*fn)(struct call *c))
 static int finish(struct call *c)
 {
 	pthread_join(c->thread, NULL);
-	__atomic_store_n(&c->t->wait_what, NULL, __ATOMIC_RELEASE);
+	atomic_store(&c->t->wait_what, NULL);
 	return c->result;
 }
 

@@ -189,7 +189,7 @@ static int fill_fpstate(struct task *t, uint8_t *image)
 		.xfeatures = lim->xfeatures,
 		.xstate_size = (uint32_t)lim->xsave_size,
 	};
-	int r = t->ctx->ops->get_fpu(t->ctx, image);
+	int r = t->mem.ctx->ops->get_fpu(t->mem.ctx, image);
 
 	memcpy(image + XSAVE_SW_OFFSET, &sw, sizeof(sw));
 	put_le32(image + lim->xsave_size, FP_XSTATE_MAGIC2);
@@ -229,7 +229,7 @@ int sigframe_push(struct task *t, struct lx_regs *regs, const struct lx_sigactio
 	r = copy_to_user(&t->mem, at.frame, buf, at.size);
 	if (r)
 		return r;
-	r = t->ctx->ops->reset_fpu(t->ctx);
+	r = t->mem.ctx->ops->reset_fpu(t->mem.ctx);
 	if (r)
 		return r;
 
@@ -269,7 +269,7 @@ static int restore_fpstate(struct task *t, uaddr_t addr)
 	struct xsave_sw sw;
 
 	if (!addr)
-		return t->ctx->ops->reset_fpu(t->ctx);
+		return t->mem.ctx->ops->reset_fpu(t->mem.ctx);
 	/* XRSTOR from a misaligned address is a fault. */
 	if (addr & 63)
 		return -EFAULT;
@@ -291,7 +291,7 @@ static int restore_fpstate(struct task *t, uaddr_t addr)
 		put_le64(image + XSAVE_LEGACY, XFEATURE_FP_SSE);
 	}
 	memset(image + XSAVE_SW_OFFSET, 0, sizeof(sw));
-	return t->ctx->ops->set_fpu(t->ctx, image);
+	return t->mem.ctx->ops->set_fpu(t->mem.ctx, image);
 }
 
 static int restore_mcontext(const struct sigcontext *sc, uint64_t uc_flags,

@@ -148,15 +148,14 @@ void vdso_free(struct vdso *v)
 /* Two first programs may race to make it: one of the two copies is thrown away. */
 static int vdso_get(struct kernel *k, struct vdso **out)
 {
-	struct vdso *v = __atomic_load_n(&k->vdso, __ATOMIC_ACQUIRE), *fresh;
+	struct vdso *v = atomic_load_explicit(&k->vdso, memory_order_acquire), *fresh;
 	int r;
 
 	if (!v) {
 		r = vdso_create(k, &fresh);
 		if (r)
 			return r;
-		if (__atomic_compare_exchange_n(&k->vdso, &v, fresh, false,
-						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		if (atomic_compare_exchange_strong(&k->vdso, &v, fresh))
 			v = fresh;
 		else
 			vdso_free(fresh);

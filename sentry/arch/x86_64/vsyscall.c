@@ -24,12 +24,12 @@ bool vsyscall_emulate(struct task *t, uaddr_t addr)
 	entry = (unsigned)(addr >> 10 & 3);
 	if (entry >= ARRAY_SIZE(nr) || !syscall_table[nr[entry]].fn)
 		return false;
-	if (ctx_get_regs(t->ctx, &regs) || get_user(&t->mem, ret_addr, regs.rsp))
+	if (ctx_get_regs(t->mem.ctx, &regs) || get_user(&t->mem, ret_addr, regs.rsp))
 		return false;
 	args[0] = regs.rdi;
 	args[1] = regs.rsi;
 	regs.rax = (uint64_t)syscall_table[nr[entry]].fn(t, args);
 	regs.rip = ret_addr;
 	regs.rsp += 8;
-	return ctx_set_regs(t->ctx, &regs) == 0;
+	return ctx_set_regs(t->mem.ctx, &regs) == 0;
 }
