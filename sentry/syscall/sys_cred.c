@@ -15,66 +15,65 @@
 #define NGROUPS_MAX 65536
 #define NO_ID	    UINT32_MAX /* -1: leave it as it is */
 
-static uint32_t out_uid(struct task *t, uint32_t kuid)
+/* --- what users and groups have in common ------------------------------------------ */
+
+enum id_kind { UIDS, GIDS };
+
+struct ids { /* sandbox-wide */
+	uint32_t real, effective, saved, fs;
+};
+
+static struct ids get_ids(const struct cred *c, enum id_kind kind)
 {
-	return user_ns_unmap_uid(t->cred->user_ns, kuid);
+	return kind == UIDS ? (struct ids){c->uid, c->euid, c->suid, c->fsuid}
+			    : (struct ids){c->gid, c->egid, c->sgid, c->fsgid};
 }
 
-static uint32_t out_gid(struct task *t, uint32_t kgid)
+static void put_ids(struct cred *c, enum id_kind kind, const struct ids *ids)
 {
-	return user_ns_unmap_gid(t->cred->user_ns, kgid);
-}
-
-SYSCALL0(getuid)
-{
-	return out_uid(t, t->cred->uid);
-}
-
-SYSCALL0(geteuid)
-{
-	return out_uid(t, t->cred->euid);
-}
-
-SYSCALL0(getgid)
-{
-	return out_gid(t, t->cred->gid);
-}
-
-SYSCALL0(getegid)
-{
-	return out_gid(t, t->cred->egid);
-}
-
-static int put_three(struct task *t, const uaddr_t addr[3], const uint32_t id[3])
-{
-	for (int i = 0; i < 3; i++) {
-		if (put_user(&t->mem, addr[i], id[i]))
-			return -EFAULT;
+	if (kind == UIDS) {
+		c->uid = ids->real;
+		c->euid = ids->effective;
+		c->suid = ids->saved;
+		c->fsuid = ids->fs;
+	} else {
+		c->gid = ids->real;
+		c->egid = ids->effective;
+		c->sgid = ids->saved;
+		c->fsgid = ids->fs;
 	}
-	return 0;
 }
 
-SYSCALL3(getresuid, uaddr_t ruid, uaddr_t euid, uaddr_t suid)
+static uint32_t out_id(struct task *t, enum id_kind kind, uint32_t kid)
 {
-	const struct cred *c = t->cred;
-
-	return put_three(t, (uaddr_t[]){ruid, euid, suid},
-			 (uint32_t[]){out_uid(t, c->uid), out_uid(t, c->euid),
-				      out_uid(t, c->suid)});
+	return kind == UIDS ? user_ns_unmap_uid(t->cred->user_ns, kid)
+			    : user_ns_unmap_gid(t->cred->user_ns, kid);
 }
 
-SYSCALL3(getresgid, uaddr_t rgid, uaddr_t egid, uaddr_t sgid)
+static bool in_id(struct task *t, enum id_kind kind, uint32_t id, uint32_t *kid)
 {
-	const struct cred *c = t->cred;
-
-	return put_three(t, (uaddr_t[]){rgid, egid, sgid},
-			 (uint32_t[]){out_gid(t, c->gid), out_gid(t, c->egid),
-				      out_gid(t, c->sgid)});
+	return kind == UIDS ? user_ns_map_uid(t->cred->user_ns, id, kid)
+			    : user_ns_map_gid(t->cred->user_ns, id, kid);
 }
 
-/* --- users ------------------------------------------------------------------------- */
+/* As in_id(), but NO_ID leaves *kid as it is. */
+static bool in_id_or_none(struct task *t, enum id_kind kind, uint32_t id, uint32_t *kid)
+{
+	return id == NO_ID || in_id(t, kind, id, kid);
+}
 
-/* Finish a change of uids: the account follows the real one, capabilities follow root. */
+/* To any id whatever, not just to another of one's own. */
+static bool may_set_any(struct task *t, enum id_kind kind)
+{
+	return cred_ns_capable(t->cred, kind == UIDS ? LX_CAP_SETUID : LX_CAP_SETGID);
+}
+
+static bool is_one_of(const struct ids *own, uint32_t kid)
+{
+	return kid == own->real || kid == own->effective || kid == own->saved;
+}
+
+/* The account follows the real uid, capabilities follow root. Takes @c. */
 static int commit_uids(struct task *t, struct cred *c)
 {
 	int r = cred_set_uid(c, t->k, c->uid);
@@ -91,194 +90,180 @@ static int commit_uids(struct task *t, struct cred *c)
 	return 0;
 }
 
-SYSCALL1(setuid, uint32_t uid)
+static int set_ids(struct task *t, enum id_kind kind, const struct ids *ids)
 {
-	const struct cred *old = t->cred;
-	struct cred *c;
-	uint32_t kuid;
+	struct cred *c = cred_dup(t->cred);
 
-	if (!user_ns_map_uid(old->user_ns, uid, &kuid))
-		return -EINVAL;
-	c = cred_dup(old);
 	if (!c)
 		return -ENOMEM;
-	if (cred_ns_capable(old, LX_CAP_SETUID)) {
-		c->uid = c->suid = kuid;
-	} else if (kuid != old->uid && kuid != old->suid) {
-		cred_put(c);
+	put_ids(c, kind, ids);
+	if (kind == UIDS)
+		return commit_uids(t, c);
+	task_commit_cred(t, c);
+	return 0;
+}
+
+/* --- the calls ----------------------------------------------------------------------- */
+
+static int64_t set_id(struct task *t, enum id_kind kind, uint32_t id)
+{
+	struct ids ids = get_ids(t->cred, kind);
+	uint32_t kid;
+
+	if (!in_id(t, kind, id, &kid))
+		return -EINVAL;
+	if (may_set_any(t, kind))
+		ids.real = ids.saved = kid;
+	else if (kid != ids.real && kid != ids.saved)
 		return -EPERM;
+	ids.effective = ids.fs = kid;
+	return set_ids(t, kind, &ids);
+}
+
+static int64_t set_re_ids(struct task *t, enum id_kind kind, uint32_t real,
+			  uint32_t effective)
+{
+	const struct ids old = get_ids(t->cred, kind);
+	struct ids new = old;
+
+	if (!in_id_or_none(t, kind, real, &new.real) ||
+	    !in_id_or_none(t, kind, effective, &new.effective))
+		return -EINVAL;
+	if (!may_set_any(t, kind) &&
+	    ((new.real != old.real &&new.real != old.effective) ||
+	     !is_one_of(&old, new.effective)))
+		return -EPERM;
+	new.fs = new.effective;
+	if (real != NO_ID || (effective != NO_ID && new.effective != old.real))
+		new.saved = new.effective;
+	return set_ids(t, kind, &new);
+}
+
+static int64_t set_res_ids(struct task *t, enum id_kind kind, uint32_t real,
+			   uint32_t effective, uint32_t saved)
+{
+	const struct ids old = get_ids(t->cred, kind);
+	struct ids new = old;
+
+	if (!in_id_or_none(t, kind, real, &new.real) ||
+	    !in_id_or_none(t, kind, effective, &new.effective) ||
+	    !in_id_or_none(t, kind, saved, &new.saved))
+		return -EINVAL;
+	if (!may_set_any(t, kind) &&
+	    !(is_one_of(&old, new.real) && is_one_of(&old, new.effective) &&
+	      is_one_of(&old, new.saved)))
+		return -EPERM;
+	new.fs = new.effective;
+	return set_ids(t, kind, &new);
+}
+
+/* Returns the old one whatever happens. */
+static int64_t set_fs_id(struct task *t, enum id_kind kind, uint32_t id)
+{
+	struct ids ids = get_ids(t->cred, kind);
+	uint32_t before = out_id(t, kind, ids.fs), kid;
+	struct cred *c;
+
+	if (!in_id(t, kind, id, &kid) || kid == ids.fs)
+		return before;
+	if (!is_one_of(&ids, kid) && !may_set_any(t, kind))
+		return before;
+	c = cred_dup(t->cred);
+	if (c) {
+		ids.fs = kid;
+		put_ids(c, kind, &ids);
+		if (kind == UIDS)
+			cap_fix_setfsuid(c, t->cred);
+		task_commit_cred(t, c);
 	}
-	c->euid = c->fsuid = kuid;
-	return commit_uids(t, c);
+	return before;
+}
+
+static int64_t get_res_ids(struct task *t, enum id_kind kind, const uaddr_t to[3])
+{
+	const struct ids ids = get_ids(t->cred, kind);
+	const uint32_t id[3] = {ids.real, ids.effective, ids.saved};
+
+	for (int i = 0; i < 3; i++) {
+		uint32_t out = out_id(t, kind, id[i]);
+
+		if (put_user(&t->mem, to[i], out))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+SYSCALL0(getuid)
+{
+	return out_id(t, UIDS, t->cred->uid);
+}
+
+SYSCALL0(geteuid)
+{
+	return out_id(t, UIDS, t->cred->euid);
+}
+
+SYSCALL0(getgid)
+{
+	return out_id(t, GIDS, t->cred->gid);
+}
+
+SYSCALL0(getegid)
+{
+	return out_id(t, GIDS, t->cred->egid);
+}
+
+SYSCALL3(getresuid, uaddr_t ruid, uaddr_t euid, uaddr_t suid)
+{
+	return get_res_ids(t, UIDS, (uaddr_t[]){ruid, euid, suid});
+}
+
+SYSCALL3(getresgid, uaddr_t rgid, uaddr_t egid, uaddr_t sgid)
+{
+	return get_res_ids(t, GIDS, (uaddr_t[]){rgid, egid, sgid});
+}
+
+SYSCALL1(setuid, uint32_t uid)
+{
+	return set_id(t, UIDS, uid);
+}
+
+SYSCALL1(setgid, uint32_t gid)
+{
+	return set_id(t, GIDS, gid);
 }
 
 SYSCALL2(setreuid, uint32_t ruid, uint32_t euid)
 {
-	const struct cred *old = t->cred;
-	bool capable = cred_ns_capable(old, LX_CAP_SETUID);
-	uint32_t kruid = old->uid, keuid = old->euid;
-	struct cred *c;
-
-	if ((ruid != NO_ID && !user_ns_map_uid(old->user_ns, ruid, &kruid)) ||
-	    (euid != NO_ID && !user_ns_map_uid(old->user_ns, euid, &keuid)))
-		return -EINVAL;
-	if (!capable && kruid != old->uid && kruid != old->euid)
-		return -EPERM;
-	if (!capable && keuid != old->uid && keuid != old->euid && keuid != old->suid)
-		return -EPERM;
-	c = cred_dup(old);
-	if (!c)
-		return -ENOMEM;
-	c->uid = kruid;
-	c->euid = c->fsuid = keuid;
-	if (ruid != NO_ID || (euid != NO_ID && keuid != old->uid))
-		c->suid = keuid;
-	return commit_uids(t, c);
-}
-
-static bool is_one_of_uids(const struct cred *c, uint32_t kuid)
-{
-	return kuid == c->uid || kuid == c->euid || kuid == c->suid;
-}
-
-SYSCALL3(setresuid, uint32_t ruid, uint32_t euid, uint32_t suid)
-{
-	const struct cred *old = t->cred;
-	uint32_t kruid = old->uid, keuid = old->euid, ksuid = old->suid;
-	struct cred *c;
-
-	if ((ruid != NO_ID && !user_ns_map_uid(old->user_ns, ruid, &kruid)) ||
-	    (euid != NO_ID && !user_ns_map_uid(old->user_ns, euid, &keuid)) ||
-	    (suid != NO_ID && !user_ns_map_uid(old->user_ns, suid, &ksuid)))
-		return -EINVAL;
-	if (!cred_ns_capable(old, LX_CAP_SETUID) &&
-	    !(is_one_of_uids(old, kruid) && is_one_of_uids(old, keuid) &&
-	      is_one_of_uids(old, ksuid)))
-		return -EPERM;
-	c = cred_dup(old);
-	if (!c)
-		return -ENOMEM;
-	c->uid = kruid;
-	c->euid = c->fsuid = keuid;
-	c->suid = ksuid;
-	return commit_uids(t, c);
-}
-
-/* Returns the old one whatever happens. */
-SYSCALL1(setfsuid, uint32_t uid)
-{
-	const struct cred *old = t->cred;
-	uint32_t before = out_uid(t, old->fsuid), kuid;
-	struct cred *c;
-
-	if (!user_ns_map_uid(old->user_ns, uid, &kuid) || kuid == old->fsuid)
-		return before;
-	if (!is_one_of_uids(old, kuid) && !cred_ns_capable(old, LX_CAP_SETUID))
-		return before;
-	c = cred_dup(old);
-	if (c) {
-		c->fsuid = kuid;
-		cap_fix_setfsuid(c, old);
-		task_commit_cred(t, c);
-	}
-	return before;
-}
-
-/* --- groups ------------------------------------------------------------------ */
-
-SYSCALL1(setgid, uint32_t gid)
-{
-	const struct cred *old = t->cred;
-	struct cred *c;
-	uint32_t kgid;
-
-	if (!user_ns_map_gid(old->user_ns, gid, &kgid))
-		return -EINVAL;
-	c = cred_dup(old);
-	if (!c)
-		return -ENOMEM;
-	if (cred_ns_capable(old, LX_CAP_SETGID)) {
-		c->gid = c->sgid = kgid;
-	} else if (kgid != old->gid && kgid != old->sgid) {
-		cred_put(c);
-		return -EPERM;
-	}
-	c->egid = c->fsgid = kgid;
-	task_commit_cred(t, c);
-	return 0;
+	return set_re_ids(t, UIDS, ruid, euid);
 }
 
 SYSCALL2(setregid, uint32_t rgid, uint32_t egid)
 {
-	const struct cred *old = t->cred;
-	bool capable = cred_ns_capable(old, LX_CAP_SETGID);
-	uint32_t krgid = old->gid, kegid = old->egid;
-	struct cred *c;
-
-	if ((rgid != NO_ID && !user_ns_map_gid(old->user_ns, rgid, &krgid)) ||
-	    (egid != NO_ID && !user_ns_map_gid(old->user_ns, egid, &kegid)))
-		return -EINVAL;
-	if (!capable && krgid != old->gid && krgid != old->egid)
-		return -EPERM;
-	if (!capable && kegid != old->gid && kegid != old->egid && kegid != old->sgid)
-		return -EPERM;
-	c = cred_dup(old);
-	if (!c)
-		return -ENOMEM;
-	c->gid = krgid;
-	c->egid = c->fsgid = kegid;
-	if (rgid != NO_ID || (egid != NO_ID && kegid != old->gid))
-		c->sgid = kegid;
-	task_commit_cred(t, c);
-	return 0;
+	return set_re_ids(t, GIDS, rgid, egid);
 }
 
-static bool is_one_of_gids(const struct cred *c, uint32_t kgid)
+SYSCALL3(setresuid, uint32_t ruid, uint32_t euid, uint32_t suid)
 {
-	return kgid == c->gid || kgid == c->egid || kgid == c->sgid;
+	return set_res_ids(t, UIDS, ruid, euid, suid);
 }
 
 SYSCALL3(setresgid, uint32_t rgid, uint32_t egid, uint32_t sgid)
 {
-	const struct cred *old = t->cred;
-	uint32_t krgid = old->gid, kegid = old->egid, ksgid = old->sgid;
-	struct cred *c;
+	return set_res_ids(t, GIDS, rgid, egid, sgid);
+}
 
-	if ((rgid != NO_ID && !user_ns_map_gid(old->user_ns, rgid, &krgid)) ||
-	    (egid != NO_ID && !user_ns_map_gid(old->user_ns, egid, &kegid)) ||
-	    (sgid != NO_ID && !user_ns_map_gid(old->user_ns, sgid, &ksgid)))
-		return -EINVAL;
-	if (!cred_ns_capable(old, LX_CAP_SETGID) &&
-	    !(is_one_of_gids(old, krgid) && is_one_of_gids(old, kegid) &&
-	      is_one_of_gids(old, ksgid)))
-		return -EPERM;
-	c = cred_dup(old);
-	if (!c)
-		return -ENOMEM;
-	c->gid = krgid;
-	c->egid = c->fsgid = kegid;
-	c->sgid = ksgid;
-	task_commit_cred(t, c);
-	return 0;
+SYSCALL1(setfsuid, uint32_t uid)
+{
+	return set_fs_id(t, UIDS, uid);
 }
 
 SYSCALL1(setfsgid, uint32_t gid)
 {
-	const struct cred *old = t->cred;
-	uint32_t before = out_gid(t, old->fsgid), kgid;
-	struct cred *c;
-
-	if (!user_ns_map_gid(old->user_ns, gid, &kgid) || kgid == old->fsgid)
-		return before;
-	if (!is_one_of_gids(old, kgid) && !cred_ns_capable(old, LX_CAP_SETGID))
-		return before;
-	c = cred_dup(old);
-	if (c) {
-		c->fsgid = kgid;
-		task_commit_cred(t, c);
-	}
-	return before;
+	return set_fs_id(t, GIDS, gid);
 }
+
+/* --- supplementary groups ------------------------------------------------------------ */
 
 SYSCALL2(getgroups, int size, uaddr_t list)
 {
@@ -295,7 +280,7 @@ SYSCALL2(getgroups, int size, uaddr_t list)
 	if (!gids)
 		return -ENOMEM;
 	for (unsigned i = 0; i < g->n; i++)
-		gids[i] = out_gid(t, g->gid[i]);
+		gids[i] = out_id(t, GIDS, g->gid[i]);
 	if (copy_to_user(&t->mem, list, gids, g->n * sizeof(*gids)))
 		return -EFAULT;
 	return g->n;
