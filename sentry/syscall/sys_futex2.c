@@ -6,23 +6,11 @@
 #include "sentry/task/futex.h"
 #include "sentry/task/timespec.h"
 
-#define FUTEX2_SIZE_MASK 0x03u
-#define FUTEX2_SIZE_U32	 0x02u
-#define FUTEX2_PRIVATE	 0x80u
-#define WAITV_MAX	 128
-
-/* struct futex_waitv */
-struct lx_futex_waitv {
-	uint64_t val, uaddr;
-	uint32_t flags, reserved;
-};
-_Static_assert(sizeof(struct lx_futex_waitv) == 24, "struct futex_waitv");
-
 /* 32-bit words only, as on Linux so far; no NUMA. */
 static bool flags_valid(unsigned flags)
 {
-	return (flags & FUTEX2_SIZE_MASK) == FUTEX2_SIZE_U32 &&
-	       !(flags & ~(FUTEX2_SIZE_MASK | FUTEX2_PRIVATE));
+	return (flags & LX_FUTEX2_SIZE_MASK) == LX_FUTEX2_SIZE_U32 &&
+	       !(flags & ~(LX_FUTEX2_SIZE_MASK | LX_FUTEX2_PRIVATE));
 }
 
 static int get_deadline(struct task *t, uaddr_t uts, int clock, int64_t *deadline_ns)
@@ -56,7 +44,7 @@ static int get_items(struct task *t, uaddr_t uwaiters, unsigned n,
 		item[i] = (struct futex_wait_item){
 			.addr = w.uaddr,
 			.value = (uint32_t)w.val,
-			.shared = !(w.flags & FUTEX2_PRIVATE),
+			.shared = !(w.flags & LX_FUTEX2_PRIVATE),
 		};
 	}
 	return 0;
@@ -65,11 +53,11 @@ static int get_items(struct task *t, uaddr_t uwaiters, unsigned n,
 SYSCALL5(futex_waitv, uaddr_t uwaiters, unsigned n, unsigned flags, uaddr_t uts,
 	 int clock)
 {
-	struct futex_wait_item item[WAITV_MAX];
+	struct futex_wait_item item[LX_FUTEX_WAITV_MAX];
 	int64_t deadline_ns;
 	int r;
 
-	if (flags || !n || n > WAITV_MAX || !uwaiters)
+	if (flags || !n || n > LX_FUTEX_WAITV_MAX || !uwaiters)
 		return -EINVAL;
 	r = get_deadline(t, uts, clock, &deadline_ns);
 	if (!r)
@@ -83,7 +71,7 @@ SYSCALL4(futex_wake, uaddr_t addr, uint64_t mask, int n, unsigned flags)
 		return -EINVAL;
 	if (!n)
 		return 0;
-	return futex_wake(t, addr, !(flags & FUTEX2_PRIVATE), n, (uint32_t)mask);
+	return futex_wake(t, addr, !(flags & LX_FUTEX2_PRIVATE), n, (uint32_t)mask);
 }
 
 SYSCALL6(futex_wait, uaddr_t addr, uint64_t value, uint64_t mask, unsigned flags,
@@ -97,7 +85,7 @@ SYSCALL6(futex_wait, uaddr_t addr, uint64_t value, uint64_t mask, unsigned flags
 	r = get_deadline(t, uts, clock, &deadline_ns);
 	if (r)
 		return r;
-	return futex_wait(t, addr, !(flags & FUTEX2_PRIVATE), (uint32_t)value,
+	return futex_wait(t, addr, !(flags & LX_FUTEX2_PRIVATE), (uint32_t)value,
 			  (uint32_t)mask, deadline_ns);
 }
 

@@ -18,13 +18,9 @@
  */
 #pragma once
 
+#include "sentry/abi/futex.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/task.h"
-
-#define FUTEX_WAITERS	 0x80000000u
-#define FUTEX_OWNER_DIED 0x40000000u
-#define FUTEX_TID_MASK	 0x3fffffffu
-#define FUTEX_MATCH_ANY	 0xffffffffu
 
 #define FUTEX_BUCKETS 256
 

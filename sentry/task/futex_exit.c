@@ -40,22 +40,23 @@ static bool owner_died(struct task *t, uaddr_t addr, bool pi, bool pending)
 		return false;
 	for (;;) {
 		/* Died between the unlock in memory and the wake-up. */
-		if (pending && !pi && !(value & FUTEX_TID_MASK)) {
-			futex_wake(t, addr, true, 1, FUTEX_MATCH_ANY);
+		if (pending && !pi && !(value & LX_FUTEX_TID_MASK)) {
+			futex_wake(t, addr, true, 1, LX_FUTEX_BITSET_MATCH_ANY);
 			return true;
 		}
-		if ((value & FUTEX_TID_MASK) != tid)
+		if ((value & LX_FUTEX_TID_MASK) != tid)
 			return true;
 		if (user_cmpxchg32(&t->mem, addr, value,
-				   (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &old))
+				   (value & LX_FUTEX_WAITERS) | LX_FUTEX_OWNER_DIED,
+				   &old))
 			return false;
 		if (old == value)
 			break;
 		value = old;
 	}
 	/* A PI lock is handed on by futex_pi_owner_exit(). */
-	if (!pi && (value & FUTEX_WAITERS))
-		futex_wake(t, addr, true, 1, FUTEX_MATCH_ANY);
+	if (!pi && (value & LX_FUTEX_WAITERS))
+		futex_wake(t, addr, true, 1, LX_FUTEX_BITSET_MATCH_ANY);
 	return true;
 }
 
@@ -103,7 +104,8 @@ void futex_task_exit(struct task *t)
 		/* Nobody else could look, else. */
 		if (refcount_read(&t->mem.mm->users) > 1 &&
 		    put_user(&t->mem, t->clear_child_tid, zero) == 0)
-			futex_wake(t, t->clear_child_tid, true, 1, FUTEX_MATCH_ANY);
+			futex_wake(t, t->clear_child_tid, true, 1,
+				   LX_FUTEX_BITSET_MATCH_ANY);
 		t->clear_child_tid = 0;
 	}
 	futex_pi_owner_exit(t);

@@ -158,7 +158,7 @@ int futex_attempt_prepare(struct task *t, struct futex_attempt *a, uaddr_t addr)
 	}
 	if (a->owner)
 		task_put(a->owner);
-	a->owner_tid = word & FUTEX_TID_MASK;
+	a->owner_tid = word & LX_FUTEX_TID_MASK;
 	a->owner = task_lookup(t, (int)a->owner_tid);
 	if (a->owner && !atomic_load(&a->owner->futex_exited))
 		return 0;
@@ -179,10 +179,11 @@ static int find_pi_locked(struct task *t, const struct futex_key *key, uaddr_t a
 	uint32_t old;
 	int r;
 
-	if (!top && (a->owner_tid != (a->word & FUTEX_TID_MASK) || !a->fresh))
+	if (!top && (a->owner_tid != (a->word & LX_FUTEX_TID_MASK) || !a->fresh))
 		return PI_NEED_OWNER;
-	if (!(a->word & FUTEX_WAITERS)) {
-		r = futex_cmpxchg_locked(t, addr, a->word, a->word | FUTEX_WAITERS, &old);
+	if (!(a->word & LX_FUTEX_WAITERS)) {
+		r = futex_cmpxchg_locked(t, addr, a->word, a->word | LX_FUTEX_WAITERS,
+					 &old);
 		if (r || old != a->word)
 			return r ? r : PI_AGAIN;
 	}
@@ -210,14 +211,14 @@ int futex_try_lock_locked(struct task *t, struct futex_bucket *b,
 	*pi = NULL;
 	if (r)
 		return r;
-	if ((a->word & FUTEX_TID_MASK) == tid)
+	if ((a->word & LX_FUTEX_TID_MASK) == tid)
 		return -EDEADLK;
 	/* Somebody waits there as for a plain futex. */
 	if (top && !top->pi)
 		return -EINVAL;
-	if (top || (a->word & FUTEX_TID_MASK))
+	if (top || (a->word & LX_FUTEX_TID_MASK))
 		return find_pi_locked(t, key, addr, top, a, pi);
-	new = (a->word & FUTEX_OWNER_DIED) | tid | (more ? FUTEX_WAITERS : 0);
+	new = (a->word & LX_FUTEX_OWNER_DIED) | tid | (more ? LX_FUTEX_WAITERS : 0);
 	r = futex_cmpxchg_locked(t, addr, a->word, new, &old);
 	if (r)
 		return r;
@@ -270,7 +271,8 @@ static int claim_word(struct task *t, uaddr_t addr)
 
 	while (!r) {
 		r = user_cmpxchg32(&t->mem, addr, word,
-				   FUTEX_OWNER_DIED | FUTEX_WAITERS | own_tid(t), &old);
+				   LX_FUTEX_OWNER_DIED | LX_FUTEX_WAITERS | own_tid(t),
+				   &old);
 		if (r || old == word)
 			break;
 		word = old;
@@ -304,7 +306,7 @@ int futex_lock_pi(struct task *t, uaddr_t addr, bool shared, bool try,
 	struct futex_waiter w;
 	int r;
 
-	futex_waiter_init(&w, t, FUTEX_MATCH_ANY);
+	futex_waiter_init(&w, t, LX_FUTEX_BITSET_MATCH_ANY);
 	r = futex_get_key(t, addr, shared, &w.key);
 	if (r)
 		return r;
@@ -328,12 +330,12 @@ static int unlock_locked(struct task *t, struct futex_bucket *b,
 
 	if (r)
 		return r;
-	if ((word & FUTEX_TID_MASK) != own_tid(t))
+	if ((word & LX_FUTEX_TID_MASK) != own_tid(t))
 		return -EPERM;
 	if (top) {
 		if (!top->pi || top->pi->owner != t)
 			return -EINVAL;
-		new = FUTEX_WAITERS | own_tid(top->t);
+		new = LX_FUTEX_WAITERS | own_tid(top->t);
 	}
 	r = futex_cmpxchg_locked(t, addr, word, new, &old);
 	if (r || old != word)

@@ -65,7 +65,7 @@ int futex_wait_requeue_pi(struct task *t, uaddr_t addr, bool shared, uint32_t va
 
 	if (addr == addr2)
 		return -EINVAL;
-	futex_waiter_init(&w, t, FUTEX_MATCH_ANY);
+	futex_waiter_init(&w, t, LX_FUTEX_BITSET_MATCH_ANY);
 	w.wants_requeue = true;
 	r = futex_get_key(t, addr2, shared, &w.requeue_key);
 	if (r)
@@ -177,7 +177,7 @@ static int requeue_help(struct requeue *q, int r)
 	case PI_NEED_OWNER:
 		/* The word may be free: then it is only the memory that was missing. */
 		r = futex_attempt_prepare(q->t, &q->a, q->addr2);
-		return r == -ESRCH && !(q->a.word & FUTEX_TID_MASK) ? 0 : r;
+		return r == -ESRCH && !(q->a.word & LX_FUTEX_TID_MASK) ? 0 : r;
 	case -EFAULT:
 		r = futex_fault_in(q->t, q->addr, false);
 		return r ? r : futex_fault_in(q->t, q->addr2, true);

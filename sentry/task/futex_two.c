@@ -177,13 +177,13 @@ static int op_wake_locked(struct futex_bucket *b, struct futex_bucket *b2,
 			  const struct futex_key key[2], int n, int n2, uint32_t op,
 			  uint32_t old)
 {
-	int r = futex_wake_key_locked(b, &key[0], n, FUTEX_MATCH_ANY), r2;
+	int r = futex_wake_key_locked(b, &key[0], n, LX_FUTEX_BITSET_MATCH_ANY), r2;
 
 	if (r < 0)
 		return r;
 	r2 = op_compare(op, (int32_t)old);
 	if (r2 > 0) {
-		r2 = futex_wake_key_locked(b2, &key[1], n2, FUTEX_MATCH_ANY);
+		r2 = futex_wake_key_locked(b2, &key[1], n2, LX_FUTEX_BITSET_MATCH_ANY);
 		if (r2 > 0)
 			r += r2;
 	}

@@ -67,7 +67,7 @@ int futex_waitv(struct task *t, const struct futex_wait_item *item, unsigned n,
 	if (!w)
 		return -ENOMEM;
 	for (have = 0; have < n; have++) {
-		futex_waiter_init(&w[have], t, FUTEX_MATCH_ANY);
+		futex_waiter_init(&w[have], t, LX_FUTEX_BITSET_MATCH_ANY);
 		r = futex_get_key(t, item[have].addr, item[have].shared, &w[have].key);
 		if (r)
 			break;

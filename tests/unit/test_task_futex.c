@@ -208,7 +208,8 @@ static int finish(struct call *c)
 
 static int call_wait(struct call *c)
 {
-	return futex_wait(c->t, ADDR(0), false, 0, FUTEX_MATCH_ANY, NO_DEADLINE);
+	return futex_wait(c->t, ADDR(0), false, 0, LX_FUTEX_BITSET_MATCH_ANY,
+			  NO_DEADLINE);
 }
 
 static int call_lock(struct call *c)
@@ -235,11 +236,14 @@ static void test_wait_and_wake(void **state)
 			 -ETIMEDOUT);
 	for (int i = 0; i < 3; i++)
 		start(&c[i], i + 1, call_wait);
-	assert_int_equal(futex_wake(&task[0], ADDR(1), false, 3, FUTEX_MATCH_ANY), 0);
-	assert_int_equal(futex_wake(&task[0], ADDR(0), false, 1, FUTEX_MATCH_ANY), 1);
+	assert_int_equal(
+		futex_wake(&task[0], ADDR(1), false, 3, LX_FUTEX_BITSET_MATCH_ANY), 0);
+	assert_int_equal(
+		futex_wake(&task[0], ADDR(0), false, 1, LX_FUTEX_BITSET_MATCH_ANY), 1);
 	/* First come, first served. */
 	assert_int_equal(finish(&c[0]), 0);
-	assert_int_equal(futex_wake(&task[0], ADDR(0), false, INT32_MAX, FUTEX_MATCH_ANY),
+	assert_int_equal(futex_wake(&task[0], ADDR(0), false, INT32_MAX,
+				    LX_FUTEX_BITSET_MATCH_ANY),
 			 2);
 	assert_int_equal(finish(&c[1]), 0);
 	assert_int_equal(finish(&c[2]), 0);
@@ -259,9 +263,11 @@ static void test_requeue(void **state)
 	assert_int_equal(
 		futex_requeue(&task[0], ADDR(0), false, ADDR(4), false, 1, 2, &zero), 3);
 	assert_int_equal(finish(&c[0]), 0);
-	assert_int_equal(futex_wake(&task[0], ADDR(0), false, 9, FUTEX_MATCH_ANY), 1);
+	assert_int_equal(
+		futex_wake(&task[0], ADDR(0), false, 9, LX_FUTEX_BITSET_MATCH_ANY), 1);
 	assert_int_equal(finish(&c[3]), 0);
-	assert_int_equal(futex_wake(&task[0], ADDR(4), false, 9, FUTEX_MATCH_ANY), 2);
+	assert_int_equal(
+		futex_wake(&task[0], ADDR(4), false, 9, LX_FUTEX_BITSET_MATCH_ANY), 2);
 	assert_int_equal(finish(&c[1]), 0);
 	assert_int_equal(finish(&c[2]), 0);
 }
@@ -295,14 +301,15 @@ static void test_pi_handover(void **state)
 	assert_int_equal(futex_unlock_pi(&task[3], ADDR(8), false), -EPERM);
 	start(&c[0], 1, call_lock);
 	start(&c[1], 2, call_lock);
-	assert_int_equal(atomic_load(&word[8]), 100 | FUTEX_WAITERS);
-	assert_int_equal(futex_wake(&task[3], ADDR(8), false, 1, FUTEX_MATCH_ANY),
-			 -EINVAL);
+	assert_int_equal(atomic_load(&word[8]), 100 | LX_FUTEX_WAITERS);
+	assert_int_equal(
+		futex_wake(&task[3], ADDR(8), false, 1, LX_FUTEX_BITSET_MATCH_ANY),
+		-EINVAL);
 	assert_int_equal(futex_lock_pi(&task[3], ADDR(8), false, false, clock_mono_ns()),
 			 -ETIMEDOUT);
 	assert_int_equal(futex_unlock_pi(&task[0], ADDR(8), false), 0);
 	assert_int_equal(finish(&c[0]), 0);
-	assert_int_equal(atomic_load(&word[8]), 101 | FUTEX_WAITERS);
+	assert_int_equal(atomic_load(&word[8]), 101 | LX_FUTEX_WAITERS);
 	assert_int_equal(futex_unlock_pi(&task[1], ADDR(8), false), 0);
 	assert_int_equal(finish(&c[1]), 0);
 	assert_int_equal(futex_unlock_pi(&task[2], ADDR(8), false), 0);
@@ -343,7 +350,8 @@ static void test_pi_owner_dies(void **state)
 	start(&c, 1, call_lock);
 	futex_task_exit(&task[0]);
 	assert_int_equal(finish(&c), 0);
-	assert_int_equal(atomic_load(&word[8]), 101 | FUTEX_WAITERS | FUTEX_OWNER_DIED);
+	assert_int_equal(atomic_load(&word[8]),
+			 101 | LX_FUTEX_WAITERS | LX_FUTEX_OWNER_DIED);
 	assert_int_equal(futex_unlock_pi(&task[1], ADDR(8), false), 0);
 }
 
@@ -354,15 +362,16 @@ static void test_requeue_pi(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		start(&c[i], i + 1, call_wait_requeue);
-	assert_int_equal(futex_wake(&task[0], ADDR(0), false, 1, FUTEX_MATCH_ANY),
-			 -EINVAL);
+	assert_int_equal(
+		futex_wake(&task[0], ADDR(0), false, 1, LX_FUTEX_BITSET_MATCH_ANY),
+		-EINVAL);
 	assert_int_equal(futex_cmp_requeue_pi(&task[0], ADDR(0), ADDR(9), false, 1, 9, 0),
 			 -EINVAL);
 	assert_int_equal(futex_cmp_requeue_pi(&task[0], ADDR(0), ADDR(8), false, 1, 9, 0),
 			 3);
 	/* The lock was free: the first has it, the others follow one by one. */
 	assert_int_equal(finish(&c[0]), 0);
-	assert_int_equal(atomic_load(&word[8]) & FUTEX_TID_MASK, 101);
+	assert_int_equal(atomic_load(&word[8]) & LX_FUTEX_TID_MASK, 101);
 	assert_int_equal(futex_unlock_pi(&task[1], ADDR(8), false), 0);
 	assert_int_equal(finish(&c[1]), 0);
 	assert_int_equal(futex_unlock_pi(&task[2], ADDR(8), false), 0);
@@ -391,7 +400,7 @@ static void test_requeue_pi_onto_a_held_lock(void **state)
 /* As C libraries do for robust mutexes: the kernel knows them as shared ones only. */
 static int call_wait_shared(struct call *c)
 {
-	return futex_wait(c->t, ADDR(0), true, 0, FUTEX_MATCH_ANY, NO_DEADLINE);
+	return futex_wait(c->t, ADDR(0), true, 0, LX_FUTEX_BITSET_MATCH_ANY, NO_DEADLINE);
 }
 
 /* A list that leads into itself, with one mutex of the dying thread on it. */
@@ -406,10 +415,10 @@ static void test_robust_list(void **state)
 	head[2] = 0;
 	entry[0] = ADDR(32);
 	start(&c, 1, call_wait_shared);
-	atomic_store(&word[0], 102 | FUTEX_WAITERS);
+	atomic_store(&word[0], 102 | LX_FUTEX_WAITERS);
 	task[2].robust_list = ADDR(16);
 	futex_task_exit(&task[2]);
-	assert_int_equal(atomic_load(&word[0]), FUTEX_WAITERS | FUTEX_OWNER_DIED);
+	assert_int_equal(atomic_load(&word[0]), LX_FUTEX_WAITERS | LX_FUTEX_OWNER_DIED);
 	assert_int_equal(finish(&c), 0);
 }
 
