@@ -6,7 +6,7 @@
  * faults is a stack that grows, or a page of a mappable. For that one:
  *
  *	under mm->lock: find the area, check the right, note the mappable and its offset
- *	unlocked: fetch() = note the generation, translate() (may talk to the gofer)
+ *	unlocked: fetch_wanted() = note the generation, translate() (may talk to the gofer)
  *	under mm->lock and m->lock: is the area still the same, the generation too?
  *	    then map it, else start again
  *
@@ -18,11 +18,14 @@
 #include "sentry/abi/signal.h"
 #include "sentry/mm/internal.h"
 
-#define FAULT(signo, code) (-((signo) << 8 | (code)))
-#define FAULT_MAPERR	   FAULT(LX_SIGSEGV, LX_SEGV_MAPERR)
-#define FAULT_ACCERR	   FAULT(LX_SIGSEGV, LX_SEGV_ACCERR)
-#define FAULT_BUS	   FAULT(LX_SIGBUS, LX_BUS_ADRERR)
-#define FAULT_AGAIN	   1
+/* What a try comes to. */
+enum outcome {
+	DONE,	/* the guest may try again, or its task has something else to do */
+	AGAIN,	/* a race was lost: from the start */
+	MAPERR, /* nothing is there: SIGSEGV */
+	ACCERR, /* no right to do that: SIGSEGV */
+	BUS,	/* an object has nothing to give there: SIGBUS */
+};
 
 /* Races lost in a row before the guest is left to fault anew (and take its signals). */
 #define MAX_TRIES 16
@@ -60,26 +63,47 @@ void fetch_done(struct fetched *f)
 	f->valid = false;
 }
 
-/*
- * For a fault. What exists already is asked for in one piece as far as the area goes;
- * where the answer costs blocks (holes of shared memory, copy-up) a small piece is
- * enough.
- */
-static int fetch_fault(struct fetched *f, struct mappable *m, uint64_t off, uint64_t size,
-		       uint64_t around, bool shared, bool write)
-{
-	around = min_t(uint64_t, size, around - off % FAULT_AROUND);
-	if (!shared || !write) {
-		int r = fetch(f, m, off, size, false, false);
+/* What a fault asks for: noted under mm->lock, used without. */
+struct wanted {
+	struct mappable *m; /* a reference */
+	uint64_t off;	    /* of the fault in m */
+	uint64_t size; /* what is not mapped from there on, or lacks the right to write */
+	uint64_t piece;	    /* of that, what is made at a time where it costs something */
+	bool shared, write; /* a shared mapping; the access */
+};
 
-		if (r || !f->run.zero)
-			return r;
-		f->run.size = min_t(uint64_t, f->run.size, around);
-		if (!shared)
-			return 0;
+/* What exists, as far as the area goes, or a hole (run.zero). Nothing is made for it. */
+static int fetch_existing(struct fetched *f, const struct wanted *w)
+{
+	return fetch(f, w->m, w->off, w->size, false, false);
+}
+
+/* Blocks of the object itself: holes are filled, and a write copies up. */
+static int fetch_blocks(struct fetched *f, const struct wanted *w)
+{
+	return fetch(f, w->m, w->off, w->piece, true, w->write);
+}
+
+/*
+ *	private, any access	what exists; in a hole a piece of zeroes of one's own
+ *	shared, not written	what exists; in a hole a piece is made
+ *	shared, written		a piece is made, or gets the right to be written
+ */
+static int fetch_wanted(struct fetched *f, const struct wanted *w)
+{
+	int r;
+
+	if (w->shared && w->write)
+		return fetch_blocks(f, w);
+	r = fetch_existing(f, w);
+	if (r || !f->run.zero)
+		return r;
+	if (w->shared) {
 		fetch_done(f);
+		return fetch_blocks(f, w);
 	}
-	return fetch(f, m, off, around, true, write);
+	f->run.size = min_t(uint64_t, f->run.size, w->piece);
+	return 0;
 }
 
 static int map_run(struct vma *v, const struct mappable_run *run, uaddr_t addr,
@@ -160,146 +184,152 @@ static bool may_grow(struct mm *mm, const struct vma *v, uaddr_t addr)
 	       !mm_may_lock(mm, v->flags, grow);
 }
 
-static int grow_stack(struct mm *mm, struct vma *v, uaddr_t addr)
+static bool grow_stack(struct mm *mm, struct vma *v, uaddr_t addr)
 {
 	uaddr_t more = addr & ~(STACK_STEP - 1);
 
 	if (v->m || !may_grow(mm, v, addr))
-		return FAULT_MAPERR;
+		return false;
 	if (v->flags & VM_STACK && may_grow(mm, v, more))
 		addr = more;
 	if (vma_map_anon(v, addr, v->start - addr))
-		return FAULT_MAPERR;
+		return false;
 	vma_resize(mm, v, addr, v->end);
-	return 0;
+	return true;
 }
 
-/* The area that lets @access at @addr happen, or NULL with the signal in *r. */
-static struct vma *fault_vma(struct mm *mm, uaddr_t addr, unsigned access, int *r)
+/* The area that lets @access at @addr happen in *out; else MAPERR or ACCERR. */
+static enum outcome fault_vma(struct mm *mm, uaddr_t addr, unsigned access,
+			      struct vma **out)
 {
 	struct vma *v = mm_find_vma_locked(mm, addr);
 
-	*r = FAULT_MAPERR;
 	if (!v)
-		return NULL;
-	if (v->start > addr) {
-		if (!(v->flags & VM_GROWSDOWN))
-			return NULL;
-		*r = grow_stack(mm, v, addr);
-		if (*r)
-			return NULL;
-	}
-	if (!access_ok(v, access)) {
-		*r = FAULT_ACCERR;
-		return NULL;
-	}
-	*r = 0;
-	return v;
+		return MAPERR;
+	if (v->start > addr && (!(v->flags & VM_GROWSDOWN) || !grow_stack(mm, v, addr)))
+		return MAPERR;
+	if (!access_ok(v, access))
+		return ACCERR;
+	*out = v;
+	return DONE;
 }
 
-/*
- * Bytes from @addr on that are not mapped yet, or lack the right to write; 0: nothing to
- * do.
- */
-static uint64_t missing(struct vma *v, uaddr_t addr, bool write, uint64_t *around)
+/* What is missing at @addr of @v, whose m is not NULL. False: nothing. */
+static bool missing(struct vma *v, uaddr_t addr, bool write, struct wanted *w)
 {
+	uint64_t around = FAULT_AROUND;
 	struct range *g;
-	uint64_t size;
 
+	*w = (struct wanted){
+		.m = v->m,
+		.off = vma_off(v, addr),
+		.shared = v->flags & VM_SHARED,
+		.write = write,
+	};
 	mutex_lock(&v->m->lock);
 	/* Who goes through it in order gets as much again as is there already. */
-	*around = FAULT_AROUND;
 	g = ranges_find(&v->mapped, addr - 1);
 	if (g && g->end == addr && (g->writable || !write))
-		*around = max_t(uint64_t, FAULT_AROUND,
-				min_t(uint64_t, addr - g->start, FAULT_AROUND_MAX));
+		around = max_t(uint64_t, FAULT_AROUND,
+			       min_t(uint64_t, addr - g->start, FAULT_AROUND_MAX));
 	g = ranges_find(&v->mapped, addr);
 	if (!g)
-		size = v->end - addr;
+		w->size = v->end - addr;
 	else if (g->start > addr)
-		size = g->start - addr;
-	else
-		size = write && !g->writable ? g->end - addr : 0;
+		w->size = g->start - addr;
+	else if (write && !g->writable)
+		w->size = g->end - addr;
 	mutex_unlock(&v->m->lock);
-	return size;
+	if (!w->size)
+		return false;
+	w->piece = min_t(uint64_t, w->size, around - w->off % FAULT_AROUND);
+	w->m->ops->get(w->m);
+	return true;
 }
 
 /* The second half, after the translation. */
-static int fault_map(struct mm *mm, const struct fetched *f, uaddr_t addr,
-		     unsigned access, bool shared)
+static enum outcome fault_map(struct mm *mm, const struct fetched *f, uaddr_t addr,
+			      unsigned access, bool shared)
 {
 	struct vma *v = mm_find_vma_locked(mm, addr);
 	int r;
 
 	if (!v || v->start > addr || v->m != f->m || vma_off(v, addr) != f->off ||
 	    !(v->flags & VM_SHARED) == shared || !access_ok(v, access))
-		return FAULT_AGAIN;
+		return AGAIN;
 	mutex_lock(&v->m->lock);
 	r = map_fetched_locked(v, f, addr, access & ACCESS_WRITE);
 	mutex_unlock(&v->m->lock);
-	if (r == 1)
-		return 0;
 	/* -ESRCH: the guest process is gone; its task finds that out when it runs on. */
-	return r == 0 ? FAULT_AGAIN : r == -ESRCH ? 0 : FAULT_BUS;
+	if (r == 1 || r == -ESRCH)
+		return DONE;
+	return r == 0 ? AGAIN : BUS;
 }
 
-static int fault_once(struct mm *mm, uaddr_t addr, unsigned access,
-		      const uint64_t *stack_limit)
+static enum outcome fault_once(struct mm *mm, uaddr_t addr, unsigned access,
+			       const uint64_t *stack_limit)
 {
-	bool write = access & ACCESS_WRITE, shared;
-	struct mappable *m;
+	struct vma *v = NULL;
+	struct wanted w;
 	struct fetched f;
-	uint64_t off, size, around;
-	struct vma *v;
+	enum outcome o;
+	bool more;
 	int r;
 
 	mutex_lock(&mm->lock);
 	if (stack_limit)
 		mm->limits.stack = *stack_limit;
-	v = fault_vma(mm, addr, access, &r);
-	size = v && v->m ? missing(v, addr, write, &around) : 0;
-	if (!size) {
-		mutex_unlock(&mm->lock);
-		return r;
-	}
-	m = v->m;
-	m->ops->get(m);
-	off = vma_off(v, addr);
-	shared = v->flags & VM_SHARED;
+	o = fault_vma(mm, addr, access, &v);
+	more = o == DONE && v->m && missing(v, addr, access & ACCESS_WRITE, &w);
 	mutex_unlock(&mm->lock);
+	if (!more)
+		return o;
 
-	r = fetch_fault(&f, m, off, size, around, shared, write);
+	r = fetch_wanted(&f, &w);
 	if (!r) {
 		mutex_lock(&mm->lock);
-		r = fault_map(mm, &f, addr, access, shared);
+		o = fault_map(mm, &f, addr, access, w.shared);
 		mutex_unlock(&mm->lock);
 		fetch_done(&f);
 	} else {
 		/* Interrupted by a signal: the task takes it, the access comes again. */
-		r = r == -EINTR ? 0 : FAULT_BUS;
+		o = r == -EINTR ? DONE : BUS;
 	}
-	m->ops->put(m);
-	return r;
+	w.m->ops->put(w.m);
+	return o;
 }
 
-static int fault(struct mm *mm, uaddr_t addr, unsigned access,
-		 const uint64_t *stack_limit)
+static enum outcome fault(struct mm *mm, uaddr_t addr, unsigned access,
+			  const uint64_t *stack_limit)
 {
-	int r = FAULT_AGAIN;
+	enum outcome o = AGAIN;
 
-	for (int i = 0; i < MAX_TRIES && r == FAULT_AGAIN; i++)
-		r = fault_once(mm, page_down(addr), access, stack_limit);
-	return r == FAULT_AGAIN ? 0 : r;
+	for (int i = 0; i < MAX_TRIES && o == AGAIN; i++)
+		o = fault_once(mm, page_down(addr), access, stack_limit);
+	return o == AGAIN ? DONE : o;
 }
+
+#define SIGNAL_OF(signo, code) (-((signo) << 8 | (code)))
 
 int mm_fault(struct mm *mm, uaddr_t addr, unsigned access, uint64_t stack_limit)
 {
-	return fault(mm, addr, access, &stack_limit);
+	switch (fault(mm, addr, access, &stack_limit)) {
+	case MAPERR:
+		return SIGNAL_OF(LX_SIGSEGV, LX_SEGV_MAPERR);
+	case ACCERR:
+		return SIGNAL_OF(LX_SIGSEGV, LX_SEGV_ACCERR);
+	case BUS:
+		return SIGNAL_OF(LX_SIGBUS, LX_BUS_ADRERR);
+	case DONE:
+	case AGAIN:
+		break;
+	}
+	return 0;
 }
 
 int mm_fault_in(struct mm *mm, uaddr_t addr, unsigned access)
 {
-	return fault(mm, addr, access, NULL) ? -EFAULT : 0;
+	return fault(mm, addr, access, NULL) == DONE ? 0 : -EFAULT;
 }
 
 /* --- population ---------------------------------------------------------- */
