@@ -5,9 +5,9 @@
 #include "fs/fasync.h"
 #include "fs/pipe.h"
 #include "sentry/syscall/syscall.h"
-#include "sentry/task/block.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
+#include "sentry/task/io_wait.h"
 
 #define LX_CLOSE_RANGE_UNSHARE 2u
 #define LX_CLOSE_RANGE_CLOEXEC 4u
@@ -115,26 +115,6 @@ static int64_t get_lock(struct task *t, struct file *f, int cmd, uaddr_t arg)
 	return put_user(&t->mem, arg, l);
 }
 
-static int64_t wait_for_lock(struct task *t, struct file *f, const void *owner, int pid,
-			     int type, int64_t start, int64_t end)
-{
-	struct file_lock_wait w;
-	struct task_waiter waiter;
-	int r;
-
-	file_lock_wait_init(t->k, &w);
-	task_waiter_init(&waiter, t, LX_POLLIN);
-	waitq_add(&w.q, &waiter.entry);
-	while ((r = posix_lock_set(f, owner, pid, type, start, end, &w)) == -EAGAIN) {
-		r = task_block(t, NO_DEADLINE, "record lock", f->id);
-		if (r)
-			break;
-	}
-	waitq_remove(&waiter.entry);
-	file_lock_wait_done(t->k, &w);
-	return r == -EINTR ? -ERESTARTSYS : r;
-}
-
 static int64_t set_lock(struct task *t, struct file *f, int fd, int cmd, uaddr_t arg)
 {
 	bool ofd = is_ofd(cmd), wait = cmd == LX_F_SETLKW || cmd == LX_F_OFD_SETLKW;
@@ -154,7 +134,7 @@ static int64_t set_lock(struct task *t, struct file *f, int fd, int cmd, uaddr_t
 	if (r)
 		return r;
 	if (wait)
-		r = wait_for_lock(t, f, owner, pid, l.type, start, end);
+		r = posix_lock_wait(t, f, owner, pid, l.type, start, end);
 	else
 		r = posix_lock_set(f, owner, pid, l.type, start, end, NULL);
 	/* Closed meanwhile by another thread: that close has not seen this lock. */

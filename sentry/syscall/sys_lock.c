@@ -1,28 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* flock(2): the sleeping around fs/lock.h. Record locks are in sys_fd.c. */
+/* flock(2). Record locks are in sys_fd.c. */
 #include "fs/lock.h"
 #include "sentry/syscall/syscall.h"
-#include "sentry/task/block.h"
 #include "sentry/task/fdtable.h"
-
-static int64_t lock_wait(struct task *t, struct file *f, int op)
-{
-	struct file_lock_wait w;
-	struct task_waiter waiter;
-	int r;
-
-	file_lock_wait_init(t->k, &w);
-	task_waiter_init(&waiter, t, LX_POLLIN);
-	waitq_add(&w.q, &waiter.entry);
-	while ((r = flock_set(f, task_tgid_for(t, t), op, &w)) == -EAGAIN) {
-		r = task_block(t, NO_DEADLINE, "flock", f->inode->ino);
-		if (r)
-			break;
-	}
-	waitq_remove(&waiter.entry);
-	file_lock_wait_done(t->k, &w);
-	return r == -EINTR ? -ERESTARTSYS : r;
-}
+#include "sentry/task/io_wait.h"
 
 SYSCALL2(flock, int fd, int op)
 {
@@ -38,5 +19,5 @@ SYSCALL2(flock, int fd, int op)
 	if (type != LX_LOCK_UN && !(f->mode & (FMODE_READ | FMODE_WRITE)))
 		return -EBADF;
 	return op & LX_LOCK_NB ? flock_set(f, task_tgid_for(t, t), type, NULL)
-			       : lock_wait(t, f, type);
+			       : flock_wait(t, f, type);
 }

@@ -7,9 +7,9 @@
 #include "sentry/base/alloc.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/syscall/time_args.h"
-#include "sentry/task/block.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
+#include "sentry/task/io_wait.h"
 #include "sentry/task/posix_timer.h"
 
 static int name_from_user(struct task *t, uaddr_t uname, char name[LX_NAME_MAX + 1])

@@ -3,8 +3,8 @@
  * then vfs_open(). Source: open(2), openat2(2). */
 #include "fs/namei.h"
 #include "sentry/syscall/path_args.h"
-#include "sentry/task/block.h"
 #include "sentry/task/fdtable.h"
+#include "sentry/task/io_wait.h"
 
 #define O_PATH_FLAGS (LX_O_DIRECTORY | LX_O_NOFOLLOW | LX_O_PATH | LX_O_CLOEXEC)
 #define RESOLVE_KNOWN                                                                    \

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* read(2), write(2) and their kin: a descriptor, a cursor over the guest's buffers. */
 #include "sentry/syscall/syscall.h"
-#include "sentry/task/block.h"
+
 #include "sentry/task/fdtable.h"
+#include "sentry/task/io_wait.h"
 
 /* What a guest may name at all; a range beyond it faults before anything is moved. */
 #define USER_ADDR_MAX 0x7ffffffff000ull

@@ -10,6 +10,7 @@
 #include "sentry/task/block.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
+#include "sentry/task/io_wait.h"
 
 #define CHUNK 65536u
 

@@ -18,11 +18,8 @@
  */
 #pragma once
 
-#include "fs/namei.h"
 #include "sentry/task/task.h"
-
-struct file;
-struct uio;
+#include "sentry/wait/waitq.h"
 
 struct task_waiter {
 	struct wait_entry entry;
@@ -64,21 +61,3 @@ struct poll_waiter {
 
 void poll_waiter_init(struct poll_waiter *pw, struct task *t, uint32_t events);
 void poll_waiter_done(struct poll_waiter *pw);
-
-/*
- * io_wait.c: file operations of vfs.h with the waiting that blocking descriptors do, at
- * @pos (< 0: the file's own) and with RWF_* flags. Interrupted with nothing moved:
- * -ERESTARTSYS. Source: read(2), preadv2(2), signal(7).
- */
-ssize_t file_preadv_wait(struct task *t, struct file *f, struct uio *dst, int64_t pos,
-			 unsigned rwf);
-ssize_t file_pwritev_wait(struct task *t, struct file *f, struct uio *src, int64_t pos,
-			  unsigned rwf);
-/* Sleep until file_poll() shows any of @events (or error,
- * hang-up). 0, -EINTR, -ETIMEDOUT. */
-int file_wait_for(struct task *t, struct file *f, uint32_t events, int64_t deadline_ns);
-/* open(2) that waits for the other end of a FIFO. */
-struct path;
-struct open_how;
-int file_open_wait(struct task *t, const struct path *base, const char *name,
-		   const struct open_how *how, struct file **out);

@@ -31,14 +31,6 @@ int task_start_thread(struct task *t, const struct lx_regs *regs, const void *xs
 void task_drop_ctx(struct task *t);
 /* Run, or (@run false: the birth failed after all) take everything back and end. */
 void task_let_go(struct task *t, bool run);
-/* run.c: the loop; returns when the task has
- * exited and is no longer in need of its thread. */
-void task_run(struct task *t);
-/* The task whose Sentry thread this is, or NULL:
- * for what is not told on whose behalf it acts. */
-struct task *task_on_this_thread(void);
-/* A BUG() prints the failing task's call and registers. */
-void task_install_bug_report(void);
 
 /* --- the tree: k->tasklist held --- */
 /* Put a complete task into its group, and for a leader the group under @parent. */

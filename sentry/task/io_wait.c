@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * File operations with the waiting that blocking descriptors do. File operations
- * themselves never sleep for an event: they say -EAGAIN, and here the task joins the
- * queues that poll names, tries again (so no wake-up is lost), and sleeps.
+ * Waiting for files: the task joins the queues that poll names, tries again (so no wake-up
+ * is lost), and sleeps.
  */
-#include "sentry/task/block.h"
+#include "sentry/task/io_wait.h"
 
+#include "fs/lock.h"
 #include "fs/namei.h"
 #include "fs/pipe.h"
 #include "sentry/abi/errno.h"
+#include "sentry/task/block.h"
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/sigsend.h"
 
@@ -187,4 +188,54 @@ int file_open_wait(struct task *t, const struct path *base, const char *name,
 		return r == -EINTR ? -ERESTARTSYS : r;
 	}
 	return 0;
+}
+
+/* --- locks ------------------------------------------------------------------------ */
+
+struct lock_call {
+	struct file *f;
+	const void *owner; /* NULL: flock(2), of the whole file */
+	int pid, type;
+	int64_t start, end;
+};
+
+static int try_lock(const struct lock_call *l, struct file_lock_wait *w)
+{
+	return l->owner ? posix_lock_set(l->f, l->owner, l->pid, l->type, l->start,
+					 l->end, w)
+			: flock_set(l->f, l->pid, l->type, w);
+}
+
+static int wait_for_lock(struct task *t, const struct lock_call *l, const char *what)
+{
+	struct file_lock_wait w;
+	struct task_waiter waiter;
+	int r;
+
+	file_lock_wait_init(t->k, &w);
+	task_waiter_init(&waiter, t, LX_POLLIN);
+	waitq_add(&w.q, &waiter.entry);
+	while ((r = try_lock(l, &w)) == -EAGAIN) {
+		r = task_block(t, NO_DEADLINE, what, l->f->id);
+		if (r)
+			break;
+	}
+	waitq_remove(&waiter.entry);
+	file_lock_wait_done(t->k, &w);
+	return r == -EINTR ? -ERESTARTSYS : r;
+}
+
+int flock_wait(struct task *t, struct file *f, int op)
+{
+	const struct lock_call l = {.f = f, .pid = task_tgid_for(t, t), .type = op};
+
+	return wait_for_lock(t, &l, "flock");
+}
+
+int posix_lock_wait(struct task *t, struct file *f, const void *owner, int pid, int type,
+		    int64_t start, int64_t end)
+{
+	const struct lock_call l = {f, owner, pid, type, start, end};
+
+	return wait_for_lock(t, &l, "record lock");
 }

@@ -27,6 +27,7 @@
 #include "sentry/task/lifecycle.h"
 #include "sentry/task/memory_limit.h"
 #include "sentry/task/nsfs.h"
+#include "sentry/task/run.h"
 #include "sentry/task/signal.h"
 
 #define NS_INO_FIRST 0xf0000000u

@@ -7,6 +7,7 @@
 #include "fs/vfs.h"
 #include "sentry/abi/errno.h"
 #include "sentry/task/internal.h"
+#include "sentry/task/run.h"
 #include "sentry/task/signal.h"
 #include "sentry/task/sigqueue.h"
 

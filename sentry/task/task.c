@@ -19,6 +19,7 @@
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/internal.h"
+#include "sentry/task/run.h"
 #include "sentry/task/signal.h"
 #include "sentry/task/tty_session.h"
 
