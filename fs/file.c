@@ -138,13 +138,9 @@ static unsigned file_flags(struct file *f)
 	       ~(unsigned)LX_O_ACCMODE;
 }
 
-#define RWF_KNOWN                                                                        \
-	(LX_RWF_HIPRI | LX_RWF_DSYNC | LX_RWF_SYNC | LX_RWF_NOWAIT | LX_RWF_APPEND |     \
-	 LX_RWF_NOAPPEND)
-
 static int check_rwf(unsigned rwf)
 {
-	if (rwf & ~(unsigned)RWF_KNOWN)
+	if (rwf & ~(unsigned)LX_RWF_ALL)
 		return -EOPNOTSUPP;
 	return rwf & LX_RWF_APPEND && rwf & LX_RWF_NOAPPEND ? -EINVAL : 0;
 }
@@ -417,7 +413,7 @@ uint32_t file_poll(struct file *f, struct poll_table *pt)
 	return f->ops->poll(f, pt);
 }
 
-int file_iterate(const struct vfs_ctx *c, struct file *f, struct dir_sink *sink)
+int file_iterate(struct file *f, struct dir_sink *sink)
 {
 	int r;
 
@@ -425,7 +421,6 @@ int file_iterate(const struct vfs_ctx *c, struct file *f, struct dir_sink *sink)
 		return -EBADF;
 	if (!f->ops->iterate)
 		return -ENOTDIR;
-	(void)c;
 	mutex_lock(&f->pos_lock);
 	r = f->inode->dead ? -ENOENT : f->ops->iterate(f, sink);
 	mutex_unlock(&f->pos_lock);

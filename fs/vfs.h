@@ -596,7 +596,7 @@ int64_t file_lseek(struct file *f, int64_t off, int whence);
 /* For lseek slots: the plain rules on a file of @size bytes of data. pos_lock held. */
 int64_t file_generic_lseek(struct file *f, int64_t off, int whence, uint64_t size);
 uint32_t file_poll(struct file *f, struct poll_table *pt);
-int file_iterate(const struct vfs_ctx *c, struct file *f, struct dir_sink *sink);
+int file_iterate(struct file *f, struct dir_sink *sink);
 int64_t file_ioctl(struct file *f, struct task *t, const struct umem *u, unsigned cmd,
 		   uint64_t arg);
 int file_fsync(struct file *f, int64_t start, int64_t end, bool data_only);

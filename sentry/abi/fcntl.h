@@ -132,6 +132,7 @@
 #define LX_RWF_NOWAIT	0x08
 #define LX_RWF_APPEND	0x10
 #define LX_RWF_NOAPPEND 0x20
+#define LX_RWF_ALL	0x3f
 
 #define LX_NAME_MAX   255
 #define LX_PATH_MAX   4096

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+/* Where Linux's user half ends; the platform's limits.max_addr is at or below it. */
+#define LX_TASK_SIZE 0x7ffffffff000ull
+
 #define LX_PROT_READ	  0x1
 #define LX_PROT_WRITE	  0x2
 #define LX_PROT_EXEC	  0x4

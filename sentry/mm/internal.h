@@ -31,8 +31,6 @@ ssize_t user_write(const struct umem *u, uaddr_t dst, const void *src, size_t n,
 
 #define MAX_MAP_COUNT 65530
 
-/* What Linux refuses to talk about; the platform's limits.max_addr is at or below it. */
-#define TASK_SIZE   0x7ffffffff000ull
 #define STACK_GUARD (256 * PAGE_SIZE)
 
 /* Flags that do not keep neighbours from being one area. */

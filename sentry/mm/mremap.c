@@ -271,7 +271,7 @@ static int resize(struct remap *re)
 		uaddr_t from = re->old + re->new_size, to;
 
 		re->new = re->old;
-		if (!add_ok(re->old, re->old_size, &to) || to > TASK_SIZE)
+		if (!add_ok(re->old, re->old_size, &to) || to > LX_TASK_SIZE)
 			return -EINVAL;
 		return from < to ? mm_unmap_locked(mm, from, to, &re->dead) : 0;
 	}
@@ -296,11 +296,11 @@ static int check_args(const struct remap *re)
 	if (flags &
 	    ~(unsigned)(LX_MREMAP_MAYMOVE | LX_MREMAP_FIXED | LX_MREMAP_DONTUNMAP))
 		return -EINVAL;
-	if (re->old % PAGE_SIZE || !re->new_size || re->new_size > TASK_SIZE)
+	if (re->old % PAGE_SIZE || !re->new_size || re->new_size > LX_TASK_SIZE)
 		return -EINVAL;
 	if (!(flags & (LX_MREMAP_FIXED | LX_MREMAP_DONTUNMAP)))
 		return 0;
-	if (re->new > TASK_SIZE - re->new_size || re->new % PAGE_SIZE ||
+	if (re->new > LX_TASK_SIZE - re->new_size || re->new % PAGE_SIZE ||
 	    !(flags & LX_MREMAP_MAYMOVE))
 		return -EINVAL;
 	if (flags & LX_MREMAP_DONTUNMAP && re->old_size != re->new_size)

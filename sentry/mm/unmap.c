@@ -75,7 +75,8 @@ int mm_munmap(struct mm *mm, uaddr_t addr, uint64_t size)
 	struct dead_list dead;
 	int r;
 
-	if (addr % PAGE_SIZE || addr > TASK_SIZE || size > TASK_SIZE - addr || !size)
+	if (addr % PAGE_SIZE || addr > LX_TASK_SIZE || size > LX_TASK_SIZE - addr ||
+	    !size)
 		return -EINVAL;
 	list_init(&dead.vmas);
 	mutex_lock(&mm->lock);

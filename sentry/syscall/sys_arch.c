@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* arch_prctl(2): the bases of FS and GS, CPUID faulting. */
+#include "sentry/abi/mman.h"
 #include "sentry/syscall/syscall.h"
 
 enum {
@@ -11,15 +12,13 @@ enum {
 	ARCH_SET_CPUID,
 };
 
-/* Bases beyond the user half are refused: on the host they would be its kernel's. */
-#define USER_ADDR_MAX 0x7ffffffff000ull
-
 static int64_t set_base(struct task *t, bool fs, uaddr_t base)
 {
 	struct lx_regs regs;
 	int r;
 
-	if (base >= USER_ADDR_MAX)
+	/* On the host the upper half would be its kernel's. */
+	if (base >= LX_TASK_SIZE)
 		return -EPERM;
 	r = ctx_get_regs(t->mem.ctx, &regs);
 	if (!r)

@@ -89,7 +89,6 @@ static bool emit(struct dir_sink *s, const char *name, size_t len, uint64_t ino,
 
 static int64_t read_dents(struct task *t, int fd, uaddr_t out, unsigned size, bool is64)
 {
-	AUTO_VFS_CTX struct vfs_ctx c = {0};
 	AUTO_PUT(file) struct file *f = NULL;
 	AUTO_FREE char *buf = NULL;
 	struct dents d = {.sink.emit = emit,
@@ -104,9 +103,8 @@ static int64_t read_dents(struct task *t, int fd, uaddr_t out, unsigned size, bo
 	d.buf = buf = mem_alloc(d.size);
 	if (!buf)
 		return -ENOMEM;
-	task_vfs_ctx(t, &c);
 	before = f->pos;
-	r = file_iterate(&c, f, &d.sink);
+	r = file_iterate(f, &d.sink);
 	if (r)
 		return r;
 	if (d.too_small)

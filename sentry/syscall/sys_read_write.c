@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /* read(2), write(2) and their kin: a descriptor, a cursor over the guest's buffers. */
+#include "sentry/abi/mman.h"
 #include "sentry/syscall/syscall.h"
-
 #include "sentry/task/fdtable.h"
 #include "sentry/task/io_wait.h"
 
-/* What a guest may name at all; a range beyond it faults before anything is moved. */
-#define USER_ADDR_MAX 0x7ffffffff000ull
-#define RWF_KNOWN                                                                        \
-	(LX_RWF_HIPRI | LX_RWF_DSYNC | LX_RWF_SYNC | LX_RWF_NOWAIT | LX_RWF_APPEND |     \
-	 LX_RWF_NOAPPEND)
+/* The file behind @fd, if it may be read, or written, at @pos (-1: its own position). */
+static int lookup_rw(struct task *t, int fd, int64_t pos, bool write, struct file **out)
+{
+	int r = fd_lookup(t->files, fd, out);
 
+	if (r)
+		return r;
+	if (pos >= 0 && !((*out)->mode & (write ? FMODE_PWRITE : FMODE_PREAD)))
+		return -ESPIPE;
+	return (*out)->mode & (write ? FMODE_WRITE : FMODE_READ) ? 0 : -EBADF;
+}
+
+/* A range that no guest can have faults before anything is moved. */
 static int init_buffer(struct task *t, struct uio *u, uaddr_t buf, size_t count)
 {
-	if (buf > USER_ADDR_MAX || count > USER_ADDR_MAX - buf)
+	if (buf > LX_TASK_SIZE || count > LX_TASK_SIZE - buf)
 		return -EFAULT;
 	uio_init_user(u, &t->mem, buf, min_t(size_t, count, LX_MAX_RW_COUNT));
 	return 0;
@@ -27,13 +34,9 @@ static int64_t rw_buffer(struct task *t, int fd, uaddr_t buf, size_t count, int6
 	struct uio u;
 	int r;
 
-	r = fd_lookup(t->files, fd, &f);
+	r = lookup_rw(t, fd, pos, write, &f);
 	if (r)
 		return r;
-	if (pos >= 0 && !(f->mode & (write ? FMODE_PWRITE : FMODE_PREAD)))
-		return -ESPIPE;
-	if (!(f->mode & (write ? FMODE_WRITE : FMODE_READ)))
-		return -EBADF;
 	r = init_buffer(t, &u, buf, count);
 	if (r)
 		return r;
@@ -68,17 +71,13 @@ static int64_t rw_vector(struct task *t, int fd, uaddr_t iov, uint64_t n, int64_
 	struct uio u;
 	int64_t r;
 
-	r = fd_lookup(t->files, fd, &f);
+	r = lookup_rw(t, fd, pos, write, &f);
 	if (r)
 		return r;
-	if (pos >= 0 && !(f->mode & (write ? FMODE_PWRITE : FMODE_PREAD)))
-		return -ESPIPE;
-	if (!(f->mode & (write ? FMODE_WRITE : FMODE_READ)))
-		return -EBADF;
 	r = uio_init_iovec(&u, &t->mem, iov, n);
 	if (r)
 		return r;
-	if (rwf & ~(unsigned)RWF_KNOWN)
+	if (rwf & ~(unsigned)LX_RWF_ALL)
 		r = -EOPNOTSUPP;
 	else
 		r = write ? file_pwritev_wait(t, f, &u, pos, rwf)

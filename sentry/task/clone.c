@@ -366,15 +366,11 @@ static int set_tid_allowed(struct task *t, const struct clone_args *a,
 
 static int publish(struct task *t, struct task *child, const struct clone_args *a)
 {
-	struct thread_group *own = t->tg, *parent = own;
-	struct task *parent_task = t;
+	struct thread_group *own = t->tg, *parent;
+	struct task *parent_task;
 	struct kernel *k = t->k;
 	int r;
 
-	if (a->flags & LX_CLONE_PARENT) {
-		parent = NULL; /* looked up under the lock */
-		parent_task = NULL;
-	}
 	mutex_lock(&k->tasklist);
 	r = check_limits_locked(t, child->cred);
 	/*
@@ -391,10 +387,8 @@ static int publish(struct task *t, struct task *child, const struct clone_args *
 		mutex_unlock(&k->tasklist);
 		return r;
 	}
-	if (a->flags & LX_CLONE_PARENT) {
-		parent = own->parent;
-		parent_task = own->parent_task;
-	}
+	parent = a->flags & LX_CLONE_PARENT ? own->parent : own;
+	parent_task = a->flags & LX_CLONE_PARENT ? own->parent_task : t;
 	atomic_fetch_add(&child->cred->user->n_tasks, 1);
 	if (!(a->flags & LX_CLONE_THREAD))
 		join_groups_locked(t, child);

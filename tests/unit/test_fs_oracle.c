@@ -498,7 +498,7 @@ static void our_tree(struct fs_env *e, const char *dir)
 
 	assert_non_null(f);
 	l->s.emit = list_name;
-	assert_int_equal(file_iterate(&e->c, f, &l->s), 0);
+	assert_int_equal(file_iterate(f, &l->s), 0);
 	file_put(f);
 	qsort(l->name, (size_t)l->n, sizeof(l->name[0]), str_cmp);
 	for (int i = 0; i < l->n; i++) {

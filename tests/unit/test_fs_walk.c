@@ -253,20 +253,20 @@ static void test_iterate(void **state)
 		assert_int_equal(fs_put(&e, name, ""), 0);
 	}
 	f = fs_open(&e, "/", LX_O_RDONLY | LX_O_DIRECTORY, 0, NULL);
-	assert_int_equal(file_iterate(&e.c, f, &n.s), 0);
+	assert_int_equal(file_iterate(f, &n.s), 0);
 	assert_string_equal(n.text, ". .. 0 1 ");
 	/* What goes and comes in between neither skips nor repeats the rest. */
 	assert_int_equal(vfs_unlink(&e.c, NULL, "/0"), 0);
 	assert_int_equal(vfs_unlink(&e.c, NULL, "/2"), 0);
 	assert_int_equal(fs_put(&e, "/0", ""), 0);
 	n.room = -1;
-	assert_int_equal(file_iterate(&e.c, f, &n.s), 0);
+	assert_int_equal(file_iterate(f, &n.s), 0);
 	assert_string_equal(n.text, ". .. 0 1 3 4 5 ");
 	n.text[0] = '\0';
-	assert_int_equal(file_iterate(&e.c, f, &n.s), 0);
+	assert_int_equal(file_iterate(f, &n.s), 0);
 	assert_string_equal(n.text, "");
 	assert_int_equal(file_lseek(f, 0, LX_SEEK_SET), 0);
-	assert_int_equal(file_iterate(&e.c, f, &n.s), 0);
+	assert_int_equal(file_iterate(f, &n.s), 0);
 	assert_string_equal(n.text, ". .. 1 3 4 5 0 ");
 	file_put(f);
 	fs_env_done(&e);
@@ -425,7 +425,7 @@ static void test_no_memory(void **state)
 		vfs_rename(&e.c, NULL, "/c", NULL, "/hard", LX_RENAME_EXCHANGE);
 		f = fs_open(&e, "/", LX_O_RDONLY | LX_O_DIRECTORY, 0, NULL);
 		if (f) {
-			file_iterate(&e.c, f, &names.s);
+			file_iterate(f, &names.s);
 			file_put(f);
 		}
 		vfs_unlink(&e.c, NULL, "/c");
