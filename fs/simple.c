@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/simple.h"
 
+#include <string.h>
+
 #include "fs/internal.h"
 
 int simple_statfs(struct super *sb, struct lx_statfs *out)
@@ -26,6 +28,26 @@ static const struct super_ops simple_super_ops = {
 	.free_inode = simple_free_inode,
 	.release = simple_release,
 };
+
+int options_parse(const char *text,
+		  int (*one)(const char *key, const char *value, void *arg), void *arg)
+{
+	AUTO_FREE char *copy = text ? str_dup(text) : NULL;
+	char *next = copy, *key, *value;
+	int r = 0;
+
+	if (text && !copy)
+		return -ENOMEM;
+	while (!r && next && (key = strsep(&next, ","))) {
+		if (!*key)
+			continue;
+		value = strchr(key, '=');
+		if (value)
+			*value++ = '\0';
+		r = one(key, value, arg);
+	}
+	return r;
+}
 
 int simple_super_create(struct kernel *k, const struct fs_type *type, uint64_t magic,
 			struct super **out)

@@ -66,6 +66,14 @@ int memdir_iterate(struct memdir *m, struct file *f, struct dir_sink *sink);
 int64_t memdir_lseek(struct file *f, int64_t off, int whence);
 extern const struct dentry_ops memdir_dops;
 
+/*
+ * options_parse - mount options, "key=value,key,...": calls @one for each (value NULL:
+ * none was given) until it returns an error, and returns that. @text: borrowed, may be
+ * NULL. -ENOMEM.
+ */
+int options_parse(const char *text,
+		  int (*one)(const char *key, const char *value, void *arg), void *arg);
+
 /* LX_DT_* of a mode. */
 static inline unsigned mode_to_dt(uint32_t mode)
 {

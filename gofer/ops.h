@@ -7,6 +7,9 @@
 /* A name that must be one component, and the fid it stands below: -EINVAL, -EBADF. */
 int op_fid_name(struct request *rq, uint32_t fid, const struct p9_str *s, struct fid **f,
 		struct name *name);
+/* renameat(2) of @oldname below the fid @olddir to @newname below @newdir; LX_RENAME_*. */
+int op_rename_names(struct request *rq, uint32_t olddir, const struct p9_str *oldname,
+		    uint32_t newdir, const struct p9_str *newname, uint32_t flags);
 int op_reply_qid(struct request *rq, const struct statx *st);
 /* The target of a symlink into @buf of @size bytes; -EINVAL for anything else. */
 ssize_t op_target(struct session *s, struct node *n, char *buf, size_t size);

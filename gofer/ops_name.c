@@ -131,23 +131,30 @@ int op_link(struct request *rq)
 	return r;
 }
 
-int op_renameat(struct request *rq)
+int op_rename_names(struct request *rq, uint32_t olddir, const struct p9_str *oldname,
+		    uint32_t newdir, const struct p9_str *newname, uint32_t flags)
 {
-	struct name oldname, newname;
+	struct name old, new;
 	struct fid *from, *to = NULL;
 	int r;
 
-	r = op_fid_name(rq, rq->t.trenameat.olddir, &rq->t.trenameat.oldname, &from,
-			&oldname);
+	r = op_fid_name(rq, olddir, oldname, &from, &old);
 	if (r < 0)
 		return r;
-	r = op_fid_name(rq, rq->t.trenameat.newdir, &rq->t.trenameat.newname, &to,
-			&newname);
+	r = op_fid_name(rq, newdir, newname, &to, &new);
 	if (r == 0)
-		r = change_rename(rq->s, from->node, oldname.s, to->node, newname.s, 0);
+		r = change_rename(rq->s, from->node, old.s, to->node, new.s, flags);
 	fid_put(rq->s, to);
 	fid_put(rq->s, from);
 	return r;
+}
+
+int op_renameat(struct request *rq)
+{
+	const struct p9_msg *m = &rq->t;
+
+	return op_rename_names(rq, m->trenameat.olddir, &m->trenameat.oldname,
+			       m->trenameat.newdir, &m->trenameat.newname, 0);
 }
 
 /* The older form: what a fid names, whatever that is called now. */

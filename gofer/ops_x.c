@@ -348,22 +348,11 @@ int op_xlink(struct request *rq)
 
 int op_xrename(struct request *rq)
 {
-	struct name oldname, newname;
-	struct fid *from, *to;
-	int r;
+	const struct p9_msg *m = &rq->t;
 
-	r = op_fid_name(rq, rq->t.txrename.olddir, &rq->t.txrename.oldname, &from,
-			&oldname);
-	if (r < 0)
-		return r;
-	r = op_fid_name(rq, rq->t.txrename.newdir, &rq->t.txrename.newname, &to,
-			&newname);
-	if (r == 0)
-		r = change_rename(rq->s, from->node, oldname.s, to->node, newname.s,
-				  rq->t.txrename.flags);
-	fid_put(rq->s, to);
-	fid_put(rq->s, from);
-	return r;
+	return op_rename_names(rq, m->txrename.olddir, &m->txrename.oldname,
+			       m->txrename.newdir, &m->txrename.newname,
+			       m->txrename.flags);
 }
 
 int op_xreaddir(struct request *rq)

@@ -228,10 +228,16 @@ static int parse_number(const char *s, int base, uint32_t max, uint32_t *out)
 	return 0;
 }
 
-static int parse_one(const struct vfs_ctx *c, const char *key, const char *value,
-		     struct options *o)
+struct parse {
+	const struct vfs_ctx *c;
+	struct options *o;
+};
+
+static int parse_one(const char *key, const char *value, void *arg)
 {
-	const struct user_ns *ns = c->cred ? c->cred->user_ns : NULL;
+	const struct parse *p = arg;
+	const struct user_ns *ns = p->c->cred ? p->c->cred->user_ns : NULL;
+	struct options *o = p->o;
 	int r;
 
 	if (!strcmp(key, "newinstance"))
@@ -261,21 +267,9 @@ static int parse_one(const struct vfs_ctx *c, const char *key, const char *value
 
 static int parse_options(const struct vfs_ctx *c, const char *text, struct options *o)
 {
-	AUTO_FREE char *copy = text ? str_dup(text) : NULL;
-	char *next = copy, *key, *value;
-	int r = 0;
+	struct parse p = {c, o};
 
-	if (text && !copy)
-		return -ENOMEM;
-	while (!r && next && (key = strsep(&next, ","))) {
-		if (!*key)
-			continue;
-		value = strchr(key, '=');
-		if (value)
-			*value++ = '\0';
-		r = parse_one(c, key, value, o);
-	}
-	return r;
+	return options_parse(text, parse_one, &p);
 }
 
 static const struct options default_options = {.mode = 0600, .max = DEFAULT_LIMIT};

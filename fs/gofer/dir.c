@@ -137,50 +137,69 @@ static struct p9_str name_of(const struct dentry *d)
 	return (struct p9_str){(uint16_t)d->name_len, d->name};
 }
 
-/* The new inode of a reply, and the dentry's stamp. */
-static int made(struct inode *dir, struct dentry *d, const struct p9_attr *a,
-		uint32_t fid, const char *target, uint64_t asked, struct ginode **out)
+/* A call that makes a file, for which the new fid is to stand. */
+struct making {
+	struct inode *dir;
+	uint64_t asked; /* events seen when it was sent */
+	uint32_t fid;
+	struct gofer_call c;
+};
+
+static void make_begin(struct making *m, struct inode *dir, uint8_t type)
 {
+	struct gofer_session *s = gsession(dir);
+
+	m->dir = dir;
+	m->asked = atomic_load(&s->n_events);
+	m->fid = session_new_fids(s, 1);
+	call_begin(s, &m->c);
+	m->c.t.type = type;
+}
+
+static int make_send(struct making *m)
+{
+	return ginode_failed(ginode(m->dir), call_send(&m->c));
+}
+
+/* The new inode of the reply, and the stamp of its dentry. */
+static int make_inode(struct making *m, struct dentry *d, const struct p9_attr *a,
+		      const char *target, struct ginode **out)
+{
+	struct ginode *dir = ginode(m->dir);
 	struct p9_str t = p9_str(target ? target : "");
-	int r = ginode_get(gsuper(dir->sb), a, fid, &t, out);
+	int r = ginode_get(gsuper(m->dir->sb), a, m->fid, &t, out);
 
 	if (r < 0)
 		return r;
-	ginode_set_attr(*out, a, false, asked);
-	ginode_stale(ginode(dir));
+	ginode_set_attr(*out, a, false, m->asked);
+	ginode_stale(dir);
 	d->dops = &gofer_dentry_ops;
-	dentry_set_stamp(d, stamp_make(ginode(dir), d->name, d->name_len, asked));
+	dentry_set_stamp(d, stamp_make(dir, d->name, d->name_len, m->asked));
 	return 0;
 }
 
 static int dir_create(struct inode *dir, struct dentry *d, const struct create_args *a,
 		      struct inode **out)
 {
-	struct gofer_session *s = gsession(dir);
-	uint64_t asked = atomic_load(&s->n_events);
-	uint32_t fid = session_new_fids(s, 1);
+	int flags = handle_flags(a->open_flags), r;
 	struct ginode *g = NULL;
-	struct gofer_call c;
-	int r;
+	struct making m;
 
 	*out = NULL;
-	call_begin(s, &c);
-	c.t.type = P9_TXCREATE;
-	c.t.txcreate.fid = atomic_load(&ginode(dir)->fid);
-	c.t.txcreate.newfid = fid;
-	c.t.txcreate.flags =
-		(uint32_t)(handle_flags(a->open_flags) | (a->open_flags & LX_O_EXCL));
-	c.t.txcreate.mode = a->mode & LX_S_IALLUGO;
-	c.t.txcreate.uid = a->uid;
-	c.t.txcreate.gid = a->gid;
-	c.t.txcreate.name = name_of(d);
-	r = ginode_failed(ginode(dir), call_send(&c));
+	make_begin(&m, dir, P9_TXCREATE);
+	m.c.t.txcreate.fid = atomic_load(&ginode(dir)->fid);
+	m.c.t.txcreate.newfid = m.fid;
+	m.c.t.txcreate.flags = (uint32_t)(flags | (a->open_flags & LX_O_EXCL));
+	m.c.t.txcreate.mode = a->mode & LX_S_IALLUGO;
+	m.c.t.txcreate.uid = a->uid;
+	m.c.t.txcreate.gid = a->gid;
+	m.c.t.txcreate.name = name_of(d);
+	r = make_send(&m);
 	if (r == 0)
-		r = made(dir, d, &c.r.rxcreate.attr, fid, NULL, asked, &g);
-	if (r == 0 && c.hfd >= 0)
-		handle_add(g, (int)(c.t.txcreate.flags & ~(uint32_t)LX_O_EXCL),
-			   TAKE_FD(c.hfd));
-	call_end(&c);
+		r = make_inode(&m, d, &m.c.r.rxcreate.attr, NULL, &g);
+	if (r == 0 && m.c.hfd >= 0)
+		handle_add(g, flags & ~LX_O_EXCL, TAKE_FD(m.c.hfd));
+	call_end(&m.c);
 	if (g)
 		*out = &g->base;
 	return r;
@@ -189,29 +208,25 @@ static int dir_create(struct inode *dir, struct dentry *d, const struct create_a
 static int dir_make(struct inode *dir, struct dentry *d, const struct create_args *a,
 		    struct inode **out)
 {
-	struct gofer_session *s = gsession(dir);
-	uint64_t asked = atomic_load(&s->n_events);
-	uint32_t fid = session_new_fids(s, 1);
 	struct ginode *g = NULL;
-	struct gofer_call c;
+	struct making m;
 	int r;
 
 	*out = NULL;
-	call_begin(s, &c);
-	c.t.type = P9_TXMAKE;
-	c.t.txmake.fid = atomic_load(&ginode(dir)->fid);
-	c.t.txmake.newfid = fid;
-	c.t.txmake.mode = a->mode;
-	c.t.txmake.rdev_major = lx_major(a->rdev);
-	c.t.txmake.rdev_minor = lx_minor(a->rdev);
-	c.t.txmake.uid = a->uid;
-	c.t.txmake.gid = a->gid;
-	c.t.txmake.name = name_of(d);
-	c.t.txmake.target = p9_str(a->target ? a->target : "");
-	r = ginode_failed(ginode(dir), call_send(&c));
+	make_begin(&m, dir, P9_TXMAKE);
+	m.c.t.txmake.fid = atomic_load(&ginode(dir)->fid);
+	m.c.t.txmake.newfid = m.fid;
+	m.c.t.txmake.mode = a->mode;
+	m.c.t.txmake.rdev_major = lx_major(a->rdev);
+	m.c.t.txmake.rdev_minor = lx_minor(a->rdev);
+	m.c.t.txmake.uid = a->uid;
+	m.c.t.txmake.gid = a->gid;
+	m.c.t.txmake.name = name_of(d);
+	m.c.t.txmake.target = p9_str(a->target ? a->target : "");
+	r = make_send(&m);
 	if (r == 0)
-		r = made(dir, d, &c.r.rattr.attr, fid, a->target, asked, &g);
-	call_end(&c);
+		r = make_inode(&m, d, &m.c.r.rattr.attr, a->target, &g);
+	call_end(&m.c);
 	if (g)
 		*out = &g->base;
 	return r;

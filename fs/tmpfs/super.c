@@ -89,9 +89,16 @@ static int map_ids(const struct vfs_ctx *c, const char *key, uint32_t id,
 	return !ns || user_ns_map_gid(ns, id, &o->gid) ? 0 : -EINVAL;
 }
 
-static int parse_one(const struct vfs_ctx *c, struct pool *pool, const char *key,
-		     const char *value, struct options *o)
+struct parse {
+	const struct vfs_ctx *c;
+	struct pool *pool;
+	struct options *o;
+};
+
+static int parse_one(const char *key, const char *value, void *arg)
 {
+	const struct parse *p = arg;
+	struct options *o = p->o;
 	uint32_t id;
 	int r;
 
@@ -100,7 +107,7 @@ static int parse_one(const struct vfs_ctx *c, struct pool *pool, const char *key
 	if (!value)
 		return -EINVAL;
 	if (!strcmp(key, "size") || !strcmp(key, "nr_blocks")) {
-		r = parse_size(value, pool_limit(pool), &o->size);
+		r = parse_size(value, pool_limit(p->pool), &o->size);
 		if (!r && *key == 'n')
 			r = mul_ok(o->size, PAGE_SIZE, &o->size) ? 0 : -EINVAL;
 		/* 0: no limit. */
@@ -124,7 +131,7 @@ static int parse_one(const struct vfs_ctx *c, struct pool *pool, const char *key
 	}
 	if (!strcmp(key, "uid") || !strcmp(key, "gid")) {
 		r = parse_u32(value, 10, &id);
-		return r ? r : map_ids(c, key, id, o);
+		return r ? r : map_ids(p->c, key, id, o);
 	}
 	if (!strcmp(key, "huge"))
 		return !strcmp(value, "never") ? 0 : -EINVAL;
@@ -134,21 +141,9 @@ static int parse_one(const struct vfs_ctx *c, struct pool *pool, const char *key
 static int parse_options(const struct vfs_ctx *c, struct pool *pool, const char *text,
 			 struct options *o)
 {
-	AUTO_FREE char *copy = text ? str_dup(text) : NULL;
-	char *next = copy, *key, *value;
-	int r = 0;
+	struct parse p = {c, pool, o};
 
-	if (text && !copy)
-		return -ENOMEM;
-	while (!r && next && (key = strsep(&next, ","))) {
-		if (!*key)
-			continue;
-		value = strchr(key, '=');
-		if (value)
-			*value++ = '\0';
-		r = parse_one(c, pool, key, value, o);
-	}
-	return r;
+	return options_parse(text, parse_one, &p);
 }
 
 /* --- inodes ------------------------------------------------------------------------ */

@@ -112,20 +112,31 @@ void uio_advance(struct uio *u, size_t n)
 	}
 }
 
-static ssize_t copy_to(struct uio *u, const void *src, size_t n, enum copy_mode mode)
+/* The guest's (or the kernel's) bytes at @base to or from @buf. */
+static ssize_t copy_piece(struct uio *u, uaddr_t base, void *buf, size_t n, bool to,
+			  enum copy_mode mode)
+{
+	void *kernel = (void *)(uintptr_t)base;
+
+	if (!u->kernel)
+		return to ? user_write(&u->mem, base, buf, n, mode)
+			  : user_read(&u->mem, buf, base, n, mode);
+	if (to)
+		memcpy(kernel, buf, n);
+	else
+		memcpy(buf, kernel, n);
+	return (ssize_t)n;
+}
+
+static ssize_t copy(struct uio *u, void *buf, size_t n, bool to, enum copy_mode mode)
 {
 	size_t done = 0, want;
 	uaddr_t base;
 
 	n = min_t(size_t, n, u->left);
 	while (done < n && (want = piece(u, n - done, &base))) {
-		ssize_t r = (ssize_t)want;
+		ssize_t r = copy_piece(u, base, (char *)buf + done, want, to, mode);
 
-		if (u->kernel)
-			memcpy((void *)(uintptr_t)base, (const char *)src + done, want);
-		else
-			r = user_write(&u->mem, base, (const char *)src + done, want,
-				       mode);
 		if (r < 0)
 			break;
 		uio_advance(u, (size_t)r);
@@ -136,27 +147,9 @@ static ssize_t copy_to(struct uio *u, const void *src, size_t n, enum copy_mode 
 	return done || !n ? (ssize_t)done : -EFAULT;
 }
 
-static ssize_t copy_from(struct uio *u, void *dst, size_t n, enum copy_mode mode)
+static ssize_t copy_to(struct uio *u, const void *src, size_t n, enum copy_mode mode)
 {
-	size_t done = 0, want;
-	uaddr_t base;
-
-	n = min_t(size_t, n, u->left);
-	while (done < n && (want = piece(u, n - done, &base))) {
-		ssize_t r = (ssize_t)want;
-
-		if (u->kernel)
-			memcpy((char *)dst + done, (const void *)(uintptr_t)base, want);
-		else
-			r = user_read(&u->mem, (char *)dst + done, base, want, mode);
-		if (r < 0)
-			break;
-		uio_advance(u, (size_t)r);
-		done += (size_t)r;
-		if ((size_t)r < want)
-			break;
-	}
-	return done || !n ? (ssize_t)done : -EFAULT;
+	return copy(u, (void *)src, n, true, mode);
 }
 
 ssize_t uio_copy_to(struct uio *u, const void *src, size_t n)
@@ -166,7 +159,7 @@ ssize_t uio_copy_to(struct uio *u, const void *src, size_t n)
 
 ssize_t uio_copy_from(struct uio *u, void *dst, size_t n)
 {
-	return copy_from(u, dst, n, COPY_FAULT);
+	return copy(u, dst, n, false, COPY_FAULT);
 }
 
 ssize_t uio_copy_to_nofault(struct uio *u, const void *src, size_t n)
@@ -176,7 +169,7 @@ ssize_t uio_copy_to_nofault(struct uio *u, const void *src, size_t n)
 
 ssize_t uio_copy_from_nofault(struct uio *u, void *dst, size_t n)
 {
-	return copy_from(u, dst, n, COPY_NOFAULT);
+	return copy(u, dst, n, false, COPY_NOFAULT);
 }
 
 static ssize_t zero(struct uio *u, size_t n, enum copy_mode mode)
