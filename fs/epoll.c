@@ -14,9 +14,8 @@
  */
 #include "fs/epoll.h"
 
-#include <errno.h>
-
 #include "fs/simple.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/notify.h"
 
-#include <errno.h>
-
 #include "fs/internal.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 
 struct notify_marks {

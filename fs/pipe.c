@@ -11,10 +11,10 @@
  */
 #include "fs/pipe.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "fs/simple.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/abi/signal.h"
 #include "sentry/base/strbuf.h"

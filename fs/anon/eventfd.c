@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* eventfd(2): a 64-bit counter; UINT64_MAX is never reached by write(2). */
-#include <errno.h>
-
 #include "fs/anon/anon.h"
 #include "fs/simple.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"
 

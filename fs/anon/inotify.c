@@ -8,11 +8,11 @@
  */
 #include "fs/anon/inotify.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "fs/notify.h"
 #include "fs/simple.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"
 

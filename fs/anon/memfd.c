@@ -6,10 +6,10 @@
  */
 #include "fs/anon/memfd.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "fs/simple.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/kernel.h"
 #include "sentry/base/strbuf.h"

@@ -3,10 +3,9 @@
  * signalfd(2): reading takes pending signals of the *reading* task, as Linux does; the
  * file holds only the mask.
  */
-#include <errno.h>
-
 #include "fs/anon/anon.h"
 #include "fs/simple.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"
 #include "sentry/task/sigsend.h"

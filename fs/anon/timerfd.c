@@ -4,10 +4,9 @@
  * only wakes waiters, once: read() and gettime() catch up and re-arm, so an unread
  * periodic timer costs one wake-up, not many.
  */
-#include <errno.h>
-
 #include "fs/anon/anon.h"
 #include "fs/simple.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/kernel.h"
 #include "sentry/base/strbuf.h"

@@ -2,9 +2,8 @@
 /* The table of devices and the memory ones: null, zero, full, random, urandom. */
 #include "fs/dev/devices.h"
 
-#include <errno.h>
-
 #include "fs/devpts/devpts.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/host.h"
 #include "sentry/base/kernel.h"
 #include "sentry/mm/shmem.h"

@@ -2,11 +2,11 @@
 /* A fresh tmpfs, filled once; the guest may change it like any other. */
 #include "fs/dev/devtmpfs.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "fs/dev/devices.h"
 #include "fs/tmpfs/tmpfs.h"
+#include "sentry/abi/errno.h"
 
 static const struct {
 	const char *name, *target;

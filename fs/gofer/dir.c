@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Directories: listing, and what makes, moves and removes names. */
-#include <errno.h>
 #include <string.h>
 
 #include "fs/gofer/internal.h"
+#include "sentry/abi/errno.h"
 
 /* --- listing ------------------------------------------------------------------------ */
 

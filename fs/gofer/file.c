@@ -3,11 +3,11 @@
  * Regular files: read, written and mapped through donated descriptors. Symlinks, and
  * what is only shown: FIFOs, sockets and devices of the host are never opened there.
  */
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fs/gofer/internal.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/host.h"
 
 /* Moved through a buffer of ours, a piece at a time: guest memory is elsewhere. */

@@ -9,10 +9,10 @@
  * The oldest go first, those of closed files before those of open ones. A file that no
  * name leads to any more cannot be opened again: its descriptors stay.
  */
-#include <errno.h>
 #include <sys/stat.h>
 
 #include "fs/gofer/internal.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/host.h"
 
 /*

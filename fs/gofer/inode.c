@@ -3,11 +3,11 @@
  * Inodes: one per file of the Gofer, whatever names lead to it (by qid.path), with a fid
  * of its own. Attributes are the host's, kept as long as they are known to be true.
  */
-#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "fs/gofer/internal.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 

@@ -5,7 +5,6 @@
  * Each CPU gets channels of its own, whose far end the Gofer serves on that CPU; as many
  * as there are calls at a time, then whoever comes waits.
  */
-#include <errno.h>
 #include <linux/falloc.h>
 #include <sched.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "fs/gofer/internal.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 #include "sentry/base/host_rules.h"

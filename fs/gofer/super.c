@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Attaching to an export, and the slots that are one message each. */
-#include <errno.h>
 #include <string.h>
 
 #include "fs/gofer/internal.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/host.h"
 
 /* --- attributes -------------------------------------------------------------------- */

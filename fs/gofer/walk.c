@@ -3,10 +3,10 @@
  * Looking names up: as many as the walker has in one message, which brings attributes,
  * targets of symlinks, watches, and the open descriptor when an open is on its way.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "fs/gofer/internal.h"
+#include "sentry/abi/errno.h"
 
 #define MAX_LEAF_WATCHES 8192u
 

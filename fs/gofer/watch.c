@@ -15,11 +15,11 @@
  *
  * Attributes carry one flag, taken away by an event of the inode's own watch.
  */
-#include <errno.h>
 #include <string.h>
 #include <sys/inotify.h>
 
 #include "fs/gofer/internal.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 

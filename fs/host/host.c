@@ -7,13 +7,13 @@
  */
 #include "fs/host/host.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "sentry/abi/errno.h"
 #include "sentry/abi/signal.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/host.h"

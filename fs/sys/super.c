@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The file system over the tree: lookup, listing, reading; nothing can be changed. */
-#include <errno.h>
 #include <string.h>
 
 #include "fs/simple.h"
 #include "fs/sys/internal.h"
 #include "fs/sys/sys.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 
 #define SYSFS_MAGIC 0x62656572

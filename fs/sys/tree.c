@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Building the tree of nodes. */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "fs/sys/internal.h"
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 
 static struct sys_node *add(struct sys_super *ss, struct sys_node *parent,

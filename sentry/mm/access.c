@@ -4,8 +4,7 @@
  * if it is private, written all the same, as breakpoints in a program's text are. The
  * page is given the right for the moment of the copy.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 #include "sentry/mm/uio.h"
 

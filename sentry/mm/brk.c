@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* brk(2): the heap is an anonymous area like any other, grown and shrunk at its end. */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 
 #define HEAP_FLAGS                                                                       \

@@ -13,8 +13,7 @@
  * Pages the host has mapped are in the area's set of ranges and are never mapped twice,
  * except to add the right to write to shared ones.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/abi/signal.h"
 #include "sentry/mm/internal.h"
 

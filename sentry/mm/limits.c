@@ -3,8 +3,7 @@
  * Resource limits of an mm. The caller's rlimits come with each call that may grow it and
  * are kept in mm->limits for the calls that bring none.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 
 void mm_take_limits(struct mm *mm, const struct mm_limits *limits)

@@ -5,8 +5,7 @@
  * the host manages the pages. KSM, memory failure injection and huge page collapse are
  * refused as a kernel built without them does.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 
 static bool known(int advice)

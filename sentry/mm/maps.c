@@ -5,8 +5,7 @@
  * mm_for_each_vma() copies first and calls back afterwards, without mm->lock: what a
  * caller does with a file (its path) takes locks that come before ours.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/mm/internal.h"
 

@@ -3,8 +3,7 @@
  * mlock(2) and its kin: flags, accounts and limits as on Linux, and the pages are faulted
  * in. They are not pinned on the host, which may swap them like everything of ours.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 
 #define LX_MCL_CURRENT 1u

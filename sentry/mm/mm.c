@@ -4,9 +4,9 @@
  * torn down when its last task leaves. `users` are tasks, `ref` also proc files; the
  * areas go with the first count, the struct with the second.
  */
-#include <errno.h>
 #include <string.h>
 
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/mm/internal.h"
 

@@ -6,8 +6,7 @@
  * the host's cost is that of one area. A file is mapped as far as its first run goes,
  * translated before any lock is taken; the rest comes with faults.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 #include "sentry/mm/shmem.h"
 

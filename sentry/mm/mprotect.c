@@ -3,8 +3,7 @@
  * mprotect(2). Works area by area like Linux: what stands before a gap or a refusal stays
  * changed, and the error is returned.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 
 /*

@@ -7,8 +7,7 @@
  * by the host (a file's only where they are mapped, the rest stays a promise). Shared
  * pages need not move, they are unmapped and fault in at the new place.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 
 struct remap {

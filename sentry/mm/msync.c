@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* msync(2) and mincore(2): questions to the pages behind the areas. */
-#include <errno.h>
 #include <string.h>
 
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 
 /*

@@ -9,8 +9,7 @@
  * That makes a run of mmaps cheap however many areas there are; mm_hole_made() takes the
  * knowledge back when something is unmapped.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 
 #define LOW_2G_START 0x40000000ull

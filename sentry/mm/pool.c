@@ -13,12 +13,12 @@
  */
 #include "sentry/mm/pool.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/host.h"
 #include "sentry/base/lock.h"

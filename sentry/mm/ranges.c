@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sentry/mm/ranges.h"
 
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 
 static struct range *to_range(struct rb_node *n)

@@ -10,9 +10,9 @@
  */
 #include "sentry/mm/shmem.h"
 
-#include <errno.h>
 #include <string.h>
 
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/log.h"
 #include "sentry/base/refcount.h"

@@ -5,9 +5,9 @@
  */
 #include "sentry/mm/uio.h"
 
-#include <errno.h>
 #include <string.h>
 
+#include "sentry/abi/errno.h"
 #include "sentry/abi/fcntl.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/clock.h"

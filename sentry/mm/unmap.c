@@ -4,8 +4,7 @@
  * reverse maps; were they taken off first, a truncation in between would find nobody and
  * free pages that the guest can still reach.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 
 int mm_unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct dead_list *dead)

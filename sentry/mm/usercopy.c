@@ -9,9 +9,9 @@
  * followed by progress within a few attempts, so a guest that unmaps in a race with us
  * gets -EFAULT and never a hang.
  */
-#include <errno.h>
 #include <string.h>
 
+#include "sentry/abi/errno.h"
 #include "sentry/mm/internal.h"
 
 /* Faults in a row without a byte moved before we give up. */

@@ -6,8 +6,7 @@
  * reverse map; its borders and its set of mapped ranges change under both locks, because
  * mappable_invalidate() comes from the other side with only the second one.
  */
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/mm/internal.h"
 

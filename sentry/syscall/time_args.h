@@ -2,8 +2,7 @@
 /* Timeouts as calls take them, turned into deadlines. */
 #pragma once
 
-#include <errno.h>
-
+#include "sentry/abi/errno.h"
 #include "sentry/mm/umem.h"
 #include "sentry/task/timespec.h"
 

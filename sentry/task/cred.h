@@ -2,7 +2,8 @@
 /*
  * Credentials: immutable once published; changed by copying (cred_dup, edit,
  * task_set_cred). Ids stored here are sandbox-wide (of the initial user
- * namespace); user_ns_map()/unmap() translate at the system call boundary.
+ * namespace); user_ns_map_uid(), user_ns_unmap_uid() and those of groups translate
+ * at the system call boundary.
  */
 #pragma once
 

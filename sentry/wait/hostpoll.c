@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sentry/wait/hostpoll.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/host.h"
 

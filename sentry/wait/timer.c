@@ -10,10 +10,10 @@
  */
 #include "sentry/wait/timer.h"
 
-#include <errno.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/host.h"
 #include "sentry/base/log.h"

@@ -6,10 +6,10 @@
 #include "sentry/arch/x86_64/cpuinfo.h"
 
 #include <cpuid.h>
-#include <errno.h>
 #include <string.h>
 #include <x86intrin.h>
 
+#include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
 #include "sentry/base/strbuf.h"
 
