@@ -47,7 +47,6 @@ static void add_hidden(const struct do_options *o, const char *mounted,
 int gofer_configure(const struct do_options *o, int control, int channel, struct error *e)
 {
 	Runsc__GoferConfig c = RUNSC__GOFER_CONFIG__INIT;
-	AUTO_CLOSE int log = -1;
 	int hfds[2] = {channel, 2}, r;
 	uint8_t *buf;
 	size_t n;

@@ -44,6 +44,7 @@ static int timeout_from(const void *val, uint32_t len, int64_t *out)
 }
 
 static int set_locked(struct socket *sk, struct task *t, int opt, int v)
+	MUST_HOLD(sk->lock)
 {
 	bool force = opt == LX_SO_SNDBUFFORCE || opt == LX_SO_RCVBUFFORCE;
 
@@ -83,7 +84,7 @@ static int set_locked(struct socket *sk, struct task *t, int opt, int v)
 	case LX_SO_RCVBUFFORCE:
 		if (!task_capable(t, LX_CAP_NET_ADMIN))
 			return -EPERM;
-		/* fall through */
+		__attribute__((fallthrough));
 	case LX_SO_SNDBUF:
 	case LX_SO_RCVBUF:
 		if (opt == LX_SO_SNDBUF || opt == LX_SO_SNDBUFFORCE)
