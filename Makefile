@@ -17,6 +17,10 @@ BIN := $(O)/bin
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wimplicit-fallthrough
+# Locks are annotated for clang (sentry/base/lock.h).
+ifneq ($(findstring clang,$(notdir $(CC))),)
+WARN_CC := -Wthread-safety
+endif
 CFLAGS_rel := -O2 -g -fno-plt -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS_dev := -O1 -g -DRUNSC_DEBUG -fno-omit-frame-pointer
 CFLAGS_asan := $(CFLAGS_dev) -fsanitize=address,undefined -fno-sanitize-recover=undefined -DRUNSC_ASAN
@@ -24,7 +28,7 @@ LDFLAGS_rel := -static -Wl,-z,relro,-z,now,-z,noexecstack
 LDFLAGS_dev := $(LDFLAGS_rel)
 LDFLAGS_asan := -fsanitize=address,undefined
 CPPFLAGS := -I. -I$(O)/gen -D_GNU_SOURCE
-ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS_$(V)) $(CPPFLAGS) -pthread $(CFLAGS)
+ALL_CFLAGS = -std=gnu11 $(WARN) $(WARN_CC) $(CFLAGS_$(V)) $(CPPFLAGS) -pthread $(CFLAGS)
 
 PROTO_C := $(patsubst proto/%.proto,$(O)/gen/proto/%.pb-c.c,$(wildcard proto/*.proto))
 PROTO_H := $(PROTO_C:.c=.h)

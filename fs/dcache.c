@@ -25,7 +25,7 @@ struct dentry *dentry_get(struct dentry *d)
 	return d;
 }
 
-static void get_locked(struct vfs *v, struct dentry *d)
+static void get_locked(struct vfs *v, struct dentry *d) MUST_HOLD(v->dlock)
 {
 	if (atomic_fetch_add_explicit(&d->ref.n, 1, memory_order_relaxed) == 0 &&
 	    !list_empty(&d->lru)) {
@@ -108,7 +108,7 @@ struct dentry *dentry_new_anon(struct super *sb, struct inode *inode, const char
 
 /* --- killing ---------------------------------------------------------------- */
 
-static void unhash_locked(struct vfs *v, struct dentry *d)
+static void unhash_locked(struct vfs *v, struct dentry *d) MUST_HOLD(v->dlock)
 {
 	if (dentry_unhashed(d))
 		return;
@@ -117,7 +117,7 @@ static void unhash_locked(struct vfs *v, struct dentry *d)
 }
 
 /* Does it stay in the cache when nobody holds it? Puts it on the LRU then. */
-static bool keep_locked(struct vfs *v, struct dentry *d)
+static bool keep_locked(struct vfs *v, struct dentry *d) MUST_HOLD(v->dlock)
 {
 	unsigned flags = atomic_load(&d->flags);
 
@@ -136,7 +136,7 @@ static bool keep_locked(struct vfs *v, struct dentry *d)
  * those that do not stay cached, or with @top any that is below it (KEEP ones if @all).
  */
 static void kill_locked(struct vfs *v, struct dentry *d, const struct dentry *top,
-			bool all, struct list *dead)
+			bool all, struct list *dead) MUST_HOLD(v->dlock)
 {
 	for (;;) {
 		struct dentry *parent = d->parent;
@@ -259,7 +259,7 @@ static struct dentry *next_below(struct dentry *d, const struct dentry *top)
 
 /* Unreferenced ones below @top, KEEP ones only with @all. */
 static void kill_below_locked(struct vfs *v, struct dentry *top, bool all,
-			      struct list *dead)
+			      struct list *dead) MUST_HOLD(v->dlock)
 {
 	struct list victims;
 	struct dentry *d;
@@ -320,7 +320,7 @@ static uint64_t name_hash(const struct dentry *parent, const char *name, size_t 
 }
 
 static struct dentry *find_locked(struct vfs *v, struct dentry *parent, const char *name,
-				  size_t len)
+				  size_t len) MUST_HOLD(v->dlock)
 {
 	struct hnode *n = htab_first(&v->dentries, name_hash(parent, name, len));
 
@@ -334,7 +334,7 @@ static struct dentry *find_locked(struct vfs *v, struct dentry *parent, const ch
 	return NULL;
 }
 
-static void hash_locked(struct vfs *v, struct dentry *d)
+static void hash_locked(struct vfs *v, struct dentry *d) MUST_HOLD(v->dlock)
 {
 	/* Only the first insert of all can fail, and vfs_create() made that. */
 	BUG_ON(htab_insert(&v->dentries, &d->hash,
@@ -458,6 +458,7 @@ struct dentry *dentry_place(struct dentry *d, char *name, size_t *len)
 
 bool dentry_below_locked(struct dentry *d, struct dentry *top)
 {
+	mutex_assert_held(&super_vfs(d->sb)->dlock);
 	while (d != top && d->parent != d)
 		d = d->parent;
 	return d == top;

@@ -88,9 +88,11 @@ int dentry_rmdir(struct dentry *dir, struct dentry *d)
 /*
  * Both victims of a rename; either may be missing, or both be one. A directory before a
  * file, which may have another name in that very directory; else by address: two
- * directories whose parents are locked cannot be each other's.
+ * directories whose parents are locked cannot be each other's. (Locks that there may not
+ * be, in an order of their own: clang cannot follow.)
  */
 static void lock_victims(struct inode *a, struct inode *b)
+	ACQUIRES(a->lock, b->lock) NO_LOCK_ANALYSIS
 {
 	bool a_dir = a && LX_S_ISDIR(a->mode), b_dir = b && LX_S_ISDIR(b->mode);
 
@@ -107,6 +109,7 @@ static void lock_victims(struct inode *a, struct inode *b)
 }
 
 static void unlock_victims(struct inode *a, struct inode *b)
+	RELEASES(a->lock, b->lock) NO_LOCK_ANALYSIS
 {
 	if (a)
 		mutex_unlock(&a->lock);
@@ -149,7 +152,9 @@ int dentry_rename(struct dentry *old_dir, struct dentry *old, struct dentry *new
 
 /* --- locking two directories ------------------------------------------------------ */
 
+/* Both may be one: clang cannot follow. */
 static void lock_in_order(struct inode *first, struct inode *second)
+	ACQUIRES(first->lock, second->lock) NO_LOCK_ANALYSIS
 {
 	mutex_lock(&first->lock);
 	if (second != first)
@@ -165,7 +170,8 @@ static struct dentry *child_towards(struct dentry *top, struct dentry *d)
 	return NULL;
 }
 
-struct dentry *rename_lock_dirs(struct dentry *a, struct dentry *b)
+/* Ordered by ancestry, and both may be one: clang cannot follow. */
+struct dentry *rename_lock_dirs(struct dentry *a, struct dentry *b) NO_LOCK_ANALYSIS
 {
 	struct vfs *v = super_vfs(a->sb);
 	struct dentry *trap;
@@ -192,7 +198,7 @@ struct dentry *rename_lock_dirs(struct dentry *a, struct dentry *b)
 	return trap;
 }
 
-void rename_unlock_dirs(struct dentry *a, struct dentry *b)
+void rename_unlock_dirs(struct dentry *a, struct dentry *b) NO_LOCK_ANALYSIS
 {
 	mutex_unlock(&dentry_inode(a)->lock);
 	if (dentry_inode(a) != dentry_inode(b))

@@ -20,6 +20,7 @@ static bool known(const char *name)
 }
 
 static struct memxattr *find_locked(struct memxattrs *m, const char *name)
+	MUST_HOLD(m->lock)
 {
 	struct memxattr *x;
 

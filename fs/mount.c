@@ -99,6 +99,7 @@ static uint64_t place_hash(const struct mount *parent, const struct dentry *d)
 }
 
 static struct mount *find_locked(struct vfs *v, struct mount *parent, struct dentry *d)
+	MUST_HOLD(v->dlock)
 {
 	struct hnode *n = htab_first(&v->mounts, place_hash(parent, d));
 
@@ -158,6 +159,7 @@ bool path_follow_up(struct path *p)
 
 /* Any mount on @d, of @ns only unless NULL. Umounts and removals are rare: a scan. */
 static struct mount *find_on_locked(struct vfs *v, struct dentry *d, struct mnt_ns *ns)
+	MUST_HOLD(v->dlock)
 {
 	for (size_t i = 0; i < v->mounts.n_slots; i++)
 		for (struct hnode *n = v->mounts.slot[i]; n; n = n->next) {
@@ -188,7 +190,7 @@ static void hash_mount(struct vfs *v, struct mount *m)
 	atomic_fetch_or(&m->mountpoint->flags, DENTRY_MOUNTED);
 }
 
-static void unhash_mount(struct vfs *v, struct mount *m)
+static void unhash_mount(struct vfs *v, struct mount *m) MUST_HOLD(v->dlock)
 {
 	htab_remove(&v->mounts, &m->hash);
 	if (!find_on_locked(v, m->mountpoint, NULL))
@@ -307,7 +309,7 @@ void mount_tree_detach(struct vfs *v, struct mount *top, struct list *dead)
 }
 
 /* dlock held: the links of one mount to what it is mounted on. */
-static void unhook(struct vfs *v, struct mount *m)
+static void unhook(struct vfs *v, struct mount *m) MUST_HOLD(v->dlock)
 {
 	unhash_mount(v, m);
 	list_del(&m->sibling);

@@ -192,7 +192,7 @@ static int look_or_make(struct walk *w, const struct open_how *how, struct dentr
 	if (r || !dentry_negative(*d))
 		return r;
 	dentry_put(*d);
-	mutex_lock(&inode->lock);
+	mutex_lock(&dentry_inode(dir)->lock);
 	r = dentry_lookup_locked(dir, w->last, w->last_len, d);
 	if (!r && dentry_negative(*d)) {
 		r = mnt_want_write(w->at.mnt);
@@ -209,7 +209,7 @@ static int look_or_make(struct walk *w, const struct open_how *how, struct dentr
 		if (r)
 			dentry_put(*d);
 	}
-	mutex_unlock(&inode->lock);
+	mutex_unlock(&dentry_inode(dir)->lock);
 	if (*made)
 		fs_notify(NULL, *d, FS_NOTIFY_CREATE, 0);
 	return r;

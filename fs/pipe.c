@@ -108,7 +108,7 @@ static struct slot *add_slot(struct pipe *p)
 /* --- moving bytes ----------------------------------------------------------- */
 
 /* To guest memory, without faulting anything in: bytes moved, -EFAULT if none was. */
-static ssize_t read_locked(struct pipe *p, struct uio *u)
+static ssize_t read_locked(struct pipe *p, struct uio *u) MUST_HOLD(p->lock)
 {
 	ssize_t done = 0;
 
@@ -167,7 +167,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u, int64_t pos, unsigned fl
 }
 
 /* Room for @n bytes right now, counting what fits behind the last slot. */
-static size_t room_locked(struct pipe *p, bool packet)
+static size_t room_locked(struct pipe *p, bool packet) MUST_HOLD(p->lock)
 {
 	size_t room = (size_t)(p->n_slots - p->used) * PAGE_SIZE;
 
@@ -184,7 +184,7 @@ static size_t room_locked(struct pipe *p, bool packet)
  * From guest memory into the ring, as much as there is room for. A small write
  * (<= PIPE_BUF) goes in whole or not at all.
  */
-static ssize_t write_locked(struct pipe *p, struct uio *u, bool packet)
+static ssize_t write_locked(struct pipe *p, struct uio *u, bool packet) MUST_HOLD(p->lock)
 {
 	ssize_t done = 0, n;
 

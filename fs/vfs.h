@@ -420,7 +420,7 @@ static inline bool dentry_negative(const struct dentry *d)
  */
 int dentry_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **out);
 int dentry_lookup_locked(struct dentry *dir, const char *name, size_t len,
-			 struct dentry **out);
+			 struct dentry **out) MUST_HOLD(dentry_inode(dir)->lock);
 /*
  * The slots of inode_ops with the dentry cache kept true; @dir's inode is locked by the
  * caller, victims are locked here. a->mode chooses create, mkdir, mknod or symlink.
@@ -436,8 +436,10 @@ int dentry_rename(struct dentry *old_dir, struct dentry *old, struct dentry *new
  * differ, ancestors before descendants. Returns the ancestor's child on the way to the
  * other one (borrowed; the trap of "into its own subtree"), or NULL.
  */
-struct dentry *rename_lock_dirs(struct dentry *a, struct dentry *b);
-void rename_unlock_dirs(struct dentry *a, struct dentry *b);
+struct dentry *rename_lock_dirs(struct dentry *a, struct dentry *b)
+	ACQUIRES(dentry_inode(a)->lock, dentry_inode(b)->lock, a->sb->rename_lock);
+void rename_unlock_dirs(struct dentry *a, struct dentry *b)
+	RELEASES(dentry_inode(a)->lock, dentry_inode(b)->lock, a->sb->rename_lock);
 struct dentry *dentry_parent(struct dentry *d); /* a reference */
 /* The inode number that ".." of @d has. */
 uint64_t dentry_parent_ino(struct dentry *d);

@@ -145,7 +145,7 @@ static void channel_free(struct channel *ch)
 }
 
 /* Nobody sends or waits any more on any of the session's sockets. */
-static void end_session_locked(struct session *s)
+static void end_session_locked(struct session *s) MUST_HOLD(s->lock)
 {
 	struct channel *ch;
 

@@ -80,6 +80,7 @@ bool fid_range_free(struct session *s, uint32_t first, unsigned count)
 }
 
 static int bind_locked(struct session *s, struct fid *f, uint32_t id, struct node *n)
+	MUST_HOLD(s->lock)
 {
 	if (id == P9_NOFID || find(s, id))
 		return -EBADF;

@@ -98,7 +98,7 @@ static bool same_as_last(struct inotify *in, const struct event *e)
 }
 
 /* Takes @e (NULL: out of memory, told as an overflow). in->lock held. */
-static void queue_locked(struct inotify *in, struct event *e)
+static void queue_locked(struct inotify *in, struct event *e) MUST_HOLD(in->lock)
 {
 	if (e && same_as_last(in, e)) {
 		mem_free(e);
@@ -118,13 +118,13 @@ static void queue_locked(struct inotify *in, struct event *e)
 	in->n_events++;
 }
 
-static void kill_locked(struct watch *w)
+static void kill_locked(struct inotify *in, struct watch *w) MUST_HOLD(in->lock)
 {
 	if (w->dead)
 		return;
 	w->dead = true;
 	atomic_store(&w->mark.mask, 0);
-	queue_locked(w->in, event_new(w->wd, FS_NOTIFY_IGNORED, 0, NULL, 0));
+	queue_locked(in, event_new(w->wd, FS_NOTIFY_IGNORED, 0, NULL, 0));
 }
 
 static void watch_event(struct notify_mark *m, uint32_t mask, uint32_t cookie,
@@ -143,7 +143,7 @@ static void watch_event(struct notify_mark *m, uint32_t mask, uint32_t cookie,
 							   FS_NOTIFY_UNMOUNT),
 						   cookie, name, n));
 		if (end || want & LX_IN_ONESHOT)
-			kill_locked(w);
+			kill_locked(in, w);
 	}
 	mutex_unlock(&in->lock);
 	waitq_wake(&in->queue, LX_POLL_IN_MASK);
@@ -256,7 +256,7 @@ int inotify_remove(struct file *f, int wd)
 	list_for_each (w, &in->watches, node) {
 		if (w->wd != wd || w->dead)
 			continue;
-		kill_locked(w);
+		kill_locked(in, w);
 		r = 0;
 		break;
 	}

@@ -38,7 +38,7 @@ static void timerfd_fire(struct ktimer *t)
 }
 
 /* Count what has expired by now. Returns the deadline to arm, or NO_DEADLINE. */
-static int64_t catch_up_locked(struct timerfd *tf)
+static int64_t catch_up_locked(struct timerfd *tf) MUST_HOLD(tf->lock)
 {
 	int64_t now = clock_mono_ns(), n;
 
@@ -102,6 +102,7 @@ static void timerfd_release(struct file *f)
 }
 
 static void remaining_locked(struct timerfd *tf, struct lx_itimerspec *out)
+	MUST_HOLD(tf->lock)
 {
 	int64_t left = tf->armed ? tf->next_ns - clock_mono_ns() : 0;
 

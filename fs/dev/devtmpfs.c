@@ -22,14 +22,13 @@ static const char *const directories[] = {"pts", "shm", "mqueue"};
 static int make(struct super *sb, const char *name, struct create_args *a)
 {
 	struct dentry *dir = sb->root, *d = NULL;
-	struct inode *inode = dentry_inode(dir);
 	int r;
 
-	mutex_lock(&inode->lock);
+	mutex_lock(&dentry_inode(dir)->lock);
 	r = dentry_lookup_locked(dir, name, strlen(name), &d);
 	if (!r)
 		r = dentry_create(dir, d, a);
-	mutex_unlock(&inode->lock);
+	mutex_unlock(&dentry_inode(dir)->lock);
 	if (d)
 		dentry_put(d);
 	return r;

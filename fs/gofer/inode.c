@@ -287,7 +287,7 @@ static bool is_same(struct ginode *g, const struct p9_attr *a)
 	return same;
 }
 
-static void unhash_locked(struct gofer_super *gs, struct ginode *g)
+static void unhash_locked(struct gofer_super *gs, struct ginode *g) MUST_HOLD(gs->lock)
 {
 	if (g->hashed)
 		htab_remove(&gs->inodes, &g->by_qid);
@@ -296,7 +296,7 @@ static void unhash_locked(struct gofer_super *gs, struct ginode *g)
 
 /* *stale is another file that had the number: to be put without the lock; or NULL. */
 static struct ginode *find_locked(struct gofer_super *gs, const struct p9_attr *a,
-				  struct ginode **stale)
+				  struct ginode **stale) MUST_HOLD(gs->lock)
 {
 	struct hnode *h = htab_first(&gs->inodes, hash_u64(a->qid.path));
 

@@ -92,6 +92,7 @@ static struct ginode *find(struct gofer_session *s, int wd)
 }
 
 static void forget_locked(struct gofer_session *s, struct ginode *g)
+	MUST_HOLD(s->watch_lock)
 {
 	htab_remove(&s->wds, &g->by_wd);
 	atomic_store(&g->wd, P9_NO_WD);
@@ -112,7 +113,7 @@ static void lose_all(struct gofer_session *s)
 #define NAMES_CHANGE (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 
 static void take_event(struct gofer_session *s, const struct inotify_event *e,
-		       const char *name)
+		       const char *name) MUST_HOLD(s->watch_lock)
 {
 	struct ginode *g;
 
@@ -142,6 +143,7 @@ static void take_event(struct gofer_session *s, const struct inotify_event *e,
 /* Events as they lie in @buf. The host's kernel writes them;
  * it is believed, but bounded. */
 static void take_events(struct gofer_session *s, const uint8_t *buf, size_t n)
+	MUST_HOLD(s->watch_lock)
 {
 	struct inotify_event e;
 

@@ -275,21 +275,20 @@ int mqueue_open(const struct vfs_ctx *c, struct super *sb, const char *name, int
 		uint32_t mode, const struct lx_mq_attr *attr, uint64_t limit,
 		struct file **out)
 {
-	struct inode *root = dentry_inode(sb->root);
 	struct dentry *d = NULL;
 	int r = check_name(name);
 
 	*out = NULL;
 	if (r)
 		return r;
-	mutex_lock(&root->lock);
+	mutex_lock(&dentry_inode(sb->root)->lock);
 	r = dentry_lookup_locked(sb->root, name, strlen(name), &d);
 	if (!r && !dentry_negative(d))
 		r = may_open(c, dentry_inode(d), flags);
 	else if (!r)
 		r = flags & LX_O_CREAT ? make_locked(c, sb->root, d, mode, attr, limit)
 				       : -ENOENT;
-	mutex_unlock(&root->lock);
+	mutex_unlock(&dentry_inode(sb->root)->lock);
 	if (!r)
 		return file_alloc(c->k, (struct path){.dentry = d},
 				  flags & (LX_O_ACCMODE | LX_O_NONBLOCK),
@@ -318,13 +317,13 @@ int mqueue_unlink(const struct vfs_ctx *c, struct super *sb, const char *name)
 
 	if (r)
 		return r;
-	mutex_lock(&root->lock);
+	mutex_lock(&dentry_inode(sb->root)->lock);
 	r = dentry_lookup_locked(sb->root, name, strlen(name), &d);
 	if (!r)
 		r = dentry_negative(d) ? -ENOENT : may_unlink(c, root, dentry_inode(d));
 	if (!r)
 		r = dentry_unlink(sb->root, d);
-	mutex_unlock(&root->lock);
+	mutex_unlock(&dentry_inode(sb->root)->lock);
 	if (d)
 		dentry_put(d);
 	return r;

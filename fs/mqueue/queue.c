@@ -54,7 +54,7 @@ void mqueue_attr(struct file *f, struct lx_mq_attr *out)
 
 /* --- messages ----------------------------------------------------------------- */
 
-static void insert_locked(struct mqueue *q, struct mq_message *m)
+static void insert_locked(struct mqueue *q, struct mq_message *m) MUST_HOLD(q->lock)
 {
 	struct list *at = q->messages.prev;
 

@@ -49,6 +49,7 @@ void ovl_data_free(struct ovl_data *d)
 }
 
 static int lower_file_locked(struct ovl_inode *oi, struct file **out)
+	MUST_HOLD(oi->data.lock)
 {
 	struct vfs_ctx c = {.k = oi->base.sb->k, .fsize_limit = UINT64_MAX};
 	struct ovl_data *d = &oi->data;
@@ -99,7 +100,7 @@ static bool is_upper(const struct ovl_data *d, uint64_t off)
 }
 
 static uint64_t segment_locked(const struct ovl_data *d, uint64_t off, uint64_t size,
-			       bool *upper)
+			       bool *upper) MUST_HOLD(d->lock)
 {
 	uint64_t end = off + size, at = off;
 
@@ -152,7 +153,7 @@ static int become_upper(struct ovl_inode *oi)
 	return 0;
 }
 
-static int copy_block(struct ovl_inode *oi, uint64_t block)
+static int copy_block(struct ovl_inode *oi, uint64_t block) MUST_HOLD(oi->data.lock)
 {
 	struct ovl_data *d = &oi->data;
 	uint64_t off = block << OVL_BLOCK_SHIFT;
@@ -191,7 +192,7 @@ int ovl_copy_up(struct ovl_inode *oi, uint64_t off, uint64_t size, bool overwrit
 
 	if (!oi->lower)
 		return 0;
-	mutex_lock(&d->lock);
+	mutex_lock(&oi->data.lock);
 	r = become_upper(oi);
 	for (uint64_t at = off & ~(OVL_BLOCK - 1); !r && at < end && at < d->lower_limit;
 	     at += OVL_BLOCK) {
@@ -207,7 +208,7 @@ int ovl_copy_up(struct ovl_inode *oi, uint64_t off, uint64_t size, bool overwrit
 		set_bit(d, block);
 		mappable_invalidate(&d->map, at, OVL_BLOCK, false);
 	}
-	mutex_unlock(&d->lock);
+	mutex_unlock(&oi->data.lock);
 	return r;
 }
 

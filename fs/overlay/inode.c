@@ -73,6 +73,7 @@ int ovl_inode_new(struct super *sb, const struct create_args *a, struct ovl_inod
 }
 
 static struct ovl_inode *find_locked(struct ovl_super *os, struct inode *lower)
+	MUST_HOLD(os->lock)
 {
 	struct hnode *h = htab_first(&os->inodes, lower_hash(lower));
 

@@ -78,8 +78,10 @@ void mem_info_done(struct mem_info *m)
 
 void task_signals(struct task *t, struct signal_info *out)
 {
-	struct sighand *sh = tg_sighand_lock(t->tg);
+	const struct sighand *sh;
 
+	tg_sighand_lock(t->tg);
+	sh = t->tg->sighand;
 	out->pending = t->pending.set;
 	out->shared = t->tg->pending.set;
 	out->blocked = t->blocked;
@@ -92,7 +94,7 @@ void task_signals(struct task *t, struct signal_info *out)
 		else if (h != LX_SIG_DFL)
 			out->caught |= 1ull << i;
 	}
-	mutex_unlock(&sh->lock);
+	tg_sighand_unlock(t->tg);
 }
 
 /* --- stat -------------------------------------------------------------------------- */

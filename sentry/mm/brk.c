@@ -18,7 +18,7 @@ static bool data_limit_ok(const struct mm *mm, uaddr_t brk)
 	       sum <= mm->limits.data;
 }
 
-static bool grow(struct mm *mm, uaddr_t from, uaddr_t to)
+static bool grow(struct mm *mm, uaddr_t from, uaddr_t to) MUST_HOLD(mm->lock)
 {
 	unsigned flags = HEAP_FLAGS | (mm->lock_future ? VM_LOCKED : 0) |
 			 (mm->lock_future_onfault ? VM_LOCKONFAULT : 0);

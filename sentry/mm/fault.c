@@ -199,7 +199,7 @@ static bool grow_stack(struct mm *mm, struct vma *v, uaddr_t addr)
 
 /* The area that lets @access at @addr happen in *out; else MAPERR or ACCERR. */
 static enum outcome fault_vma(struct mm *mm, uaddr_t addr, unsigned access,
-			      struct vma **out)
+			      struct vma **out) MUST_HOLD(mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(mm, addr);
 
@@ -248,7 +248,7 @@ static bool missing(struct vma *v, uaddr_t addr, bool write, struct wanted *w)
 
 /* The second half, after the translation. */
 static enum outcome fault_map(struct mm *mm, const struct fetched *f, uaddr_t addr,
-			      unsigned access, bool shared)
+			      unsigned access, bool shared) MUST_HOLD(mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(mm, addr);
 	int r;
@@ -348,7 +348,7 @@ static bool wants_write(const struct vma *v, enum populate how)
  * stays, when mm_fault() has to be asked.
  */
 static int populate_step(struct mm *mm, uaddr_t *addr, uaddr_t end, enum populate how,
-			 unsigned *access)
+			 unsigned *access) MUST_HOLD(mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(mm, *addr);
 	struct range *g;

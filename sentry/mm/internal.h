@@ -64,6 +64,19 @@ static inline uaddr_t vma_start_gap(const struct vma *v)
 	return v->start > STACK_GUARD ? v->start - STACK_GUARD : 0;
 }
 
+/* An area need not have a mappable: what clang cannot follow stands here. */
+static inline void mappable_lock(struct mappable *m) ACQUIRES(m->lock) NO_LOCK_ANALYSIS
+{
+	if (m)
+		mutex_lock(&m->lock);
+}
+
+static inline void mappable_unlock(struct mappable *m) RELEASES(m->lock) NO_LOCK_ANALYSIS
+{
+	if (m)
+		mutex_unlock(&m->lock);
+}
+
 unsigned vm_prot_to_as(unsigned vm_flags);
 /* Fresh zeroes on the host, with the rights of @v. */
 int vma_map_anon(const struct vma *v, uaddr_t addr, uint64_t size);
@@ -81,7 +94,7 @@ void vma_free_list(struct dead_list *dead);
 int vma_count_writable(struct vma *v, enum mapped_change what);
 /* Into the tree and the accounts; not yet on the reverse map. */
 void vma_link(struct mm *mm, struct vma *v);
-void vma_rmap_add_locked(struct vma *v);
+void vma_rmap_add_locked(struct vma *v) MUST_HOLD(v->m->lock);
 /*
  * Out of the tree, the accounts and the reverse map, onto @dead. @held: a mappable whose
  * lock the caller holds, or NULL.
@@ -92,22 +105,24 @@ void vma_unlink(struct mm *mm, struct vma *v, struct mappable *held,
  * Make area borders of @start and @end: -ENOMEM, also at the map count limit (@unmap:
  * what lies between is going away, so only a hole in one area adds to the count).
  */
-int vma_split_range(struct mm *mm, uaddr_t start, uaddr_t end, bool unmap);
+int vma_split_range(struct mm *mm, uaddr_t start, uaddr_t end, bool unmap)
+	MUST_HOLD(mm->lock);
 /* Join all compatible neighbours in and at the edges of [@start, @end]. */
-void vma_merge_range(struct mm *mm, uaddr_t start, uaddr_t end);
+void vma_merge_range(struct mm *mm, uaddr_t start, uaddr_t end) MUST_HOLD(mm->lock);
 /* Change flags, keeping the accounts true. */
 void vma_set_flags(struct mm *mm, struct vma *v, unsigned flags);
 /* Change the borders of an area in place (growth, shrinking): accounts follow. */
 void vma_resize(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end);
 /* Bytes of [@start, @end) that are covered by areas. */
-uint64_t mm_covered(struct mm *mm, uaddr_t start, uaddr_t end);
+uint64_t mm_covered(struct mm *mm, uaddr_t start, uaddr_t end) MUST_HOLD(mm->lock);
 
 /* --- place.c ------------------------------------------------------------- */
 
 /* Where @size bytes go as mmap(2) chooses: -ENOMEM, -EPERM, -EINVAL. @flags: LX_MAP_*. */
-int mm_place(struct mm *mm, uaddr_t hint, uint64_t size, unsigned flags, uaddr_t *out);
+int mm_place(struct mm *mm, uaddr_t hint, uint64_t size, unsigned flags, uaddr_t *out)
+	MUST_HOLD(mm->lock);
 /* Something that ended at @end was unmapped: the hole there must be looked at again. */
-void mm_hole_made(struct mm *mm, uaddr_t end);
+void mm_hole_made(struct mm *mm, uaddr_t end) MUST_HOLD(mm->lock);
 
 /* --- limits.c ------------------------------------------------------------ */
 
@@ -120,7 +135,8 @@ void mm_take_limits(struct mm *mm, const struct mm_limits *limits);
 /* --- unmap.c ------------------------------------------------------------- */
 
 /* munmap under mm->lock; the areas go to @dead. */
-int mm_unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct dead_list *dead);
+int mm_unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct dead_list *dead)
+	MUST_HOLD(mm->lock);
 
 /* --- fault.c ------------------------------------------------------------- */
 
@@ -146,7 +162,8 @@ void fetch_done(struct fetched *f);
  * Map what was fetched at @addr of @v. Under mm->lock and m->lock. 1: mapped, 0: the run
  * is out of date, fetch again; -ENOMEM...
  */
-int map_fetched_locked(struct vma *v, const struct fetched *f, uaddr_t addr, bool write);
+int map_fetched_locked(struct vma *v, const struct fetched *f, uaddr_t addr, bool write)
+	MUST_HOLD(v->m->lock);
 enum populate { POPULATE_READ, POPULATE_WRITE, POPULATE_AUTO };
 /*
  * Fault everything of [@start, @end) in, as MAP_POPULATE, mlock (AUTO) and madvise do.
@@ -157,4 +174,4 @@ int mm_populate(struct mm *mm, uaddr_t start, uaddr_t end, enum populate how);
 /* --- mappable.c ---------------------------------------------------------- */
 
 /* Unmap [@start, @end) of @v on the host and note it. Under v->m->lock. */
-void vma_forget_locked(struct vma *v, uaddr_t start, uaddr_t end);
+void vma_forget_locked(struct vma *v, uaddr_t start, uaddr_t end) MUST_HOLD(v->m->lock);

@@ -73,7 +73,7 @@ static int advise_flags(const struct vma *v, int advice, unsigned *flags)
 }
 
 static int set_advice(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end,
-		      int advice)
+		      int advice) MUST_HOLD(mm->lock)
 {
 	unsigned flags;
 	int r = advise_flags(v, advice, &flags);
@@ -113,7 +113,7 @@ static int drop(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end, int ad
 }
 
 static int advise_vma(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end,
-		      int advice)
+		      int advice) MUST_HOLD(mm->lock)
 {
 	switch (advice) {
 	case LX_MADV_WILLNEED:

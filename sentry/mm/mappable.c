@@ -77,6 +77,7 @@ void mappable_invalidate(struct mappable *m, uint64_t off, uint64_t size, bool e
 		 */
 		if (!even_cow && (v->flags & VM_MAYCOPY))
 			continue;
+		mutex_assert_held(&v->m->lock);
 		if (vma_window(v, off, size, &start, &end))
 			vma_forget_locked(v, page_down(start), page_up(end));
 	}

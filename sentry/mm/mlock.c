@@ -16,7 +16,7 @@ static bool may_lock_at_all(const struct mm *mm)
 }
 
 /* Locked bytes of [@start, @end): locking them again costs nothing. */
-static uint64_t locked_in(struct mm *mm, uaddr_t start, uaddr_t end)
+static uint64_t locked_in(struct mm *mm, uaddr_t start, uaddr_t end) MUST_HOLD(mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(mm, start);
 	uint64_t sum = 0;
@@ -29,7 +29,7 @@ static uint64_t locked_in(struct mm *mm, uaddr_t start, uaddr_t end)
 }
 
 static int set_locked(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end,
-		      unsigned lock)
+		      unsigned lock) MUST_HOLD(mm->lock)
 {
 	unsigned flags = (v->flags & ~(unsigned)(VM_LOCKED | VM_LOCKONFAULT)) | lock;
 	int r;
@@ -45,6 +45,7 @@ static int set_locked(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end,
 
 /* Up to the first gap, which is -ENOMEM. */
 static int lock_range(struct mm *mm, uaddr_t start, uaddr_t end, unsigned lock)
+	MUST_HOLD(mm->lock)
 {
 	uaddr_t at = start;
 	int r = 0;
@@ -99,7 +100,7 @@ int mm_mlock(struct mm *mm, uaddr_t addr, uint64_t size, bool lock, bool on_faul
 	return populate_error(mm_populate(mm, addr, end, POPULATE_AUTO));
 }
 
-static void lock_all(struct mm *mm, unsigned lock)
+static void lock_all(struct mm *mm, unsigned lock) MUST_HOLD(mm->lock)
 {
 	struct vma *v;
 

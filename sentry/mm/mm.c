@@ -191,7 +191,7 @@ static int copy_mapped(struct vma *copy, struct vma *v)
 }
 
 /* The areas, in the tree but on no reverse map: an invalidation does not see them yet. */
-static int copy_areas(struct mm *mm, struct mm *old)
+static int copy_areas(struct mm *mm, struct mm *old) MUST_HOLD(old->lock)
 {
 	struct vma *v = mm_find_vma_locked(old, 0);
 
@@ -233,6 +233,7 @@ static int adopt_mapped(struct vma *copy, struct vma *v)
 	int r = 0;
 
 	mutex_lock(&v->m->lock);
+	mutex_assert_held(&copy->m->lock); /* of the same file */
 	vma_rmap_add_locked(copy);
 	if (copy->generation != v->m->generation) {
 		ranges_clear(&copy->mapped);
@@ -252,7 +253,7 @@ static int adopt_mapped(struct vma *copy, struct vma *v)
 }
 
 /* After the host's fork: bring the child's host mappings in line with its areas. */
-static int settle_child(struct mm *mm, struct mm *old)
+static int settle_child(struct mm *mm, struct mm *old) MUST_HOLD(old->lock, mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(old, 0), *copy = mm_find_vma_locked(mm, 0);
 	struct addr_space *as = mm->as;

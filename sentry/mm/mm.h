@@ -191,4 +191,5 @@ struct vma_info {
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma_info *, void *), void *arg);
 
 /* vma lookup by others (exec, ptrace, SysV shm detach): under mm->lock. */
-struct vma *mm_find_vma_locked(struct mm *mm, uaddr_t addr); /* first with end > addr */
+struct vma *mm_find_vma_locked(struct mm *mm, uaddr_t addr)
+	MUST_HOLD(mm->lock); /* first with end > addr */

@@ -126,6 +126,7 @@ static int map_on_host(struct mm *mm, struct vma *v, const struct plan *p, bool 
 		return vma_map_anon(v, v->start, p->size);
 	if (!p->f.valid)
 		return 0;
+	mutex_assert_held(&v->m->lock);
 	r = map_fetched_locked(v, &p->f, v->start, false);
 	/* Out of date by now: nothing has replaced the old mappings. */
 	if (r == 0 && overlap)
@@ -139,6 +140,7 @@ static int map_on_host(struct mm *mm, struct vma *v, const struct plan *p, bool 
  * library and zeroes over its tail, is of that kind.
  */
 static bool one_step(struct mm *mm, const struct plan *p, struct mappable **held)
+	MUST_HOLD(mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(mm, p->start);
 
@@ -155,7 +157,7 @@ static bool one_step(struct mm *mm, const struct plan *p, struct mappable **held
 }
 
 static int replace(struct mm *mm, struct vma *v, const struct plan *p,
-		   struct dead_list *dead)
+		   struct dead_list *dead) MUST_HOLD(mm->lock)
 {
 	bool overlap = mm_covered(mm, p->start, p->end);
 	struct mappable *held = p->m;
@@ -173,8 +175,7 @@ static int replace(struct mm *mm, struct vma *v, const struct plan *p,
 		if (r)
 			return r;
 	}
-	if (held)
-		mutex_lock(&held->lock);
+	mappable_lock(held);
 	r = map_on_host(mm, v, p, overlap);
 	if (r && overlap) /* the old content is undefined now */
 		mm->as->ops->unmap(mm->as, p->start, p->size);
@@ -185,11 +186,12 @@ static int replace(struct mm *mm, struct vma *v, const struct plan *p,
 	}
 	if (!r) {
 		vma_link(mm, v);
-		if (v->m)
+		if (v->m) {
+			mutex_assert_held(&v->m->lock);
 			vma_rmap_add_locked(v);
+		}
 	}
-	if (held)
-		mutex_unlock(&held->lock);
+	mappable_unlock(held);
 	if (r && overlap)
 		mm_hole_made(mm, p->end);
 	return r;
@@ -197,7 +199,7 @@ static int replace(struct mm *mm, struct vma *v, const struct plan *p,
 
 /* --- mmap ---------------------------------------------------------------- */
 
-static int check_locked(struct mm *mm, const struct plan *p)
+static int check_locked(struct mm *mm, const struct plan *p) MUST_HOLD(mm->lock)
 {
 	uint64_t covered;
 	int r;
@@ -216,7 +218,7 @@ static int check_locked(struct mm *mm, const struct plan *p)
 }
 
 static int mmap_locked(struct mm *mm, struct plan *p, const struct mmap_args *a,
-		       struct dead_list *dead)
+		       struct dead_list *dead) MUST_HOLD(mm->lock)
 {
 	struct vma *v;
 	int r;

@@ -63,6 +63,7 @@ static int protect_vma(struct mm *mm, struct vma *v, unsigned flags)
 }
 
 static int protect_range(struct mm *mm, uaddr_t start, uaddr_t end, unsigned access)
+	MUST_HOLD(mm->lock)
 {
 	uaddr_t at = start;
 	int r = 0;

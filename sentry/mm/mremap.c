@@ -118,6 +118,7 @@ static int move_host(const struct remap *re, struct vma *v, struct vma *nv)
 		if (!r)
 			ranges_clear(&v->mapped);
 	}
+	mutex_assert_held(&nv->m->lock); /* of the same file */
 	if (!r)
 		vma_rmap_add_locked(nv);
 	mutex_unlock(&v->m->lock);
@@ -126,14 +127,15 @@ static int move_host(const struct remap *re, struct vma *v, struct vma *nv)
 
 /* --- moving an area ------------------------------------------------------ */
 
-static int move_area(struct remap *re)
+static int move_area(struct remap *re) MUST_HOLD(re->mm->lock)
 {
 	struct mm *mm = re->mm;
-	struct vma *v = mm_find_vma_locked(mm, re->old), *nv;
+	struct vma *v = mm_find_vma_locked(re->mm, re->old), *nv;
 	uaddr_t old_end = re->old + re->old_size;
 	uint64_t off = vma_off(v, re->old);
 	int r;
 
+	mutex_assert_held(&mm->lock); /* re->mm */
 	/* Room for cutting the old area in three, and the new one. */
 	if (mm->n_vmas >= MAX_MAP_COUNT - 3)
 		return -ENOMEM;
@@ -172,7 +174,7 @@ static int move_area(struct remap *re)
 }
 
 /* Is [old, old + old_size) fit to be moved or to grow? Nothing has been changed yet. */
-static int check_area(const struct remap *re)
+static int check_area(const struct remap *re) MUST_HOLD(re->mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(re->mm, re->old);
 	/* What a shrink cuts off may cross areas. */
@@ -196,7 +198,7 @@ static int check_area(const struct remap *re)
 }
 
 /* MREMAP_FIXED and MREMAP_DONTUNMAP. */
-static int remap_to(struct remap *re)
+static int remap_to(struct remap *re) MUST_HOLD(re->mm->lock)
 {
 	struct mm *mm = re->mm;
 	bool fixed = re->flags & LX_MREMAP_FIXED;
@@ -205,7 +207,7 @@ static int remap_to(struct remap *re)
 
 	if (r)
 		return r;
-
+	mutex_assert_held(&mm->lock); /* re->mm */
 	if (fixed) {
 		if (re->new < mm->as->platform->limits.min_addr)
 			return -EPERM;
@@ -235,14 +237,14 @@ static int remap_to(struct remap *re)
 
 /* --- growing and shrinking ----------------------------------------------- */
 
-static bool free_behind(struct mm *mm, uaddr_t start, uint64_t size)
+static bool free_behind(struct mm *mm, uaddr_t start, uint64_t size) MUST_HOLD(mm->lock)
 {
 	uaddr_t max = mm->as->platform->limits.max_addr;
 
 	return size <= max && start <= max - size && !mm_covered(mm, start, start + size);
 }
 
-static int grow_in_place(struct remap *re, struct vma *v)
+static int grow_in_place(struct remap *re, struct vma *v) MUST_HOLD(re->mm->lock)
 {
 	uint64_t grow = re->new_size - re->old_size;
 	uaddr_t end = v->end;
@@ -260,12 +262,13 @@ static int grow_in_place(struct remap *re, struct vma *v)
 	return 0;
 }
 
-static int resize(struct remap *re)
+static int resize(struct remap *re) MUST_HOLD(re->mm->lock)
 {
 	struct mm *mm = re->mm;
 	struct vma *v;
 	int r;
 
+	mutex_assert_held(&mm->lock); /* re->mm */
 	if (re->new_size <= re->old_size) {
 		uaddr_t from = re->old + re->new_size, to;
 
@@ -309,7 +312,7 @@ static int check_args(const struct remap *re)
 	return 0;
 }
 
-static int remap_locked(struct remap *re)
+static int remap_locked(struct remap *re) MUST_HOLD(re->mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(re->mm, re->old);
 
@@ -345,6 +348,7 @@ int mm_mremap(struct mm *mm, uaddr_t old, uint64_t old_size, uint64_t new_size,
 	list_init(&re.dead.vmas);
 	mutex_lock(&mm->lock);
 	mm_take_limits(mm, limits);
+	mutex_assert_held(&re.mm->lock);
 	r = remap_locked(&re);
 	mutex_unlock(&mm->lock);
 	vma_free_list(&re.dead);

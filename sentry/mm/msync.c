@@ -10,7 +10,7 @@
  * mappable, referenced, in *@m if it is a shared one. Under mm->lock.
  */
 static struct vma *sync_step(struct mm *mm, uaddr_t *at, uaddr_t end, uaddr_t *stop,
-			     struct mappable **m, uint64_t *off)
+			     struct mappable **m, uint64_t *off) MUST_HOLD(mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(mm, *at);
 
@@ -76,6 +76,7 @@ int mm_msync(struct mm *mm, uaddr_t addr, uint64_t size, int flags)
  * what the host says; a file's or shared page counts once it has been mapped.
  */
 static int core_step(struct mm *mm, uaddr_t addr, size_t n, uint8_t *vec, size_t *got)
+	MUST_HOLD(mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(mm, addr);
 	struct addr_space *as = mm->as;

@@ -21,7 +21,7 @@ static const struct platform_limits *limits_of(const struct mm *mm)
 }
 
 /* Is [@addr, @addr + @size) free, guard gaps included? The range does not wrap. */
-static bool is_free(struct mm *mm, uaddr_t addr, uint64_t size)
+static bool is_free(struct mm *mm, uaddr_t addr, uint64_t size) MUST_HOLD(mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(mm, addr);
 
@@ -29,6 +29,7 @@ static bool is_free(struct mm *mm, uaddr_t addr, uint64_t size)
 }
 
 static int search_down(struct mm *mm, uint64_t size, uaddr_t low, uaddr_t *out)
+	MUST_HOLD(mm->lock)
 {
 	uaddr_t top = mm->mmap_base;
 	uint64_t skipped = 0;
@@ -62,7 +63,7 @@ static int search_down(struct mm *mm, uint64_t size, uaddr_t low, uaddr_t *out)
 }
 
 static int search_up(struct mm *mm, uint64_t size, uaddr_t low, uaddr_t high,
-		     uaddr_t *out)
+		     uaddr_t *out) MUST_HOLD(mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(mm, low);
 	uaddr_t bottom = low;
@@ -94,6 +95,7 @@ static int place_fixed(struct mm *mm, uaddr_t addr, uint64_t size, uaddr_t *out)
 }
 
 static int place_low(struct mm *mm, uaddr_t hint, uint64_t size, uaddr_t *out)
+	MUST_HOLD(mm->lock)
 {
 	if (size > LOW_2G_END - LOW_2G_START)
 		return -ENOMEM;

@@ -33,7 +33,7 @@ int mm_unmap_locked(struct mm *mm, uaddr_t start, uaddr_t end, struct dead_list 
 
 /* The first area of the attachment at @addr from *@at on; *@at moves behind it. */
 static struct vma *next_piece(struct mm *mm, uaddr_t addr, const struct mappable_ops *ops,
-			      const struct mappable *m, uaddr_t *at)
+			      const struct mappable *m, uaddr_t *at) MUST_HOLD(mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(mm, *at);
 

@@ -192,18 +192,26 @@ int vma_count_writable(struct vma *v, enum mapped_change what)
 	return v->m->ops->writable(v->m, what);
 }
 
+static void rmap_del_locked(struct vma *v) MUST_HOLD(v->m->lock)
+{
+	list_del(&v->rmap);
+	ranges_clear(&v->mapped);
+}
+
 void vma_unlink(struct mm *mm, struct vma *v, struct mappable *held,
 		struct dead_list *dead)
 {
 	tree_erase(mm, v);
 	account(mm, v->flags, v->file, -(int64_t)vma_size(v));
 	if (v->m) {
-		if (v->m != held)
+		if (v->m == held) {
+			mutex_assert_held(&v->m->lock);
+			rmap_del_locked(v);
+		} else {
 			mutex_lock(&v->m->lock);
-		list_del(&v->rmap);
-		ranges_clear(&v->mapped);
-		if (v->m != held)
+			rmap_del_locked(v);
 			mutex_unlock(&v->m->lock);
+		}
 		vma_count_writable(v, MAPPED_GONE);
 	}
 	list_add_tail(&dead->vmas, &v->rmap);
@@ -211,16 +219,14 @@ void vma_unlink(struct mm *mm, struct vma *v, struct mappable *held,
 
 void vma_resize(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end)
 {
-	if (v->m)
-		mutex_lock(&v->m->lock);
+	mappable_lock(v->m);
 	account(mm, v->flags, v->file, -(int64_t)vma_size(v));
 	if (v->m)
 		v->off += start - v->start;
 	v->start = start;
 	v->end = end;
 	account(mm, v->flags, v->file, (int64_t)vma_size(v));
-	if (v->m)
-		mutex_unlock(&v->m->lock);
+	mappable_unlock(v->m);
 }
 
 /* --- cutting ------------------------------------------------------------- */
@@ -244,6 +250,7 @@ static int vma_split(struct mm *mm, struct vma *v, uaddr_t addr)
 		r = ranges_split(&v->mapped, addr, &upper->mapped);
 		if (!r) {
 			v->end = addr;
+			mutex_assert_held(&upper->m->lock);
 			vma_rmap_add_locked(upper);
 		}
 		mutex_unlock(&v->m->lock);
@@ -260,7 +267,7 @@ static int vma_split(struct mm *mm, struct vma *v, uaddr_t addr)
 	return 0;
 }
 
-static int split_at(struct mm *mm, uaddr_t addr, bool check_count)
+static int split_at(struct mm *mm, uaddr_t addr, bool check_count) MUST_HOLD(mm->lock)
 {
 	struct vma *v = mm_find_vma_locked(mm, addr);
 

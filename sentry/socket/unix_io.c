@@ -332,7 +332,7 @@ static void take_files(struct skb *b, struct scm *out)
 }
 
 /* Why there is nothing to read; the lock is held. */
-static int no_data_locked(struct unix_sock *us)
+static int no_data_locked(struct unix_sock *us) MUST_HOLD(us->sk.lock)
 {
 	int r = 0;
 
@@ -461,6 +461,7 @@ static bool goes_on(struct unix_sock *us, const struct scm *last)
 
 /* What a read of this length would get, copied under the lock: nothing is taken off. */
 static size_t gather_locked(struct unix_sock *us, char *buf, size_t n, struct sock_msg *m)
+	MUST_HOLD(us->sk.lock)
 {
 	struct skb *b, *first = NULL;
 	size_t done = 0;

@@ -35,7 +35,7 @@ static int send_to(struct task *t, struct task *target, int signo, bool thread,
 }
 
 /* kill(-1): everybody but the caller and the namespace's init. tasklist held. */
-static int kill_all_locked(struct task *t, int signo)
+static int kill_all_locked(struct task *t, int signo) MUST_HOLD(t->k->tasklist)
 {
 	struct pid_ns *ns = task_pid_ns(t);
 	bool any = false;
@@ -60,6 +60,7 @@ static int kill_all_locked(struct task *t, int signo)
 
 /* tasklist held. 0 when at least one could be signalled. */
 static int kill_pgrp_locked(struct task *t, struct pid *pgrp, int signo)
+	MUST_HOLD(t->k->tasklist)
 {
 	struct list *head = &pgrp->members[PIDTYPE_PGID], *pos;
 	bool sent = false;

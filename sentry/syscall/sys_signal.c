@@ -93,20 +93,19 @@ SYSCALL2(rt_sigpending, uaddr_t set, size_t sigsetsize)
 static int wait_for_signal(struct task *t, lx_sigset_t set, int64_t deadline_ns,
 			   struct lx_siginfo *info)
 {
-	struct sighand *sh = t->tg->sighand;
 	int signo, r;
 
-	mutex_lock(&sh->lock);
+	mutex_lock(&t->tg->sighand->lock);
 	signo = signal_dequeue_locked(t, ~set, info);
 	if (!signo) {
 		t->real_blocked = t->blocked;
 		t->blocked &= ~set;
 		signal_recalc_locked(t);
-		mutex_unlock(&sh->lock);
+		mutex_unlock(&t->tg->sighand->lock);
 		do
 			r = task_block(t, deadline_ns, "sigtimedwait", set);
 		while (r == 0);
-		mutex_lock(&sh->lock);
+		mutex_lock(&t->tg->sighand->lock);
 		signo = signal_dequeue_locked(t, ~set, info);
 		t->blocked = t->real_blocked;
 		t->real_blocked = 0;
@@ -114,7 +113,7 @@ static int wait_for_signal(struct task *t, lx_sigset_t set, int64_t deadline_ns,
 			signo = r == -ETIMEDOUT ? -EAGAIN : -EINTR;
 	}
 	signal_recalc_locked(t);
-	mutex_unlock(&sh->lock);
+	mutex_unlock(&t->tg->sighand->lock);
 	return signo;
 }
 

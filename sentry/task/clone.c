@@ -114,6 +114,7 @@ static int check_flags(struct task *t, const struct clone_args *a)
 
 /* How many tasks there may be, of this user and in all. tasklist held. */
 static int check_limits_locked(struct task *t, const struct cred *c)
+	MUST_HOLD(t->k->tasklist)
 {
 	struct kernel *k = t->k;
 	uint64_t nproc = task_rlimit(t, LX_RLIMIT_NPROC);
@@ -333,6 +334,7 @@ static int start_child(struct task *t, struct task *child, const struct clone_ar
 /* --- into the tree ------------------------------------------------------- */
 
 static void join_groups_locked(struct task *t, struct task *child)
+	MUST_HOLD(t->k->tasklist)
 {
 	struct thread_group *tg = child->tg;
 
@@ -368,10 +370,9 @@ static int publish(struct task *t, struct task *child, const struct clone_args *
 {
 	struct thread_group *own = t->tg, *parent;
 	struct task *parent_task;
-	struct kernel *k = t->k;
 	int r;
 
-	mutex_lock(&k->tasklist);
+	mutex_lock(&t->k->tasklist);
 	r = check_limits_locked(t, child->cred);
 	/*
 	 * What was sent to the group while the child was made is not lost on it: the call
@@ -384,7 +385,7 @@ static int publish(struct task *t, struct task *child, const struct clone_args *
 	if (!r)
 		r = pid_assign_locked(child->pid, a->set_tid, a->n_set_tid);
 	if (r) {
-		mutex_unlock(&k->tasklist);
+		mutex_unlock(&t->k->tasklist);
 		return r;
 	}
 	parent = a->flags & LX_CLONE_PARENT ? own->parent : own;
@@ -394,7 +395,7 @@ static int publish(struct task *t, struct task *child, const struct clone_args *
 		join_groups_locked(t, child);
 	task_link_locked(child, parent, parent_task);
 	signal_join_group(child);
-	mutex_unlock(&k->tasklist);
+	mutex_unlock(&t->k->tasklist);
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 /* --- accounts ----------------------------------------------------------------- */
 
 static struct user_account *account_find_locked(struct kernel *k, uint32_t uid)
+	MUST_HOLD(k->users_lock)
 {
 	struct user_account *u;
 

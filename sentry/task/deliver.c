@@ -38,7 +38,7 @@ static bool must_exit(const struct task *t)
 /* --- stops ------------------------------------------------------------------------- */
 
 /* A stop signal took effect: every thread is to stop. sighand->lock held. */
-static void stop_begin_locked(struct task *t, int signo)
+static void stop_begin_locked(struct task *t, int signo) MUST_HOLD(t->tg->sighand->lock)
 {
 	struct thread_group *tg = t->tg;
 	struct task *th;
@@ -58,30 +58,30 @@ static void stop_begin_locked(struct task *t, int signo)
 	}
 }
 
-static bool stop_over(struct task *t, struct sighand *sh)
+static bool stop_over(struct task *t)
 {
 	bool over;
 
-	mutex_lock(&sh->lock);
+	tg_sighand_lock(t->tg);
 	over = !t->jobctl_stopped || must_exit(t);
-	mutex_unlock(&sh->lock);
+	tg_sighand_unlock(t->tg);
 	return over;
 }
 
 /* Stand still until SIGCONT or death. Called with sighand->lock held; drops it. */
-static void stop_self(struct task *t, struct sighand *sh)
+static void stop_self(struct task *t) RELEASES(t->tg->sighand->lock)
 {
 	bool last = signal_stop_done_locked(t);
 
 	t->jobctl_stopped = true;
 	atomic_store(&t->state, TASK_STOPPED);
-	mutex_unlock(&sh->lock);
+	tg_sighand_unlock(t->tg);
 	if (last)
 		signal_notify_stop(t->tg, LX_CLD_STOPPED);
 	lock_assert_none_held();
 	for (;;) {
 		park_clear(&t->park);
-		if (stop_over(t, sh))
+		if (stop_over(t))
 			break;
 		park_wait(&t->park, NO_DEADLINE);
 	}
@@ -92,7 +92,7 @@ static void stop_self(struct task *t, struct sighand *sh)
  * Terminal stops do nothing in an orphaned group: no shell would ever continue it.
  * Looking needs tasklist, so the lock is dropped; a SIGCONT meanwhile calls the stop off.
  */
-static bool stop_allowed(struct task *t, struct sighand *sh, int signo)
+static bool stop_allowed(struct task *t, int signo) MUST_HOLD(t->tg->sighand->lock)
 {
 	struct thread_group *tg = t->tg;
 	unsigned n = tg->n_continues;
@@ -100,11 +100,11 @@ static bool stop_allowed(struct task *t, struct sighand *sh, int signo)
 
 	if (signo == LX_SIGSTOP)
 		return true;
-	mutex_unlock(&sh->lock);
+	tg_sighand_unlock(t->tg);
 	mutex_lock(&t->k->tasklist);
 	orphaned = pgrp_orphaned_locked(tg->pid[PIDTYPE_PGID], NULL);
 	mutex_unlock(&t->k->tasklist);
-	mutex_lock(&sh->lock);
+	tg_sighand_lock(t->tg);
 	return !orphaned && n == tg->n_continues;
 }
 
@@ -117,31 +117,31 @@ static bool stop_allowed(struct task *t, struct sighand *sh, int signo)
 static int get_signal(struct task *t, struct lx_siginfo *info, struct lx_sigaction *sa)
 {
 	struct thread_group *tg = t->tg;
-	struct sighand *sh = tg->sighand;
+	struct sighand *sh = tg->sighand; /* of our own process: only exec changes it */
 	int signo = 0, code;
 
-	mutex_lock(&sh->lock);
+	tg_sighand_lock(t->tg);
 	while (!tg->group_exit && !must_exit(t)) {
 		if (tg->cld_notify) {
 			code = tg->cld_notify;
 			tg->cld_notify = 0;
-			mutex_unlock(&sh->lock);
+			tg_sighand_unlock(t->tg);
 			signal_notify_stop(tg, code);
-			mutex_lock(&sh->lock);
+			tg_sighand_lock(t->tg);
 			continue;
 		}
 		if (t->stop_me) {
-			stop_self(t, sh);
-			mutex_lock(&sh->lock);
+			stop_self(t);
+			tg_sighand_lock(t->tg);
 			continue;
 		}
 		signo = signal_dequeue_locked(t, t->blocked, info);
 		if (!signo)
 			break;
 		if (info->pad == SIGINFO_REARM) {
-			mutex_unlock(&sh->lock);
+			tg_sighand_unlock(t->tg);
 			posix_timer_rearm(tg, info);
-			mutex_lock(&sh->lock);
+			tg_sighand_lock(t->tg);
 		}
 		*sa = sh->action[signo - 1];
 		if (sigaction_ignores(sa, signo))
@@ -154,16 +154,16 @@ static int get_signal(struct task *t, struct lx_siginfo *info, struct lx_sigacti
 		if (tg->unkillable && !sig_in(SIGSET_UNBLOCKABLE, signo))
 			continue;
 		if (sig_in(SIGSET_STOP, signo)) {
-			if (stop_allowed(t, sh, signo))
+			if (stop_allowed(t, signo))
 				stop_begin_locked(t, signo);
 			continue;
 		}
-		group_exit_locked(tg, signo);
+		group_exit_locked(t->tg, signo);
 	}
 	if (tg->group_exit || must_exit(t))
 		signo = 0;
 	signal_recalc_locked(t);
-	mutex_unlock(&sh->lock);
+	tg_sighand_unlock(t->tg);
 	return signo;
 }
 
@@ -254,14 +254,11 @@ static void deliver_all(struct task *t, struct delivery *d)
 {
 	struct lx_siginfo info;
 	struct lx_sigaction sa;
-	struct sighand *sh;
 
 	while (get_signal(t, &info, &sa)) {
 		if (load_regs(t, d)) {
 			/* The guest thread is gone on the host. */
-			sh = tg_sighand_lock(t->tg);
-			group_exit_locked(t->tg, LX_SIGKILL);
-			mutex_unlock(&sh->lock);
+			group_exit(t->tg, LX_SIGKILL);
 			return;
 		}
 		run_handler(t, d, &info, &sa);

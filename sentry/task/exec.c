@@ -230,13 +230,13 @@ static int exec_prepare(struct task *t, struct exec_call *call, struct exec_stat
 
 /* --- the other threads --------------------------------------------------- */
 
-static bool alone_locked(struct task *t)
+static bool alone_locked(struct task *t) MUST_HOLD(t->k->tasklist)
 {
 	return t->tg->n_threads == 1;
 }
 
 /* A thread that is not the leader goes on under the leader's number. */
-static struct task *take_leadership_locked(struct task *t)
+static struct task *take_leadership_locked(struct task *t) MUST_HOLD(t->k->tasklist)
 {
 	struct thread_group *tg = t->tg;
 	struct task *old = tg->leader;
@@ -266,11 +266,10 @@ static struct task *take_leadership_locked(struct task *t)
 static int end_other_threads(struct task *t)
 {
 	struct thread_group *tg = t->tg;
-	struct kernel *k = t->k;
 	struct task *other, *old = NULL;
 	int r = 0;
 
-	mutex_lock(&k->tasklist);
+	mutex_lock(&t->k->tasklist);
 	mutex_lock(&tg->sighand->lock);
 	if (tg->group_exit || tg->exec_task)
 		r = -EAGAIN;
@@ -283,9 +282,9 @@ static int end_other_threads(struct task *t)
 	mutex_unlock(&tg->sighand->lock);
 	/* The last of them to leave wakes us: exit.c. */
 	while (!r && !alone_locked(t)) {
-		mutex_unlock(&k->tasklist);
+		mutex_unlock(&t->k->tasklist);
 		r = task_block_killable(t, NO_DEADLINE, "exec: other threads", 0);
-		mutex_lock(&k->tasklist);
+		mutex_lock(&t->k->tasklist);
 	}
 	if (!r && tg->leader != t)
 		old = take_leadership_locked(t);
@@ -293,7 +292,7 @@ static int end_other_threads(struct task *t)
 	if (r != -EAGAIN)
 		tg->exec_task = NULL;
 	mutex_unlock(&tg->sighand->lock);
-	mutex_unlock(&k->tasklist);
+	mutex_unlock(&t->k->tasklist);
 	task_put(old);
 	return r;
 }

@@ -110,7 +110,7 @@ static void send_pdeath_locked(struct thread_group *child)
 	}
 }
 
-static struct task *other_thread_locked(struct task *t)
+static struct task *other_thread_locked(struct task *t) MUST_HOLD(t->k->tasklist)
 {
 	struct task *o;
 
@@ -122,6 +122,7 @@ static struct task *other_thread_locked(struct task *t)
 
 /* Hand on what this thread, or with the last one the process, is parent of. */
 static void give_up_children_locked(struct task *t, bool last, struct list *dead)
+	MUST_HOLD(t->k->tasklist)
 {
 	struct thread_group *tg = t->tg, *c, *tmp;
 	struct task *heir = last ? find_new_reaper_locked(tg) : other_thread_locked(t);
@@ -269,12 +270,11 @@ static void leave_tree(struct task *t, int code, const struct rusage_sum *usage,
 		       bool last)
 {
 	struct thread_group *tg = t->tg;
-	struct kernel *k = t->k;
 	struct list dead = LIST_INIT(dead);
 	struct pid_ns *ns = task_pid_ns(t);
 	struct task *d, *tmp;
 
-	mutex_lock(&k->tasklist);
+	mutex_lock(&t->k->tasklist);
 	give_up_children_locked(t, last, &dead);
 	rusage_add(&tg->dead_threads, usage);
 	t->exit_code = code;
@@ -295,7 +295,7 @@ static void leave_tree(struct task *t, int code, const struct rusage_sum *usage,
 		if (reaper)
 			ns->reaper = NULL;
 	}
-	mutex_unlock(&k->tasklist);
+	mutex_unlock(&t->k->tasklist);
 	list_for_each_safe (d, tmp, &dead, group_node) {
 		list_del(&d->group_node);
 		task_put(d);

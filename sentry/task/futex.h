@@ -97,14 +97,17 @@ static inline bool futex_key_equal(const struct futex_key *a, const struct futex
 void futex_key_dup(const struct futex_key *from, struct futex_key *to);
 struct futex_bucket *futex_bucket_of(struct futex_table *ft, const struct futex_key *key);
 /* Both locks, in order of address; @a may be @b. */
-void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b);
-void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b);
+void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b)
+	ACQUIRES(a->lock, b->lock);
+void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b)
+	RELEASES(a->lock, b->lock);
 
 void futex_waiter_init(struct futex_waiter *w, struct task *t, uint32_t bitset);
-void futex_enqueue_locked(struct futex_bucket *b, struct futex_waiter *w);
+void futex_enqueue_locked(struct futex_bucket *b, struct futex_waiter *w)
+	MUST_HOLD(b->lock);
 /* Wakes up to @n of @key; -EINVAL: somebody waits there for a PI lock. */
 int futex_wake_key_locked(struct futex_bucket *b, const struct futex_key *key, int n,
-			  uint32_t bitset);
+			  uint32_t bitset) MUST_HOLD(b->lock);
 /* The waker's last touch. */
 void futex_wake_locked(struct futex_waiter *w);
 /*

@@ -322,7 +322,7 @@ int futex_lock_pi(struct task *t, uaddr_t addr, bool shared, bool try,
 /* --- giving back -------------------------------------------------------------- */
 
 static int unlock_locked(struct task *t, struct futex_bucket *b,
-			 const struct futex_key *key, uaddr_t addr)
+			 const struct futex_key *key, uaddr_t addr) MUST_HOLD(b->lock)
 {
 	struct futex_waiter *top = futex_first_waiter(b, key);
 	uint32_t word, old, new = 0;

@@ -33,7 +33,8 @@ int futex_attempt_prepare(struct task *t, struct futex_attempt *a, uaddr_t addr)
  */
 int futex_try_lock_locked(struct task *t, struct futex_bucket *b,
 			  const struct futex_key *key, uaddr_t addr, struct task *who,
-			  bool more, struct futex_attempt *a, struct futex_pi **pi);
+			  bool more, struct futex_attempt *a, struct futex_pi **pi)
+	MUST_HOLD(b->lock);
 /* A lock of @owner, out of a->fresh. -ESRCH: it has exited. */
 int futex_pi_create(struct futex_table *ft, struct futex_attempt *a,
 		    const struct futex_key *key, struct task *owner,

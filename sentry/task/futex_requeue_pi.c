@@ -99,6 +99,7 @@ static bool may_move(const struct requeue *q, const struct futex_waiter *w)
 
 /* Up to @n waiters of the condition go over to @pi's queue. */
 static int move_to_lock(struct requeue *q, struct futex_pi *pi, int n)
+	MUST_HOLD(q->b2->lock)
 {
 	struct futex_waiter *w, *tmp;
 	int done = 0, r;
@@ -122,6 +123,7 @@ static int move_to_lock(struct requeue *q, struct futex_pi *pi, int n)
 
 /* The lock was free and is @top's now: it wakes, the others wait for it. */
 static int requeue_behind(struct requeue *q, struct futex_waiter *top)
+	MUST_HOLD(q->b2->lock)
 {
 	struct futex_table *ft = q->t->k->futexes;
 	struct futex_pi *pi = NULL;
@@ -138,7 +140,7 @@ static int requeue_behind(struct requeue *q, struct futex_waiter *top)
 	return r < 0 ? r : r + 1;
 }
 
-static int requeue_locked(struct requeue *q)
+static int requeue_locked(struct requeue *q) MUST_HOLD(q->b->lock, q->b2->lock)
 {
 	struct futex_waiter *top;
 	struct futex_pi *pi;

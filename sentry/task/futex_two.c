@@ -18,7 +18,7 @@ static int get_two_keys(struct task *t, uaddr_t addr, bool shared, uaddr_t addr2
 
 /* Moves a waiter to another word; its old key's reference is the caller's to drop. */
 static void move_waiter(struct futex_waiter *w, struct futex_bucket *to,
-			const struct futex_key *key)
+			const struct futex_key *key) MUST_HOLD(to->lock)
 {
 	list_del(&w->node);
 	futex_key_dup(key, &w->key);
@@ -27,7 +27,7 @@ static void move_waiter(struct futex_waiter *w, struct futex_bucket *to,
 
 static int requeue_locked(struct futex_bucket *b, struct futex_bucket *b2,
 			  const struct futex_key key[2], int n_wake, int n_requeue,
-			  unsigned *moved)
+			  unsigned *moved) MUST_HOLD(b->lock, b2->lock)
 {
 	struct futex_waiter *w, *tmp;
 	struct list taken;
@@ -175,7 +175,7 @@ static int op_exchange_locked(struct task *t, uaddr_t addr, uint32_t op, uint32_
 
 static int op_wake_locked(struct futex_bucket *b, struct futex_bucket *b2,
 			  const struct futex_key key[2], int n, int n2, uint32_t op,
-			  uint32_t old)
+			  uint32_t old) MUST_HOLD(b->lock, b2->lock)
 {
 	int r = futex_wake_key_locked(b, &key[0], n, LX_FUTEX_BITSET_MATCH_ANY), r2;
 

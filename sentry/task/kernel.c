@@ -282,7 +282,7 @@ int kernel_start_init(struct kernel *k, const struct init_args *args, const char
 /* Every process, in no order; @fn may take what ranks behind tasklist. */
 static void for_each_process_locked(struct kernel *k,
 				    void (*fn)(struct thread_group *tg, void *arg),
-				    void *arg)
+				    void *arg) MUST_HOLD(k->tasklist)
 {
 	struct htab *h = &k->init_pid_ns->by_nr;
 

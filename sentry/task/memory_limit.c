@@ -118,15 +118,14 @@ static void look_at_all(struct memory_limit *ml, struct task **list, unsigned n,
 static void kill_biggest(struct memory_limit *ml, const struct look *l)
 {
 	struct thread_group *tg = l->biggest->tg;
-	struct sighand *sh;
 	bool dying;
 
 	mutex_lock(&ml->k->tasklist);
-	sh = tg_sighand_lock(tg);
+	tg_sighand_lock(tg);
 	dying = tg->group_exit;
 	if (!dying)
 		group_exit_locked(tg, LX_SIGKILL);
-	mutex_unlock(&sh->lock);
+	tg_sighand_unlock(tg);
 	mutex_unlock(&ml->k->tasklist);
 	if (!dying)
 		log_error("memory limit of %llu KiB reached: killed task %d (%s), which "

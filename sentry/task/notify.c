@@ -41,6 +41,7 @@ void notify_parent_locked(struct thread_group *tg, int si_code, int status)
 	struct lx_sigaction sa;
 	struct lx_siginfo info;
 
+	mutex_assert_held(&tg->k->tasklist);
 	if (!parent) {
 		/* The sandbox's init: who started the sandbox stops with it. */
 		if (si_code == LX_CLD_STOPPED)
@@ -73,6 +74,7 @@ bool notify_exit_locked(struct thread_group *tg)
 	int signo = tg->exit_signal, status, code;
 	bool reap = false;
 
+	mutex_assert_held(&tg->k->tasklist);
 	/* pidfds become readable now; once it is reaped they say so too. */
 	waitq_wake(&tg->pid_self->exit_wait, LX_POLLIN);
 	if (!parent)

@@ -6,7 +6,7 @@
 #include "sentry/task/tty_session.h"
 
 /* May the caller move @target's process? */
-static int may_move_locked(struct task *t, struct task *target)
+static int may_move_locked(struct task *t, struct task *target) MUST_HOLD(t->k->tasklist)
 {
 	struct thread_group *own = t->tg, *tg = target->tg;
 
@@ -27,7 +27,7 @@ static int may_move_locked(struct task *t, struct task *target)
 
 /* The group must be the process's own number, or one of the caller's session. */
 static int find_group_locked(struct task *t, struct task *target, int pgid,
-			     struct pid **out)
+			     struct pid **out) MUST_HOLD(t->k->tasklist)
 {
 	struct pid *pgrp = pid_find_locked(task_pid_ns(t), pgid);
 	struct thread_group *member;

@@ -69,8 +69,10 @@ static struct upid *upid_find_locked(struct pid_ns *ns, int nr)
 
 struct pid *pid_find_locked(struct pid_ns *ns, int nr)
 {
-	struct upid *u = nr > 0 ? upid_find_locked(ns, nr) : NULL;
+	struct upid *u;
 
+	mutex_assert_held(&ns->k->tasklist);
+	u = nr > 0 ? upid_find_locked(ns, nr) : NULL;
 	return u ? u->pid : NULL;
 }
 

@@ -66,6 +66,7 @@ struct task *find_new_reaper_locked(struct thread_group *tg)
 	struct thread_group *p;
 	struct task *t;
 
+	mutex_assert_held(&tg->k->tasklist);
 	for (p = tg->parent; p; p = p->parent) {
 		if (task_pid_ns(p->leader) != ns || (ns->reaper && p == ns->reaper->tg))
 			break;
@@ -83,6 +84,7 @@ struct task *find_new_reaper_locked(struct thread_group *tg)
 
 /* SIGKILL to every process of the namespace and those below but @init's. */
 static void kill_all_locked(struct pid_ns *ns, struct task *init)
+	MUST_HOLD(ns->k->tasklist)
 {
 	for (size_t i = 0; i < ns->by_nr.n_slots; i++) {
 		for (struct hnode *n = ns->by_nr.slot[i]; n; n = n->next) {
@@ -120,25 +122,23 @@ static bool reap_children(struct task *init)
 
 void pid_ns_zap(struct pid_ns *ns, struct task *init)
 {
-	struct kernel *k = ns->k;
-	/* Its own numbers: the leader's, which stays,
-	 * and that of the thread that zaps. */
+	/* Its own numbers: the leader's, which stays, and that of the thread that zaps. */
 	unsigned own = init == init->tg->leader ? 1 : 2;
 	struct task_waiter w;
 	bool alone;
 
 	task_waiter_init(&w, init, LX_POLLIN);
 	waitq_add(&init->tg->wait_chld, &w.entry);
-	mutex_lock(&k->tasklist);
+	mutex_lock(&ns->k->tasklist);
 	ns->dying = true;
 	kill_all_locked(ns, init);
-	mutex_unlock(&k->tasklist);
+	mutex_unlock(&ns->k->tasklist);
 	for (;;) {
 		while (reap_children(init))
 			;
-		mutex_lock(&k->tasklist);
+		mutex_lock(&ns->k->tasklist);
 		alone = ns->n_pids <= own;
-		mutex_unlock(&k->tasklist);
+		mutex_unlock(&ns->k->tasklist);
 		if (alone)
 			break;
 		/* Not task_block(): this task is dead already,
@@ -152,6 +152,7 @@ void pid_ns_zap(struct pid_ns *ns, struct task *init)
 
 /* Every process in the table, as far as @list has room; how many there are. */
 static unsigned take_leaders_locked(struct pid_ns *ns, struct task **list, unsigned room)
+	MUST_HOLD(ns->k->tasklist)
 {
 	unsigned n = 0;
 

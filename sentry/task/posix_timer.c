@@ -169,6 +169,7 @@ static int charge(struct task *t, struct posix_timer *pt)
 }
 
 static struct posix_timer *find_locked(struct thread_group *tg, int id)
+	MUST_HOLD(tg->lock)
 {
 	struct posix_timer *pt;
 

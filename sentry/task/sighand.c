@@ -13,6 +13,7 @@
 
 /* @t no longer takes @which of what is pending for the group: others may have to. */
 static void retarget_locked(struct task *t, lx_sigset_t which)
+	MUST_HOLD(t->tg->sighand->lock)
 {
 	struct thread_group *tg = t->tg;
 	lx_sigset_t left = tg->pending.set & which;
@@ -30,17 +31,15 @@ static void retarget_locked(struct task *t, lx_sigset_t which)
 
 void signal_set_blocked(struct task *t, lx_sigset_t mask)
 {
-	struct sighand *sh = t->tg->sighand;
-
 	mask &= ~SIGSET_UNBLOCKABLE;
 	/* Only its own thread changes it. */
 	if (mask == t->blocked)
 		return;
-	mutex_lock(&sh->lock);
+	mutex_lock(&t->tg->sighand->lock);
 	retarget_locked(t, mask & ~t->blocked);
 	t->blocked = mask;
 	signal_recalc_locked(t);
-	mutex_unlock(&sh->lock);
+	mutex_unlock(&t->tg->sighand->lock);
 }
 
 void signal_set_temp_mask(struct task *t, lx_sigset_t mask)
@@ -64,7 +63,7 @@ void signal_join_group(struct task *t)
 {
 	struct thread_group *tg = t->tg;
 
-	mutex_lock(&tg->sighand->lock);
+	mutex_lock(&t->tg->sighand->lock);
 	if (tg->group_exit) {
 		atomic_store(&t->killed, true);
 		task_kick(t, TASK_WORK_EXIT);
@@ -74,7 +73,7 @@ void signal_join_group(struct task *t)
 			tg->stop_pending++;
 	}
 	signal_recalc_locked(t);
-	mutex_unlock(&tg->sighand->lock);
+	mutex_unlock(&t->tg->sighand->lock);
 }
 
 bool signal_stop_done_locked(struct task *t)
@@ -104,14 +103,13 @@ void signal_notify_stop(struct thread_group *tg, int code)
 
 void signal_thread_exit(struct task *t)
 {
-	struct sighand *sh = t->tg->sighand;
 	bool stopped;
 
-	mutex_lock(&sh->lock);
+	mutex_lock(&t->tg->sighand->lock);
 	t->sig_exiting = true;
 	retarget_locked(t, ~t->blocked);
 	stopped = signal_stop_done_locked(t);
-	mutex_unlock(&sh->lock);
+	mutex_unlock(&t->tg->sighand->lock);
 	if (stopped)
 		signal_notify_stop(t->tg, LX_CLD_STOPPED);
 }

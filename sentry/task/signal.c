@@ -54,7 +54,7 @@ bool sigaction_ignores(const struct lx_sigaction *sa, int signo)
 /* A blocked signal is never ignored:
  * the handler may be another one when it is unblocked. */
 static bool signal_ignored_locked(struct thread_group *tg, struct task *t, int signo,
-				  bool force)
+				  bool force) MUST_HOLD(tg->sighand->lock)
 {
 	const struct lx_sigaction *sa = &tg->sighand->action[signo - 1];
 
@@ -76,7 +76,7 @@ void signal_discard_locked(struct thread_group *tg, lx_sigset_t mask)
 }
 
 /* SIGCONT lets everybody run, whether it is blocked, ignored or handled. */
-static void continue_group_locked(struct thread_group *tg)
+static void continue_group_locked(struct thread_group *tg) MUST_HOLD(tg->sighand->lock)
 {
 	struct task *th;
 
@@ -118,10 +118,9 @@ void group_exit_locked(struct thread_group *tg, int code)
 
 void group_exit(struct thread_group *tg, int code)
 {
-	struct sighand *sh = tg_sighand_lock(tg);
-
+	tg_sighand_lock(tg);
 	group_exit_locked(tg, code);
-	mutex_unlock(&sh->lock);
+	tg_sighand_unlock(tg);
 }
 
 static bool wants_signal(const struct task *th, int signo)
@@ -153,7 +152,7 @@ static struct task *choose_thread(struct thread_group *tg, struct task *t, bool 
 
 /* It is pending now: somebody is to look, or the whole group dies at once. */
 static void announce_locked(struct thread_group *tg, struct task *t, bool group,
-			    int signo)
+			    int signo) MUST_HOLD(tg->sighand->lock)
 {
 	struct task *th = choose_thread(tg, t, group, signo);
 	bool fatal = tg->sighand->action[signo - 1].handler == LX_SIG_DFL &&
@@ -173,6 +172,7 @@ static void announce_locked(struct thread_group *tg, struct task *t, bool group,
 
 /* Effects that come at once, and whether there is anything to queue. */
 static bool prepare_locked(struct thread_group *tg, struct task *t, int signo, bool force)
+	MUST_HOLD(tg->sighand->lock)
 {
 	if (tg->group_exit)
 		return false;
@@ -185,6 +185,7 @@ static bool prepare_locked(struct thread_group *tg, struct task *t, int signo, b
 
 static int queue_locked(struct thread_group *tg, struct task *t, bool group,
 			const struct lx_siginfo *info, bool force)
+	MUST_HOLD(tg->sighand->lock)
 {
 	struct sigpending *p = group ? &tg->pending : &t->pending;
 	int signo = info->signo;
@@ -215,6 +216,7 @@ static int queue_locked(struct thread_group *tg, struct task *t, bool group,
  * until the process is reaped. NULL: gone, or on its way.
  */
 static struct task *receiver_locked(struct thread_group *tg, struct task *t)
+	MUST_HOLD(tg->sighand->lock)
 {
 	if (t)
 		return t->sig_exiting ? NULL : t;
@@ -224,13 +226,14 @@ static struct task *receiver_locked(struct thread_group *tg, struct task *t)
 int signal_queue(struct thread_group *tg, struct task *t, const struct lx_siginfo *info,
 		 bool force)
 {
-	struct sighand *sh = tg_sighand_lock(tg);
-	struct task *to = receiver_locked(tg, t);
+	struct task *to;
 	int r = 0;
 
+	tg_sighand_lock(tg);
+	to = receiver_locked(tg, t);
 	if (to)
 		r = queue_locked(tg, to, !t, info, force);
-	mutex_unlock(&sh->lock);
+	tg_sighand_unlock(tg);
 	return r;
 }
 
@@ -268,11 +271,13 @@ int signal_send_pgrp_locked(struct pid *pgrp, const struct lx_siginfo *info)
 
 int signal_queue_entry(struct thread_group *tg, struct task *t, struct sigqueue *q)
 {
-	struct sighand *sh = tg_sighand_lock(tg);
-	struct task *to = receiver_locked(tg, t);
 	struct sigpending *p = t ? &t->pending : &tg->pending;
-	int signo = q->info.signo, r = 0;
+	struct task *to;
+	int signo, r = 0;
 
+	tg_sighand_lock(tg);
+	to = receiver_locked(tg, t);
+	signo = q->info.signo;
 	if (!list_empty(&q->node)) {
 		r = -EBUSY;
 	} else if (to && prepare_locked(tg, to, signo, false)) {
@@ -281,7 +286,7 @@ int signal_queue_entry(struct thread_group *tg, struct task *t, struct sigqueue 
 		announce_locked(tg, to, !t, signo);
 		r = 1;
 	}
-	mutex_unlock(&sh->lock);
+	tg_sighand_unlock(tg);
 	return r;
 }
 
@@ -298,10 +303,11 @@ static bool queue_has(const struct sigpending *p, int signo)
 
 void signal_unqueue_entry(struct thread_group *tg, struct sigqueue *q)
 {
-	struct sighand *sh = tg_sighand_lock(tg);
-	int signo = q->info.signo;
 	struct task *th;
+	int signo;
 
+	tg_sighand_lock(tg);
+	signo = q->info.signo;
 	if (!list_empty(&q->node)) {
 		list_del(&q->node);
 		/* The bit stays only where another entry of the number is. */
@@ -313,7 +319,7 @@ void signal_unqueue_entry(struct thread_group *tg, struct sigqueue *q)
 				th->pending.set &= ~LX_SIGMASK(signo);
 		}
 	}
-	mutex_unlock(&sh->lock);
+	tg_sighand_unlock(tg);
 }
 
 void signal_force(struct task *t, const struct lx_siginfo *info)
@@ -322,7 +328,7 @@ void signal_force(struct task *t, const struct lx_siginfo *info)
 	struct sighand *sh = tg->sighand;
 	struct lx_sigaction *sa = &sh->action[info->signo - 1];
 
-	mutex_lock(&sh->lock);
+	mutex_lock(&t->tg->sighand->lock);
 	if (sa->handler == LX_SIG_IGN || sig_in(t->blocked, info->signo)) {
 		sa->handler = LX_SIG_DFL;
 		t->blocked &= ~LX_SIGMASK(info->signo);
@@ -331,20 +337,19 @@ void signal_force(struct task *t, const struct lx_siginfo *info)
 	/* Nothing protects an init from its own faults. */
 	if (sa->handler == LX_SIG_DFL)
 		tg->unkillable = false;
-	queue_locked(tg, t, false, info, true);
+	queue_locked(t->tg, t, false, info, true);
 	signal_recalc_locked(t);
-	mutex_unlock(&sh->lock);
+	mutex_unlock(&t->tg->sighand->lock);
 }
 
 int signal_dequeue(struct task *t, lx_sigset_t set, struct lx_siginfo *info)
 {
-	struct sighand *sh = t->tg->sighand;
 	int signo;
 
-	mutex_lock(&sh->lock);
+	mutex_lock(&t->tg->sighand->lock);
 	signo = signal_dequeue_locked(t, ~set, info);
 	signal_recalc_locked(t);
-	mutex_unlock(&sh->lock);
+	mutex_unlock(&t->tg->sighand->lock);
 	if (signo && info->pad == SIGINFO_REARM)
 		posix_timer_rearm(t->tg, info);
 	return signo;

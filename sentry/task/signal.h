@@ -31,7 +31,8 @@ int signal_may_send(struct task *t, struct task *target, int signo);
 void group_exit(struct thread_group *tg, int code);
 
 /* Takes the next deliverable signal not in @blocked. 0 when there is none. */
-int signal_dequeue_locked(struct task *t, lx_sigset_t blocked, struct lx_siginfo *info);
+int signal_dequeue_locked(struct task *t, lx_sigset_t blocked, struct lx_siginfo *info)
+	MUST_HOLD(t->tg->sighand->lock);
 /* Pending for thread and group together. */
 lx_sigset_t signal_pending_set(struct task *t);
 /* Change the mask; re-evaluates what is deliverable (SIGKILL, SIGSTOP stay out). */
@@ -44,7 +45,7 @@ void signal_set_temp_mask(struct task *t, lx_sigset_t mask);
  */
 void signal_end_temp_mask(struct task *t, bool interrupted);
 /* Re-evaluates TASK_WORK_SIGNAL; sighand->lock held. */
-void signal_recalc_locked(struct task *t);
+void signal_recalc_locked(struct task *t) MUST_HOLD(t->tg->sighand->lock);
 /*
  * signal_dequeue - takes a pending signal out of @set, as sigtimedwait and signalfd's
  * read do (blocked ones are what they want). 0 when there is none. Takes sighand->lock.

@@ -139,10 +139,11 @@ int signal_dequeue_locked(struct task *t, lx_sigset_t blocked, struct lx_siginfo
 
 lx_sigset_t signal_pending_set(struct task *t)
 {
-	struct sighand *sh = tg_sighand_lock(t->tg);
-	lx_sigset_t set = t->pending.set | t->tg->pending.set;
+	lx_sigset_t set;
 
-	mutex_unlock(&sh->lock);
+	tg_sighand_lock(t->tg);
+	set = t->pending.set | t->tg->pending.set;
+	tg_sighand_unlock(t->tg);
 	return set;
 }
 

@@ -59,14 +59,13 @@ void signal_unqueue_entry(struct thread_group *tg, struct sigqueue *q);
 struct sigqueue *sigqueue_alloc(struct task *t, bool must);
 /* Drops what is pending of @mask in one queue. sighand->lock held. */
 void sigpending_flush_mask(struct sigpending *p, lx_sigset_t mask);
-/* Everything pending in @mask is dropped:
- * a handler became SIG_IGN. sighand->lock held. */
-void signal_discard_locked(struct thread_group *tg, lx_sigset_t mask);
+/* All that is pending in @mask is dropped: a handler became SIG_IGN. sighand->lock held. */
+void signal_discard_locked(struct thread_group *tg, lx_sigset_t mask)
+	MUST_HOLD(tg->sighand->lock);
 /* Would a signal with this action be ignored when it is delivered? */
 bool sigaction_ignores(const struct lx_sigaction *sa, int signo);
-void group_exit_locked(struct thread_group *tg, int code);
+void group_exit_locked(struct thread_group *tg, int code) MUST_HOLD(tg->sighand->lock);
 /* @t's part in a group stop is done or off: true when the group has stopped by it. */
-bool signal_stop_done_locked(struct task *t);
-/* SIGCHLD and wait queue of the parent:
- * @code LX_CLD_STOPPED or CONTINUED. No lock held. */
+bool signal_stop_done_locked(struct task *t) MUST_HOLD(t->tg->sighand->lock);
+/* SIGCHLD and wait queue of the parent: @code LX_CLD_STOPPED or CONTINUED. No lock held. */
 void signal_notify_stop(struct thread_group *tg, int code);

@@ -138,7 +138,8 @@ void thread_group_put(struct thread_group *tg)
 	mem_free(tg);
 }
 
-struct sighand *tg_sighand_lock(struct thread_group *tg)
+/* tg->sighand moves until it is locked: clang cannot follow. */
+void tg_sighand_lock(struct thread_group *tg) NO_LOCK_ANALYSIS
 {
 	struct sighand *sh;
 
@@ -146,7 +147,7 @@ struct sighand *tg_sighand_lock(struct thread_group *tg)
 		sh = atomic_load_explicit(&tg->sighand, memory_order_acquire);
 		mutex_lock(&sh->lock);
 		if (likely(sh == tg->sighand))
-			return sh;
+			return;
 		mutex_unlock(&sh->lock);
 	}
 }
@@ -158,6 +159,7 @@ void task_link_locked(struct task *t, struct thread_group *parent,
 {
 	struct thread_group *tg = t->tg;
 
+	mutex_assert_held(&t->k->tasklist);
 	t->pid->task = task_get(t);
 	mutex_lock(&tg->sighand->lock);
 	list_add_tail(&tg->threads, &t->group_node);
@@ -178,6 +180,7 @@ void task_unlink_locked(struct task *t)
 {
 	struct thread_group *tg = t->tg;
 
+	mutex_assert_held(&t->k->tasklist);
 	mutex_lock(&tg->sighand->lock);
 	list_del(&t->group_node);
 	mutex_unlock(&tg->sighand->lock);

@@ -377,11 +377,16 @@ bool task_capable(struct task *t, enum lx_cap cap);	    /* in its user namespace
 void task_kick(struct task *t, unsigned work);
 
 /*
- * tg_sighand_lock - lock the handlers of a group that may be exec'ing now; returns what
- * was locked. The caller keeps the group alive. Own thread and holders of tasklist may
- * lock tg->sighand->lock themselves: exec replaces it under both.
+ * tg_sighand_lock - lock the handlers of a group that may be exec'ing now. The caller
+ * keeps the group alive. Own thread and holders of tasklist may lock tg->sighand->lock
+ * themselves: exec replaces it under both.
  */
-struct sighand *tg_sighand_lock(struct thread_group *tg);
+void tg_sighand_lock(struct thread_group *tg) ACQUIRES(tg->sighand->lock);
+
+static inline void tg_sighand_unlock(struct thread_group *tg) RELEASES(tg->sighand->lock)
+{
+	mutex_unlock(&tg->sighand->lock);
+}
 
 /* may @t inspect or control @target as ptrace(2) describes (/proc, process_vm_readv)? */
 int task_may_ptrace(struct task *t, struct task *target, bool attach);

@@ -35,6 +35,7 @@ static void fill_common(const struct task *t, const struct thread_group *c,
 
 static struct task *take_zombie_locked(struct task *t, struct thread_group *c,
 				       const struct wait_args *a, struct wait_result *r)
+	MUST_HOLD(t->k->tasklist)
 {
 	fill_common(t, c, r);
 	r->wstatus = c->exit_code;
@@ -50,6 +51,7 @@ static struct task *take_zombie_locked(struct task *t, struct thread_group *c,
 
 static bool take_stopped_locked(struct task *t, struct thread_group *c,
 				const struct wait_args *a, struct wait_result *r)
+	MUST_HOLD(t->k->tasklist)
 {
 	bool keep = a->options & LX_WNOWAIT, found = false;
 
@@ -76,7 +78,7 @@ static bool take_stopped_locked(struct task *t, struct thread_group *c,
 /* 1: *r is filled (*dead: to be put);
  * 0: nothing to report yet; -ECHILD: nobody to wait for. */
 static int look_locked(struct task *t, const struct wait_args *a, struct wait_result *r,
-		       struct task **dead)
+		       struct task **dead) MUST_HOLD(t->k->tasklist)
 {
 	struct thread_group *c;
 	int found = -ECHILD;

@@ -26,10 +26,9 @@ static unsigned kicks[3];
 
 /* --- what signal.c calls ----------------------------------------------------- */
 
-struct sighand *tg_sighand_lock(struct thread_group *tg)
+void tg_sighand_lock(struct thread_group *tg)
 {
 	mutex_lock(&tg->sighand->lock);
-	return tg->sighand;
 }
 
 void task_kick(struct task *t, unsigned work)
