@@ -3,6 +3,9 @@
 # A new source file in an existing folder needs no change here.
 
 V ?= rel
+ifeq ($(filter rel dev asan,$(V)),)
+$(error V=$(V): there are rel, dev and asan)
+endif
 CC ?= gcc
 ifeq ($(origin CC),default)
 CC := gcc

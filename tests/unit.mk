@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Unit tests: tests/unit/test_NAME.c links the objects its line `// LINK: ...` names
-# (folders or files, relative to the root) and tests/unit/fakes/*.c it names.
-UNIT_V := asan
-UNIT_O := build/$(UNIT_V)
-UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-
+# Unit tests: tests/unit/test_NAME.c is built with the sources that its lines
+# `// LINK: ...` name (folders or files, relative to the root), by tests/tools/unit.
+#   make check-unit [T=name]
 .PHONY: check-unit
 check-unit:
 	@tests/tools/unit $(T)
