@@ -7,5 +7,5 @@ check: all
 
 .PHONY: lint
 lint:
-	@$(MAKE) -s V=dev build/dev/gen/proto/control.pb-c.h build/dev/gen/proto/gofer.pb-c.h
+	@$(MAKE) -s V=dev build/dev/bin/runsc-sentry
 	@tests/lint/run
