@@ -19,7 +19,8 @@ static struct sem_undo_list *list_of(struct task *t)
 		return NULL;
 	refcount_init(&l->ref);
 	list_init(&l->undos);
-	return t->sem_undo = l;
+	t->sem_undo = l;
+	return l;
 }
 
 int sem_undo_share(struct task *t, struct task *child)
