@@ -5,8 +5,10 @@
  * annotations (-Wthread-safety is an error there, `make lint` runs it).
  *
  * clang compares locks by the expression that names them. Where two expressions name one
- * lock, mutex_assert_held() tells it so. NO_LOCK_ANALYSIS is for what it cannot follow: a
- * lock that there may not be, two taken by address; its reason stands in the comment.
+ * lock, mutex_assert_held() tells it so; it also stands first in functions whose
+ * arguments do not lead to the lock in few steps. NO_LOCK_ANALYSIS is for what it cannot
+ * follow: a lock that there may not be, two taken by address; its reason stands in the
+ * comment.
  *
  * Lock and unlock stand in one function. Never sleep for a guest under a lock.
  */

@@ -83,6 +83,7 @@ int ipc_add_locked(struct ipc_ids *ids, struct ipc_ns *ns, struct ipc_perm *p)
 	unsigned index;
 	int r;
 
+	mutex_assert_held(&ns->k->ipc->lock);
 	if (ids->n >= ids->limit)
 		return -ENOSPC;
 	r = take_index(ids, &index);
@@ -109,6 +110,7 @@ void ipc_forget_key_locked(struct ipc_ids *ids, struct ipc_perm *p)
 
 void ipc_remove_locked(struct ipc_ids *ids, struct ipc_perm *p)
 {
+	mutex_assert_held(&p->ns->k->ipc->lock);
 	ipc_forget_key_locked(ids, p);
 	ids->slot[(unsigned)p->id % IPC_INDEX_MAX] = NULL;
 	ids->n--;

@@ -99,22 +99,25 @@ int ipc_highest_locked(const struct ipc_ids *ids);
  * Does @t hold the rights @want (S_IRUGO, S_IWUGO... in any of the three places)?
  * -EACCES.
  */
-int ipc_may_locked(struct task *t, const struct ipc_perm *p, uint32_t want);
+int ipc_may_locked(struct task *t, const struct ipc_perm *p, uint32_t want)
+	MUST_HOLD(ipc_of(t)->lock);
 /*
  * The object @id of @t's namespace in *out, if @t holds the rights @want; may change or
  * remove it (owner, creator, CAP_SYS_ADMIN: -EPERM); may look at it as *_STAT wants,
  * @id being an index then. -EINVAL, -EACCES; *out is not to be used on an error.
  */
 int ipc_find_may_locked(struct task *t, enum ipc_kind kind, int id, uint32_t want,
-			struct ipc_perm **out);
+			struct ipc_perm **out) MUST_HOLD(ipc_of(t)->lock);
 int ipc_find_owned_locked(struct task *t, enum ipc_kind kind, int id,
-			  struct ipc_perm **out);
+			  struct ipc_perm **out) MUST_HOLD(ipc_of(t)->lock);
 int ipc_find_stat_locked(struct task *t, enum ipc_kind kind, int id,
-			 enum ipc_stat_how how, struct ipc_perm **out);
+			 enum ipc_stat_how how, struct ipc_perm **out)
+	MUST_HOLD(ipc_of(t)->lock);
 void ipc_perm_stat_locked(struct task *t, const struct ipc_perm *p,
-			  struct lx_ipc_perm *out);
+			  struct lx_ipc_perm *out) MUST_HOLD(ipc_of(t)->lock);
 /* IPC_SET: owner and permission bits. -EINVAL: an id that has no meaning to @t. */
-int ipc_perm_set_locked(struct task *t, struct ipc_perm *p, const struct lx_ipc_perm *in);
+int ipc_perm_set_locked(struct task *t, struct ipc_perm *p, const struct lx_ipc_perm *in)
+	MUST_HOLD(ipc_of(t)->lock);
 
 /* --- the kinds: the end of a namespace; nobody uses it any more ------------------ */
 

@@ -40,12 +40,11 @@ static struct msg_queue *queue_alloc(struct task *t, int key, int flags)
 int msg_get(struct task *t, int key, int flags)
 {
 	struct msg_queue *q = queue_alloc(t, key, flags);
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_ns *ns = t->ns->ipc;
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_lookup_key_locked(&ns->ids[IPC_MSG], key, flags, &p);
 	if (r == 1) {
 		r = ipc_may_locked(t, p, (uint32_t)flags & 0777);
@@ -56,7 +55,7 @@ int msg_get(struct task *t, int key, int flags)
 		if (r >= 0)
 			q = NULL;
 	}
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	if (q)
 		msg_queue_free(q);
 	return r;
@@ -104,18 +103,17 @@ void msg_wake_all_locked(struct list *waiting, int result)
 /* Until somebody has finished @w: its result; -ERESTARTNOHAND: a signal. */
 static int wait_for(struct task *t, struct msg_wait *w, const char *what, int id)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	int r = MSG_WAITING, why;
 
 	while (r == MSG_WAITING) {
 		why = task_block(t, NO_DEADLINE, what, (uint64_t)id);
-		mutex_lock(&ipc->lock);
+		mutex_lock(&ipc_of(t)->lock);
 		if (why && w->result == MSG_WAITING) {
 			list_del(&w->node);
 			w->result = -ERESTARTNOHAND;
 		}
 		r = w->result;
-		mutex_unlock(&ipc->lock);
+		mutex_unlock(&ipc_of(t)->lock);
 	}
 	return r;
 }
@@ -196,7 +194,7 @@ static bool hand_over_locked(struct msg_queue *q, struct msg **m)
 
 /* 0: sent; MSG_WAITING: @w is in the queue's list of senders. */
 static int send_locked(struct task *t, int id, struct msg **m, int flags,
-		       struct msg_wait *w)
+		       struct msg_wait *w) MUST_HOLD(ipc_of(t)->lock)
 {
 	struct msg_queue *q;
 	struct ipc_perm *p;
@@ -224,16 +222,15 @@ static int send_locked(struct task *t, int id, struct msg **m, int flags,
 
 int msg_send(struct task *t, int id, struct msg **m, int flags)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct msg_wait w;
 	int r;
 
 	if (id < 0 || (*m)->type < 1)
 		return -EINVAL;
 	do {
-		mutex_lock(&ipc->lock);
+		mutex_lock(&ipc_of(t)->lock);
 		r = send_locked(t, id, m, flags, &w);
-		mutex_unlock(&ipc->lock);
+		mutex_unlock(&ipc_of(t)->lock);
 		if (r != MSG_WAITING)
 			return r;
 		r = wait_for(t, &w, "message queue send", id);
@@ -251,6 +248,7 @@ static int copy_message(const struct msg *m, struct msg **out)
 
 /* 0: in w->msg; MSG_WAITING: @w is in the queue's list of receivers. */
 static int receive_locked(struct task *t, int id, int flags, struct msg_wait *w)
+	MUST_HOLD(ipc_of(t)->lock)
 {
 	struct msg_queue *q;
 	struct ipc_perm *p;
@@ -284,7 +282,6 @@ int msg_receive(struct task *t, int id, size_t size, int64_t type, int flags,
 		struct msg **out)
 {
 	struct msg_wait w = {.t = t, .size = size, .truncate = flags & LX_MSG_NOERROR};
-	struct ipc_state *ipc = ipc_of(t);
 	int r;
 
 	*out = NULL;
@@ -295,9 +292,9 @@ int msg_receive(struct task *t, int id, size_t size, int64_t type, int flags,
 		return -EINVAL;
 	choose(&w, type, flags);
 	do {
-		mutex_lock(&ipc->lock);
+		mutex_lock(&ipc_of(t)->lock);
 		r = receive_locked(t, id, flags, &w);
-		mutex_unlock(&ipc->lock);
+		mutex_unlock(&ipc_of(t)->lock);
 		if (r == MSG_WAITING)
 			r = wait_for(t, &w, "message queue receive", id);
 		/* Permissions have changed: look again. */

@@ -3,7 +3,7 @@
 #include "sentry/ipc/msg.h"
 
 static void fill_stat_locked(struct task *t, const struct msg_queue *q,
-			     struct lx_msqid_ds *out)
+			     struct lx_msqid_ds *out) MUST_HOLD(ipc_of(t)->lock)
 {
 	struct pid_ns *ns = task_pid_ns(t);
 
@@ -22,22 +22,21 @@ static void fill_stat_locked(struct task *t, const struct msg_queue *q,
 
 int msg_stat(struct task *t, int id, enum ipc_stat_how how, struct lx_msqid_ds *out)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_stat_locked(t, IPC_MSG, id, how, &p);
 	if (!r) {
 		fill_stat_locked(t, to_queue(p), out);
 		r = how == IPC_BY_ID ? 0 : p->id;
 	}
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 static int set_locked(struct task *t, struct msg_queue *q, const struct lx_ipc_perm *in,
-		      uint64_t qbytes)
+		      uint64_t qbytes) MUST_HOLD(ipc_of(t)->lock)
 {
 	int r;
 
@@ -56,29 +55,27 @@ static int set_locked(struct task *t, struct msg_queue *q, const struct lx_ipc_p
 
 int msg_set(struct task *t, int id, const struct lx_ipc_perm *in, uint64_t qbytes)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_owned_locked(t, IPC_MSG, id, &p);
 	if (!r)
 		r = set_locked(t, to_queue(p), in, qbytes);
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 int msg_remove(struct task *t, int id)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_owned_locked(t, IPC_MSG, id, &p);
 	if (!r)
 		msg_unlink_locked(to_queue(p));
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	if (!r)
 		msg_queue_free(to_queue(p));
 	return r;
@@ -86,7 +83,6 @@ int msg_remove(struct task *t, int id)
 
 int msg_info(struct task *t, bool limits, struct lx_msginfo *out)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_ns *ns = t->ns->ipc;
 	int r;
 
@@ -100,30 +96,29 @@ int msg_info(struct task *t, bool limits, struct lx_msginfo *out)
 		.msgtql = MSG_QUEUE_BYTES,
 		.msgseg = 0xffff,
 	};
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	if (!limits) {
 		out->msgpool = (int32_t)ns->ids[IPC_MSG].n;
 		out->msgmap = (int32_t)ns->n_msgs;
 		out->msgtql = (int32_t)ns->msg_bytes;
 	}
 	r = ipc_highest_locked(&ns->ids[IPC_MSG]);
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 void msg_ns_exit(struct ipc_ns *ns)
 {
-	struct ipc_state *ipc = ns->k->ipc;
 	struct ipc_ids *ids = &ns->ids[IPC_MSG];
 
 	for (unsigned i = 0; i < ids->n_slots; i++) {
 		struct msg_queue *q;
 
-		mutex_lock(&ipc->lock);
+		mutex_lock(&ns->k->ipc->lock);
 		q = ids->slot[i] ? to_queue(ids->slot[i]) : NULL;
 		if (q)
 			msg_unlink_locked(q);
-		mutex_unlock(&ipc->lock);
+		mutex_unlock(&ns->k->ipc->lock);
 		if (q)
 			msg_queue_free(q);
 	}

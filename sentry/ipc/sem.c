@@ -37,7 +37,7 @@ static struct sem_set *set_alloc(struct task *t, int key, unsigned n, int flags)
 }
 
 /* Takes *s, which is made NULL when the table has it. */
-static int add_locked(struct task *t, struct sem_set **s)
+static int add_locked(struct task *t, struct sem_set **s) MUST_HOLD(ipc_of(t)->lock)
 {
 	struct ipc_ns *ns = t->ns->ipc;
 	unsigned n = (*s)->n;
@@ -54,6 +54,7 @@ static int add_locked(struct task *t, struct sem_set **s)
 }
 
 static int found_locked(struct task *t, struct ipc_perm *p, int n, int flags)
+	MUST_HOLD(ipc_of(t)->lock)
 {
 	int r;
 
@@ -65,7 +66,6 @@ static int found_locked(struct task *t, struct ipc_perm *p, int n, int flags)
 
 int sem_get(struct task *t, int key, int n, int flags)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct sem_set *s = NULL;
 	struct ipc_perm *p;
 	int r, refused = -EINVAL;
@@ -76,13 +76,13 @@ int sem_get(struct task *t, int key, int n, int flags)
 		s = set_alloc(t, key, (unsigned)n, flags);
 		refused = s ? 0 : -ENOMEM;
 	}
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_lookup_key_locked(ids_of(t, IPC_SEM), key, flags, &p);
 	if (r == 1)
 		r = found_locked(t, p, n, flags);
 	else if (!r)
 		r = refused ? refused : add_locked(t, &s);
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	if (s)
 		sem_set_free(s);
 	return r;
@@ -216,6 +216,7 @@ static bool examine(struct sem_call *c, unsigned *highest)
 
 /* At once, or into a queue: SEM_WAITING. */
 static int begin_locked(struct task *t, int id, struct sem_call *c, unsigned highest)
+	MUST_HOLD(ipc_of(t)->lock)
 {
 	struct ipc_perm *p = ipc_find_locked(ids_of(t, IPC_SEM), id);
 	struct sem_set *s;
@@ -241,18 +242,17 @@ static int begin_locked(struct task *t, int id, struct sem_call *c, unsigned hig
 
 static int wait_for(struct task *t, struct sem_call *c, int id, int64_t deadline_ns)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	int r = SEM_WAITING, why;
 
 	while (r == SEM_WAITING) {
 		why = task_block(t, deadline_ns, "semaphore", (uint64_t)id);
-		mutex_lock(&ipc->lock);
+		mutex_lock(&ipc_of(t)->lock);
 		if (why && c->result == SEM_WAITING) {
 			list_del(&c->node);
 			c->result = why == -ETIMEDOUT ? -EAGAIN : -EINTR;
 		}
 		r = c->result;
-		mutex_unlock(&ipc->lock);
+		mutex_unlock(&ipc_of(t)->lock);
 	}
 	return r;
 }
@@ -260,7 +260,6 @@ static int wait_for(struct task *t, struct sem_call *c, int id, int64_t deadline
 int sem_op(struct task *t, int id, const struct lx_sembuf *ops, unsigned n,
 	   int64_t deadline_ns)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct sem_call c = {.t = t, .ops = ops, .n = n};
 	unsigned highest;
 	int r;
@@ -272,8 +271,8 @@ int sem_op(struct task *t, int id, const struct lx_sembuf *ops, unsigned n,
 		if (r)
 			return r;
 	}
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = begin_locked(t, id, &c, highest);
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r == SEM_WAITING ? wait_for(t, &c, id, deadline_ns) : r;
 }

@@ -19,6 +19,7 @@ static int count_waiting(const struct list *queue, unsigned num, bool zero)
 }
 
 static int query_locked(struct task *t, struct sem_set *s, unsigned num, int cmd)
+	MUST_HOLD(ipc_of(t)->lock)
 {
 	switch (cmd) {
 	case LX_SEM_GETVAL:
@@ -36,30 +37,28 @@ static int query_locked(struct task *t, struct sem_set *s, unsigned num, int cmd
 
 int sem_query(struct task *t, int id, int num, int cmd)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_may_locked(t, IPC_SEM, id, 0444, &p);
 	if (!r)
 		r = num < 0 || (unsigned)num >= to_set(p)->n
 			    ? -EINVAL
 			    : query_locked(t, to_set(p), (unsigned)num, cmd);
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 int sem_set_value(struct task *t, int id, int num, int value)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	struct sem_set *s;
 	int r = -EINVAL;
 
 	if (value < 0 || value > SEM_VALUE_MAX)
 		return -ERANGE;
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	p = ipc_find_locked(ids_of(t, IPC_SEM), id);
 	if (p && num >= 0 && (unsigned)num < to_set(p)->n)
 		r = ipc_may_locked(t, p, 0222);
@@ -71,44 +70,41 @@ int sem_set_value(struct task *t, int id, int num, int value)
 		s->ctime = ipc_now();
 		sem_update_locked(s);
 	}
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 int sem_count(struct task *t, int id, bool write)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_may_locked(t, IPC_SEM, id, write ? 0222 : 0444, &p);
 	if (!r)
 		r = (int)to_set(p)->n;
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 int sem_get_all(struct task *t, int id, uint16_t *values, unsigned n)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r = -EIDRM;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	p = ipc_find_locked(ids_of(t, IPC_SEM), id);
 	if (p && to_set(p)->n == n) {
 		for (unsigned i = 0; i < n; i++)
 			values[i] = (uint16_t)to_set(p)->sem[i].value;
 		r = 0;
 	}
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 int sem_set_all(struct task *t, int id, const uint16_t *values, unsigned n)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	struct sem_set *s;
 	int r = -EIDRM;
@@ -116,7 +112,7 @@ int sem_set_all(struct task *t, int id, const uint16_t *values, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		if (values[i] > SEM_VALUE_MAX)
 			return -ERANGE;
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	p = ipc_find_locked(ids_of(t, IPC_SEM), id);
 	if (p && to_set(p)->n == n) {
 		s = to_set(p);
@@ -129,14 +125,14 @@ int sem_set_all(struct task *t, int id, const uint16_t *values, unsigned n)
 		sem_update_locked(s);
 		r = 0;
 	}
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 /* --- sets --------------------------------------------------------------------- */
 
 static void fill_stat_locked(struct task *t, const struct sem_set *s,
-			     struct lx_semid_ds *out)
+			     struct lx_semid_ds *out) MUST_HOLD(ipc_of(t)->lock)
 {
 	*out = (struct lx_semid_ds){.otime = s->otime, .ctime = s->ctime, .nsems = s->n};
 	ipc_perm_stat_locked(t, &s->perm, &out->perm);
@@ -144,47 +140,44 @@ static void fill_stat_locked(struct task *t, const struct sem_set *s,
 
 int sem_stat(struct task *t, int id, enum ipc_stat_how how, struct lx_semid_ds *out)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_stat_locked(t, IPC_SEM, id, how, &p);
 	if (!r) {
 		fill_stat_locked(t, to_set(p), out);
 		r = how == IPC_BY_ID ? 0 : p->id;
 	}
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 int sem_set_perm(struct task *t, int id, const struct lx_ipc_perm *in)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_owned_locked(t, IPC_SEM, id, &p);
 	if (!r)
 		r = ipc_perm_set_locked(t, p, in);
 	if (!r)
 		to_set(p)->ctime = ipc_now();
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 int sem_remove(struct task *t, int id)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_owned_locked(t, IPC_SEM, id, &p);
 	if (!r)
 		sem_unlink_locked(to_set(p));
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	if (!r)
 		sem_set_free(to_set(p));
 	return r;
@@ -192,7 +185,6 @@ int sem_remove(struct task *t, int id)
 
 int sem_info(struct task *t, bool limits, struct lx_seminfo *out)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	int r;
 
 	*out = (struct lx_seminfo){
@@ -207,29 +199,28 @@ int sem_info(struct task *t, bool limits, struct lx_seminfo *out)
 		.semvmx = SEM_VALUE_MAX,
 		.semaem = SEM_VALUE_MAX,
 	};
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	if (!limits) {
 		out->semusz = (int32_t)ids_of(t, IPC_SEM)->n;
 		out->semaem = (int32_t)t->ns->ipc->n_sems;
 	}
 	r = ipc_highest_locked(ids_of(t, IPC_SEM));
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 void sem_ns_exit(struct ipc_ns *ns)
 {
-	struct ipc_state *ipc = ns->k->ipc;
 	struct ipc_ids *ids = &ns->ids[IPC_SEM];
 
 	for (unsigned i = 0; i < ids->n_slots; i++) {
 		struct sem_set *s;
 
-		mutex_lock(&ipc->lock);
+		mutex_lock(&ns->k->ipc->lock);
 		s = ids->slot[i] ? to_set(ids->slot[i]) : NULL;
 		if (s)
 			sem_unlink_locked(s);
-		mutex_unlock(&ipc->lock);
+		mutex_unlock(&ns->k->ipc->lock);
 		if (s)
 			sem_set_free(s);
 	}

@@ -65,7 +65,6 @@ static struct sem_undo *find_locked(struct sem_undo_list *l, const struct sem_se
 
 int sem_undo_get(struct task *t, int id, struct sem_undo **out)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct sem_undo_list *l = list_of(t);
 	struct sem_undo *u;
 	struct ipc_perm *p;
@@ -74,10 +73,10 @@ int sem_undo_get(struct task *t, int id, struct sem_undo **out)
 	*out = NULL;
 	if (!l)
 		return -ENOMEM;
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	p = ipc_find_locked(ids_of(t, IPC_SEM), id);
 	if (!p) {
-		mutex_unlock(&ipc->lock);
+		mutex_unlock(&ipc_of(t)->lock);
 		return -EINVAL;
 	}
 	s = to_set(p);
@@ -90,13 +89,13 @@ int sem_undo_get(struct task *t, int id, struct sem_undo **out)
 			list_add_tail(&l->undos, &u->of_list);
 		}
 	}
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return u ? 0 : -ENOMEM;
 }
 
 /* --- the end ------------------------------------------------------------------ */
 
-static void undo_locked(struct task *t, struct sem_undo *u)
+static void undo_locked(struct task *t, struct sem_undo *u) MUST_HOLD(ipc_of(t)->lock)
 {
 	struct sem_set *s = u->set;
 
@@ -118,17 +117,16 @@ static void undo_locked(struct task *t, struct sem_undo *u)
 
 void sem_undo_leave(struct task *t)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct sem_undo_list *l = t->sem_undo;
 	struct sem_undo *u;
 
 	t->sem_undo = NULL;
 	if (!l || !refcount_dec(&l->ref))
 		return;
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	while ((u = list_first(&l->undos, struct sem_undo, of_list)))
 		undo_locked(t, u);
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	mem_free(l);
 }
 

@@ -34,7 +34,7 @@ static int check_new(struct task *t, size_t size, int flags)
 }
 
 /* Takes @s, which is made NULL when the table has it. */
-static int add_locked(struct task *t, struct shm_segment **s)
+static int add_locked(struct task *t, struct shm_segment **s) MUST_HOLD(ipc_of(t)->lock)
 {
 	struct ipc_ns *ns = t->ns->ipc;
 	uint64_t pages = page_up((*s)->size) / PAGE_SIZE, total;
@@ -52,6 +52,7 @@ static int add_locked(struct task *t, struct shm_segment **s)
 }
 
 static int found_locked(struct task *t, struct ipc_perm *p, size_t size, int flags)
+	MUST_HOLD(ipc_of(t)->lock)
 {
 	struct shm_segment *s = to_segment(p);
 	int r;
@@ -64,7 +65,6 @@ static int found_locked(struct task *t, struct ipc_perm *p, size_t size, int fla
 
 int shm_get(struct task *t, int key, size_t size, int flags)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct shm_segment *s = NULL;
 	struct ipc_perm *p;
 	int r, refused = check_new(t, size, flags);
@@ -72,13 +72,13 @@ int shm_get(struct task *t, int key, size_t size, int flags)
 	/* Made before it is known to be needed: the lock is not for allocating inodes. */
 	if (!refused)
 		refused = shm_segment_create(t, key, size, flags, &s);
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_lookup_key_locked(ids_of(t, IPC_SHM), key, flags, &p);
 	if (r == 1)
 		r = found_locked(t, p, size, flags);
 	else if (!r)
 		r = refused ? refused : add_locked(t, &s);
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	if (s)
 		inode_put(&s->base);
 	return r;
@@ -89,32 +89,30 @@ int shm_get(struct task *t, int key, size_t size, int flags)
 /* A reference that also counts as an attachment, so that it is not removed meanwhile. */
 static int hold_segment(struct task *t, int id, uint32_t want, struct shm_segment **out)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
 	*out = NULL;
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_may_locked(t, IPC_SHM, id, want, &p);
 	if (!r) {
 		*out = to_segment(p);
 		inode_get(&(*out)->base);
 		shm_attached_locked(*out, 1);
 	}
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 static void release_segment(struct task *t, struct shm_segment *s, bool attached)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	bool drop;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	if (attached)
 		ipc_set_pid(&s->last, t);
 	drop = shm_attached_locked(s, -1);
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	if (drop)
 		inode_put(&s->base);
 	inode_put(&s->base);
@@ -210,11 +208,9 @@ static struct shm_segment *segment_from(struct mm *mm, uaddr_t at, const uaddr_t
 /* @t is who detached @s last, or is about to. Drops the reference. */
 static void sign_and_put(struct task *t, struct shm_segment *s)
 {
-	struct ipc_state *ipc = ipc_of(t);
-
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	ipc_set_pid(&s->last, t);
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	inode_put(&s->base);
 }
 

@@ -4,7 +4,7 @@
 #include "sentry/task/kernel.h"
 
 static void fill_stat_locked(struct task *t, struct shm_segment *s,
-			     struct lx_shmid_ds *out)
+			     struct lx_shmid_ds *out) MUST_HOLD(ipc_of(t)->lock)
 {
 	struct pid_ns *ns = task_pid_ns(t);
 
@@ -22,33 +22,31 @@ static void fill_stat_locked(struct task *t, struct shm_segment *s,
 
 int shm_stat(struct task *t, int id, enum ipc_stat_how how, struct lx_shmid_ds *out)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_stat_locked(t, IPC_SHM, id, how, &p);
 	if (!r) {
 		fill_stat_locked(t, to_segment(p), out);
 		r = how == IPC_BY_ID ? 0 : p->id;
 	}
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 int shm_set(struct task *t, int id, const struct lx_ipc_perm *in)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_owned_locked(t, IPC_SHM, id, &p);
 	if (!r)
 		r = ipc_perm_set_locked(t, p, in);
 	if (!r)
 		to_segment(p)->ctime = ipc_now();
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
@@ -65,22 +63,22 @@ static bool doom_locked(struct shm_segment *s)
 
 int shm_remove(struct task *t, int id)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	bool drop = false;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_find_owned_locked(t, IPC_SHM, id, &p);
 	if (!r)
 		drop = doom_locked(to_segment(p));
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	if (drop)
 		inode_put(&to_segment(p)->base);
 	return r;
 }
 
 static int lock_locked(struct task *t, struct ipc_perm *p, bool lock)
+	MUST_HOLD(ipc_of(t)->lock)
 {
 	const struct cred *c = t->cred;
 
@@ -96,20 +94,18 @@ static int lock_locked(struct task *t, struct ipc_perm *p, bool lock)
 
 int shm_lock(struct task *t, int id, bool lock)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_perm *p;
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	p = ipc_find_locked(ids_of(t, IPC_SHM), id);
 	r = p ? lock_locked(t, p, lock) : -EINVAL;
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 int shm_limits(struct task *t, struct lx_shminfo *out)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	int r;
 
 	*out = (struct lx_shminfo){
@@ -119,19 +115,18 @@ int shm_limits(struct task *t, struct lx_shminfo *out)
 		.shmseg = SHM_COUNT_MAX,
 		.shmall = SHM_PAGES_MAX,
 	};
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	r = ipc_highest_locked(ids_of(t, IPC_SHM));
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 int shm_info(struct task *t, struct lx_shm_info *out)
 {
-	struct ipc_state *ipc = ipc_of(t);
 	struct ipc_ids *ids = ids_of(t, IPC_SHM);
 	int r;
 
-	mutex_lock(&ipc->lock);
+	mutex_lock(&ipc_of(t)->lock);
 	*out = (struct lx_shm_info){.used_ids = (int32_t)ids->n,
 				    .shm_tot = t->ns->ipc->shm_pages};
 	for (unsigned i = 0; i < ids->n_slots; i++)
@@ -139,23 +134,22 @@ int shm_info(struct task *t, struct lx_shm_info *out)
 			out->shm_rss +=
 				shmem_bytes(&to_segment(ids->slot[i])->data) / PAGE_SIZE;
 	r = ipc_highest_locked(ids);
-	mutex_unlock(&ipc->lock);
+	mutex_unlock(&ipc_of(t)->lock);
 	return r;
 }
 
 void shm_ns_exit(struct ipc_ns *ns)
 {
-	struct ipc_state *ipc = ns->k->ipc;
 	struct ipc_ids *ids = &ns->ids[IPC_SHM];
 
 	for (unsigned i = 0; i < ids->n_slots; i++) {
 		struct shm_segment *s;
 
-		mutex_lock(&ipc->lock);
+		mutex_lock(&ns->k->ipc->lock);
 		s = ids->slot[i] ? to_segment(ids->slot[i]) : NULL;
 		if (s)
 			shm_unlink_locked(s);
-		mutex_unlock(&ipc->lock);
+		mutex_unlock(&ns->k->ipc->lock);
 		if (s)
 			inode_put(&s->base);
 	}

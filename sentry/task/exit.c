@@ -28,6 +28,7 @@ bool pgrp_orphaned_locked(struct pid *pgrp, struct thread_group *but)
 {
 	struct list *n;
 
+	mutex_assert_held(&pgrp->nr[0].ns->k->tasklist);
 	for (n = pgrp->members[PIDTYPE_PGID].next; n != &pgrp->members[PIDTYPE_PGID];
 	     n = n->next) {
 		struct thread_group *tg =

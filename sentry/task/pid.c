@@ -156,6 +156,7 @@ int pid_assign_locked(struct pid *pid, const int *set_tid, unsigned n_set_tid)
 	unsigned done = 0;
 	int r = 0;
 
+	mutex_assert_held(&pid->nr[0].ns->k->tasklist);
 	for (unsigned i = 0; i <= pid->level; i++, done++) {
 		struct upid *u = &pid->nr[pid->level - i];
 
@@ -174,6 +175,7 @@ int pid_assign_locked(struct pid *pid, const int *set_tid, unsigned n_set_tid)
 
 void pid_release_locked(struct pid *pid)
 {
+	mutex_assert_held(&pid->nr[0].ns->k->tasklist);
 	if (pid->task)
 		return;
 	for (int i = 0; i < PIDTYPE_N; i++)
@@ -184,6 +186,7 @@ void pid_release_locked(struct pid *pid)
 
 void pid_attach_locked(struct thread_group *tg, enum pid_type type, struct pid *pid)
 {
+	mutex_assert_held(&pid->nr[0].ns->k->tasklist);
 	tg->pid[type] = pid_get(pid);
 	list_add_tail(&pid->members[type], &tg->pid_node[type]);
 }

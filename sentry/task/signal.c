@@ -259,6 +259,7 @@ int signal_send_pgrp_locked(struct pid *pgrp, const struct lx_siginfo *info)
 	struct list *head = &pgrp->members[PIDTYPE_PGID], *pos;
 	int n = 0;
 
+	mutex_assert_held(&pgrp->nr[0].ns->k->tasklist);
 	for (pos = head->next; pos != head; pos = pos->next) {
 		struct thread_group *tg =
 			container_of(pos, struct thread_group, pid_node[PIDTYPE_PGID]);
