@@ -153,7 +153,7 @@ help:
 	@echo 'check-guest    guest tests in the sandbox (T=name for one, PLATFORM=ptrace)'
 	@echo 'check-ladder   real jobs, native and sandboxed, compared (T=name for one, LEVEL=1,2)'
 	@echo 'deps-ladder    install what the ladder runs'
-	@echo 'lint           formatting, include rules, house rules'
+	@echo 'lint           formatting, include rules, house rules, a build with clang'
 	@echo 'bench          ratios against native and the installed peers'
 	@echo 'install, uninstall   PREFIX=/usr/local'
 	@echo 'fmt, clean'
