@@ -1,5 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The handlers of requests, one an op, and what they share. Private to gofer/. */
+/*
+ * The handlers of requests, one an op, and what they share. Private to gofer/.
+ *
+ * A handler finds the decoded message in rq->t, whose strings and data point into the
+ * request's buffer, and fills rq->r: 0, or a negative errno, which becomes Rlerror. What
+ * it answers with may lie in rq->data (rq->data_size bytes); rq->hfd, once set, goes with
+ * the reply and is closed. Nothing in the message is believed: a fid is looked up
+ * (-EBADF), a name is one component (-EINVAL), a size is clamped to the buffer's.
+ *
+ * Handlers of one session run at the same time, on its workers: with no lock held, and
+ * session.lock is never kept over a host call that may wait for a disk. Any handler may
+ * wait for the host, none for another request.
+ */
 #pragma once
 
 #include "gofer/internal.h"
@@ -7,9 +19,10 @@
 /* A name that must be one component, and the fid it stands below: -EINVAL, -EBADF. */
 int op_fid_name(struct request *rq, uint32_t fid, const struct p9_str *s, struct fid **f,
 		struct name *name);
-/* renameat(2) of @oldname below the fid @olddir to @newname below @newdir; LX_RENAME_*. */
+/* renameat2(2) of @oldname below the fid @olddir to @newname below @newdir. */
 int op_rename_names(struct request *rq, uint32_t olddir, const struct p9_str *oldname,
 		    uint32_t newdir, const struct p9_str *newname, uint32_t flags);
+/* The qid of @st into an Rattach, Rmkdir and their like; errors of attr_qid(). */
 int op_reply_qid(struct request *rq, const struct statx *st);
 /* The target of a symlink into @buf of @size bytes; -EINVAL for anything else. */
 ssize_t op_target(struct session *s, struct node *n, char *buf, size_t size);

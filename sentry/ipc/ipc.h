@@ -4,6 +4,11 @@
  * copies in and out), and what boot and the life of tasks need of it beside what
  * sentry/task/lifecycle.h says.
  *
+ * Own thread, no lock held; all take ipc->lock (LOCK_IPC). Only shm_attach() and
+ * shm_detach(), which map and unmap, sem_op() and the two of messages may sleep; the last
+ * three for a guest event: a signal ends sem_op() with -EINTR, the others with
+ * -ERESTARTNOHAND. What is given is borrowed.
+ *
  * Errors are those of the man pages: -EINVAL no such object or bad arguments, -EACCES and
  * -EPERM rights, -EIDRM removed while sleeping, -ENOSPC and -ENOMEM limits. Ids and
  * indexes come from the guest unchecked. *_stat() returns 0, or the id when it was asked
@@ -34,9 +39,14 @@ enum ipc_stat_how {
 
 /* --- shm.c, shm_ctl.c ------------------------------------------------------------- */
 
+/* *_get: the id. -ENOENT (no IPC_CREAT), -EEXIST (IPC_EXCL), -EINVAL (too small). */
 int shm_get(struct task *t, int key, size_t size, int flags);
+/* @addr 0: anywhere. The address in *out. */
 int shm_attach(struct task *t, int id, uaddr_t addr, int flags, uaddr_t *out);
+/* -EINVAL: nothing is attached there. */
 int shm_detach(struct task *t, uaddr_t addr);
+/* *_set, *_remove: -EPERM unless owner, creator or CAP_SYS_ADMIN. *_remove wakes sleepers
+ * with -EIDRM; a segment lives on as long as it is attached. */
 int shm_stat(struct task *t, int id, enum ipc_stat_how how, struct lx_shmid_ds *out);
 int shm_set(struct task *t, int id, const struct lx_ipc_perm *in);
 int shm_remove(struct task *t, int id);

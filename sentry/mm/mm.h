@@ -94,9 +94,15 @@ struct mm {
 	uint64_t charged; /* bytes of VM_ACCOUNT areas: what could become private pages */
 };
 
-/* mm_create - an empty mm on a fresh address space. */
+/*
+ * Unless said otherwise: called by a task that uses the mm, with no lock held; mm->lock
+ * is taken. -ENOMEM also when the host has none; -ESRCH: the guest's host process died.
+ */
+
+/* mm_create - an empty mm on a fresh address space: one user. -ENOMEM... */
 int mm_create(struct platform *p, struct mm **out);
-/* mm_fork - a copy for a new process: areas, COW, DONTFORK and WIPEONFORK applied. */
+/* mm_fork - a copy for a new process: areas, COW, DONTFORK and WIPEONFORK applied. One
+ * user. -ENOMEM. Slow: the host copies page tables. */
 int mm_fork(struct mm *old, struct mm **out);
 struct mm *mm_get(struct mm *mm); /* a user */
 void mm_put(struct mm *mm);	  /* the last user unmaps everything */
@@ -122,24 +128,38 @@ struct mmap_args {
 	const struct mm_limits *limits;
 };
 
-/* Returns 0 and the address, or -EINVAL -ENOMEM -EEXIST -EAGAIN -EPERM ... as mmap(2). */
+/*
+ * mm_mmap - mmap(2): the address in *out. -EINVAL, -ENOMEM (no room, RLIMIT_AS and DATA,
+ * too many areas), -EEXIST, -EAGAIN (RLIMIT_MEMLOCK), -EPERM, -EACCES, -EOPNOTSUPP. May
+ * block on the gofer: of a file what is there already is mapped at once.
+ */
 int mm_mmap(struct mm *mm, const struct mmap_args *args, uaddr_t *out);
+/* -EINVAL, -ENOMEM (cutting an area would be one too many). Holes are fine. */
 int mm_munmap(struct mm *mm, uaddr_t addr, uint64_t size);
 /*
  * mm_unmap_object - shmdt(2): unmap what is left of one attachment, the areas of an
  * object with @ops whose offset 0 is at @addr. -EINVAL: there are none.
  */
 int mm_unmap_object(struct mm *mm, uaddr_t addr, const struct mappable_ops *ops);
+/* Up to the first hole: -ENOMEM; -EACCES: the file was not opened for that; -EINVAL. */
 int mm_mprotect(struct mm *mm, uaddr_t addr, uint64_t size, unsigned prot);
+/* mremap(2): the new address in *out. -EFAULT: nothing is mapped at @old; -EINVAL,
+ * -ENOMEM, -EAGAIN (RLIMIT_MEMLOCK). */
 int mm_mremap(struct mm *mm, uaddr_t old, uint64_t old_size, uint64_t new_size,
 	      unsigned flags, uaddr_t new_addr, const struct mm_limits *limits,
 	      uaddr_t *out);
 /* brk(2)'s odd convention: returns the break after the call. */
 uaddr_t mm_brk(struct mm *mm, uaddr_t brk, const struct mm_limits *limits);
+/* -EINVAL, -ENOMEM (a hole: the rest is done). REMOVE (-EACCES, -EOPNOTSUPP) and
+ * POPULATE_* (-EFAULT) may block on the gofer. */
 int mm_madvise(struct mm *mm, uaddr_t addr, uint64_t size, int advice);
+/* MS_SYNC blocks until the object has written it. -EINVAL, -ENOMEM, -EBUSY, -EIO. */
 int mm_msync(struct mm *mm, uaddr_t addr, uint64_t size, int flags);
+/* A byte a page to @vec of @u's memory. -EINVAL, -ENOMEM, -EFAULT. */
 int mm_mincore(struct mm *mm, uaddr_t addr, uint64_t size, const struct umem *u,
 	       uaddr_t vec);
+/* Faults everything in unless @on_fault, so it may block on the gofer. -EPERM, -EINVAL,
+ * -ENOMEM (also a hole), -EAGAIN. Nothing is pinned on the host. */
 int mm_mlock(struct mm *mm, uaddr_t addr, uint64_t size, bool lock, bool on_fault,
 	     const struct mm_limits *limits);
 int mm_mlockall(struct mm *mm, unsigned flags, const struct mm_limits *limits);
@@ -179,8 +199,8 @@ ssize_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write);
  */
 int mm_exec_reset(struct mm *mm);
 
-/* A snapshot for /proc: each vma in order;
- * the callback must not sleep and returns 0 to go on. */
+/* For /proc: each area in order, of a snapshot; @fn runs without locks and returns 0 to
+ * go on. Any thread that holds a user. -ENOMEM, or what @fn returned. */
 struct vma_info {
 	uaddr_t start, end;
 	unsigned flags;
@@ -190,6 +210,5 @@ struct vma_info {
 };
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma_info *, void *), void *arg);
 
-/* vma lookup by others (exec, ptrace, SysV shm detach): under mm->lock. */
-struct vma *mm_find_vma_locked(struct mm *mm, uaddr_t addr)
-	MUST_HOLD(mm->lock); /* first with end > addr */
+/* The first area with end > @addr, or NULL: true only under the lock. */
+struct vma *mm_find_vma_locked(struct mm *mm, uaddr_t addr) MUST_HOLD(mm->lock);

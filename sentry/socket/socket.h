@@ -25,8 +25,7 @@ struct sock_addr {
 
 /* Files and credentials that travel with a message. */
 struct scm {
-	struct file **file; /* n_files references; the array is owned, NULL while there
-			       are none */
+	struct file **file; /* n_files references; the array is owned, NULL without any */
 	unsigned n_files;
 	bool has_cred;
 	struct pid *pid;       /* a reference, or NULL */
@@ -40,30 +39,51 @@ struct sock_msg {
 	bool want_addr;
 	unsigned flags;	    /* LX_MSG_* in */
 	unsigned out_flags; /* LX_MSG_TRUNC, _CTRUNC, _EOR out */
-	struct scm *scm; /* send: taken when the call succeeds; recv: filled, or NULL: the
-			    caller has no room for any */
+	/* send: taken when the call succeeds; recv: filled, or NULL: no room for any */
+	struct scm *scm;
 };
 
+/*
+ * Who may block: no slot sleeps for a guest event, but bind, connect and sendmsg of
+ * AF_UNIX walk a path, which may block on the gofer. All are called with no lock held, by
+ * the calling task's thread (@t), on a socket that a descriptor or the caller keeps alive.
+ * Arguments are borrowed kernel copies; data of a message is guest memory. Required but
+ * where NULL has a meaning. Errors are those of the man page; beside them:
+ */
 struct sock_ops {
+	/* -EADDRINUSE, -EINVAL (bound already), -EACCES and others of the path. */
 	int (*bind)(struct socket *sk, struct task *t, const struct sock_addr *a);
 	/* -EINPROGRESS is not used by AF_UNIX:
 	 * 0, -EAGAIN (backlog full: wait), or an error. */
 	int (*connect)(struct socket *sk, struct task *t, const struct sock_addr *a);
+	/* @backlog is clamped. Again on a listening socket: changes it. */
 	int (*listen)(struct socket *sk, struct task *t, int backlog);
 	/* *out: a socket with one reference. -EAGAIN: nobody is there yet. */
 	int (*accept)(struct socket *sk, struct socket **out);
+	/*
+	 * Bytes moved, which m->data has advanced by; a stream may move fewer. -EAGAIN:
+	 * nothing can be moved now, whatever the flags say. sendmsg: -EPIPE (the caller
+	 * sends SIGPIPE), -EMSGSIZE, -ENOTCONN. recvmsg: 0 at the end; out_flags are set.
+	 */
 	ssize_t (*sendmsg)(struct socket *sk, struct task *t, struct sock_msg *m);
 	ssize_t (*recvmsg)(struct socket *sk, struct task *t, struct sock_msg *m);
+	/* @how: LX_SHUT_*, checked. */
 	int (*shutdown)(struct socket *sk, int how);
+	/* Its own name, or the peer's: -ENOTCONN. */
 	int (*getname)(struct socket *sk, bool peer, struct sock_addr *out);
-	int (*pair)(struct socket *a, struct socket *b,
-		    struct task *t); /* NULL: -EOPNOTSUPP */
-	/* Levels and options beyond SOL_SOCKET's common ones: -ENOPROTOOPT. */
+	/* Joins two new sockets. NULL: -EOPNOTSUPP. */
+	int (*pair)(struct socket *a, struct socket *b, struct task *t);
+	/*
+	 * Levels and options beyond SOL_SOCKET's common ones: -ENOPROTOOPT. @val of *len
+	 * bytes; getopt makes *len what it wrote. NULL: -EOPNOTSUPP.
+	 */
 	int (*setopt)(struct socket *sk, struct task *t, int level, int opt,
 		      const void *val, uint32_t len);
 	int (*getopt)(struct socket *sk, struct task *t, int level, int opt, void *val,
 		      uint32_t *len);
+	/* LX_POLL* now; who waits is on sk->queue already. */
 	uint32_t (*poll)(struct socket *sk);
+	/* NULL: -ENOTTY. */
 	int64_t (*ioctl)(struct socket *sk, const struct umem *u, unsigned cmd,
 			 uint64_t arg);
 	/* The last descriptor is gone: no call of this socket's own runs any more. */
@@ -113,7 +133,11 @@ int socket_setopt(struct socket *sk, struct task *t, int level, int opt, const v
 int socket_getopt(struct socket *sk, struct task *t, int level, int opt, void *val,
 		  uint32_t *len);
 
-/* socket_wait.c: with sleeping, for a blocking descriptor @f. */
+/*
+ * socket_wait.c: with sleeping, for a descriptor @f that is a socket; O_NONBLOCK and
+ * MSG_DONTWAIT are heeded. -EAGAIN also at the end of SO_RCVTIMEO or SO_SNDTIMEO. A
+ * signal before anything was moved: -ERESTARTSYS, or -EINTR when such a time is set.
+ */
 ssize_t socket_sendmsg_wait(struct task *t, struct file *f, struct sock_msg *m);
 ssize_t socket_recvmsg_wait(struct task *t, struct file *f, struct sock_msg *m);
 int socket_accept_wait(struct task *t, struct file *f, struct socket **out);

@@ -58,17 +58,28 @@ struct futex_waiter {
 	struct futex_key requeue_key;
 };
 
+/*
+ * All of these: own thread, no lock held. -EINVAL: the address is not a multiple of 4, or
+ * what waits there is of the other kind (PI or not); -EFAULT: no such memory.
+ */
+
+/* Sleeps if the word is @value: 0 woken, -EAGAIN it is another, -ETIMEDOUT, -EINVAL (no
+ * @bitset). A signal: -ERESTARTSYS; with a deadline -ERESTART_RESTARTBLOCK. */
 int futex_wait(struct task *t, uaddr_t addr, bool shared, uint32_t value, uint32_t bitset,
 	       int64_t deadline_ns);
 /* At most @n waiters whose bitset intersects. Returns how many, -EINVAL, -EFAULT. */
 int futex_wake(struct task *t, uaddr_t addr, bool shared, int n, uint32_t bitset);
-/* @cmp: NULL, or the value the word at @addr must have (-EAGAIN). Woken + requeued. */
+/* Wakes @n_wake at @addr and moves @n_requeue more to @addr2. @cmp: NULL, or the value
+ * the word at @addr must have (-EAGAIN). Returns woken and moved together. */
 int futex_requeue(struct task *t, uaddr_t addr, bool shared, uaddr_t addr2, bool shared2,
 		  int n_wake, int n_requeue, const uint32_t *cmp);
+/* FUTEX_WAKE_OP: changes the word at @addr2 by @op, wakes @n at @addr, and @n2 at @addr2
+ * if the old value compares. Returns how many; -ENOSYS: no such operation. */
 int futex_wake_op(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int n, int n2,
 		  uint32_t op);
 
-/* Any of several: the index of one that was woken; -EAGAIN when a value differs. */
+/* Any of several: the index of one that was woken; -EAGAIN when a value differs,
+ * -ETIMEDOUT, -ERESTARTSYS, -ENOMEM. */
 struct futex_wait_item {
 	uaddr_t addr;
 	uint32_t value;
@@ -77,7 +88,12 @@ struct futex_wait_item {
 int futex_waitv(struct task *t, const struct futex_wait_item *item, unsigned n,
 		int64_t deadline_ns);
 
-/* PI. A signal restarts the call: -ERESTARTNOINTR. */
+/*
+ * PI. Taking a lock: 0 (owned, also after the death of its owner: the word says so),
+ * -EDEADLK, -ESRCH (no such owner), -EPERM, -ETIMEDOUT, -ENOMEM; -EAGAIN: @try, and it is
+ * taken. A signal restarts the call: -ERESTARTNOINTR. Giving it back: -EPERM, the word
+ * names somebody else.
+ */
 int futex_lock_pi(struct task *t, uaddr_t addr, bool shared, bool try,
 		  int64_t deadline_ns);
 int futex_unlock_pi(struct task *t, uaddr_t addr, bool shared);
