@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "platform/ptrace/ptrace.h"
+#include "platform/systrap/systrap.h"
 
 static const struct platform_ops *const platforms[] = {
+	&systrap_platform_ops,
 	&ptrace_platform_ops,
 	NULL,
 };

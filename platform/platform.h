@@ -41,9 +41,9 @@ enum exit_reason {
 	EXIT_SYSCALL, /* ctx->sc is filled; answer with ctx_set_ret() or set_regs */
 	EXIT_FAULT,   /* info->fault is filled; rip is at the faulting instruction (traps:
 			 after) */
-	EXIT_SIGNAL,  /* a host signal that is no fault and not ours reached the guest
-			 thread:  info->signo. The kernel ignores it, it is reported for
-			 the  log */
+	EXIT_SIGNAL, /* a host signal that is no fault and not ours reached the guest thread:
+			info->signo, for the log. The kernel ignores it, and a platform may keep
+			it away. */
 	EXIT_INTERRUPT, /* ctx_interrupt() was called, or a single step ended
 			   (info->stepped) */
 	EXIT_GONE,	/* the host thread died: the ctx may only be released */

@@ -16,30 +16,22 @@
 
 extern char **environ;
 
+/* clang-format off */
 void do_usage(void)
 {
 	puts("usage: runsc-c do [options] [--] CMD ARG...\n"
 	     "\n"
 	     "Runs CMD in a sandbox over a private view of the host's files.\n"
 	     "\n"
-	     "  --platform ptrace|auto     how guest code is run (default auto)\n"
+	     "  --platform systrap|ptrace|auto  how guest code is run (default auto)\n"
 	     "  --root DIR                 the root file system (default /)\n"
-	     "  --writes private|host|none where writes to the root go: into memory and "
-	     "away at\n"
-	     "                             the end (the default), to the host, or "
-	     "nowhere "
-	     "(EROFS)\n"
-	     "  --read-only                the root is mounted read-only (EROFS); root "
-	     "in "
-	     "the\n"
-	     "                             sandbox may remount it, unlike with --writes "
-	     "none\n"
-	     "  --volume SRC:DST[:ro|rw|cow]  another host directory or file at DST "
-	     "(default rw)\n"
+	     "  --writes private|host|none where writes to the root go: into memory and away at\n"
+	     "                             the end (the default), to the host, or nowhere (EROFS)\n"
+	     "  --read-only                the root is mounted read-only (EROFS); root in the\n"
+	     "                             sandbox may remount it, unlike with --writes none\n"
+	     "  --volume SRC:DST[:ro|rw|cow]  another host directory or file at DST (default rw)\n"
 	     "  --tmpfs DST[:size=N]       an empty file system in memory at DST\n"
-	     "  --hide PATH                PATH is absent in the sandbox, also if it "
-	     "comes "
-	     "to be\n"
+	     "  --hide PATH                PATH is absent in the sandbox, also if it comes to be\n"
 	     "                             on the host later\n"
 	     "  --cwd DIR                  working directory (default: the current one)\n"
 	     "  --env NAME=VALUE           set a variable; --clear-env starts from none\n"
@@ -47,22 +39,19 @@ void do_usage(void)
 	     "  --hostname NAME\n"
 	     "  --memory N                 memory limit of the whole sandbox\n"
 	     "  --pids-limit N             most tasks at a time\n"
-	     "  --strict                   refuse to run when a wall of the sandbox "
-	     "cannot be put up\n"
+	     "  --strict                   refuse to run when a wall of the sandbox cannot be put up\n"
 	     "  --strace[=time]            one line for each system call, on the log\n"
 	     "  --stats                    figures at the end\n"
 	     "  --log-file FILE, --log-level error|warn|info|debug\n"
 	     "  -h, --help                 this text\n"
 	     "\n"
-	     "Sizes N are bytes, or with K, M, G or T behind the number. DST and its "
-	     "parents "
-	     "are made\n"
+	     "Sizes N are bytes, or with K, M, G or T behind the number. DST and its parents are made\n"
 	     "in the root's private layer if they are missing, never on the host.\n"
 	     "\n"
-	     "The exit status is CMD's, 128+n if signal n ended it, 126 or 127 if CMD "
-	     "could not\n"
+	     "The exit status is CMD's, 128+n if signal n ended it, 126 or 127 if CMD could not\n"
 	     "be run or found, 125 if runsc-c itself failed.");
 }
+/* clang-format on */
 
 /* Absolute, without "." and "..", no doubled slashes: a place inside the sandbox. */
 static char *clean_path(const char *path)
@@ -286,8 +275,9 @@ struct env_args {
 
 static int parse_platform(struct do_options *o, const char *arg, struct error *e)
 {
-	if (strcmp(arg, "auto") && strcmp(arg, "ptrace"))
-		return error_set(e, "--platform %s: expected ptrace or auto", arg);
+	if (strcmp(arg, "auto") && strcmp(arg, "systrap") && strcmp(arg, "ptrace"))
+		return error_set(e, "--platform %s: expected systrap, ptrace or auto",
+				 arg);
 	o->platform = arg;
 	return 0;
 }

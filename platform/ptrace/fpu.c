@@ -10,11 +10,6 @@
 
 #include "platform/ptrace/internal.h"
 
-#define XSTATE_BV_AT	 512
-#define XSAVE_HDR_SIZE	 64
-#define MXCSR_AT	 24
-#define XFEATURES_ALWAYS 3 /* x87 and SSE */
-
 static int fpu_set(struct ptrace_ctx *c, const void *image)
 {
 	struct iovec iov = {(void *)image, c->space->host->host_xsave_size};
@@ -40,23 +35,17 @@ int ptrace_get_fpu(struct exec_ctx *ctx, void *xsave)
 	return r;
 }
 
-/* What XRSTOR would fault on, and the host refuses with several errnos. */
 int ptrace_set_fpu(struct exec_ctx *ctx, const void *xsave)
 {
 	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
 	const struct stub_host *host = c->space->host;
-	static const uint8_t zero[XSAVE_HDR_SIZE - 8];
-	const char *image = xsave;
-	uint64_t features;
 	int r;
 
-	memcpy(&features, image + XSTATE_BV_AT, 8);
-	if (features & ~(host->limits.xfeatures | XFEATURES_ALWAYS) ||
-	    memcmp(image + XSTATE_BV_AT + 8, zero, sizeof(zero)))
+	if (!stub_fpu_legal(host, xsave))
 		return -EINVAL;
 	memset(c->xsave, 0, host->host_xsave_size);
-	memcpy(c->xsave, image, host->limits.xsave_size);
-	r = fpu_set(c, c->xsave); /* the host checks MXCSR */
+	memcpy(c->xsave, xsave, host->limits.xsave_size);
+	r = fpu_set(c, c->xsave);
 	return r == 0 || r == -ESRCH ? r : -EINVAL;
 }
 

@@ -35,8 +35,7 @@ struct ptrace_ctx {
 	bool regs_valid; /* regs holds what the thread has, or is to get */
 	bool regs_dirty; /* ... is to get */
 	struct lx_regs regs;
-	int64_t cpu_before; /* CPU time in address spaces left by move() */
-	int64_t cpu_last;   /* the last answer: time does not run backwards */
+	struct stub_clock clock;
 
 	/* atomic */
 	atomic_int htid; /* changes in move() */

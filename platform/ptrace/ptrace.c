@@ -43,7 +43,7 @@ static int ptrace_init(const struct platform_config *config, struct platform **o
 	*out = NULL;
 	if (!p)
 		return -ENOMEM;
-	r = stub_host_init(config, &p->host);
+	r = stub_host_init(config, NULL, &p->host);
 	if (r) {
 		mem_free(p);
 		return r;

@@ -8,11 +8,6 @@
 #include "platform/ptrace/internal.h"
 #include "sentry/base/host.h"
 
-#define USER_CS	  0x33
-#define USER_CS32 0x23
-#define USER_DS	  0x2b
-#define EFLAGS_IF 0x202 /* with the bit that is always one */
-
 #define ERESTARTSYS	      512
 #define ERESTART_RESTARTBLOCK 516
 
@@ -56,12 +51,7 @@ int ptrace_regs_flush(struct ptrace_ctx *c)
 
 void ptrace_regs_fresh(struct ptrace_ctx *c)
 {
-	c->regs = (struct lx_regs){
-		.orig_rax = UINT64_MAX,
-		.cs = USER_CS,
-		.ss = USER_DS,
-		.eflags = EFLAGS_IF,
-	};
+	stub_regs_fresh(&c->regs);
 	c->regs_valid = c->regs_dirty = true;
 	c->in_syscall = false;
 }
@@ -76,27 +66,16 @@ int ptrace_get_regs(struct exec_ctx *ctx, struct lx_regs *regs)
 	return r;
 }
 
-static uint64_t legal_selector(uint64_t sel)
-{
-	return sel == 0 || (sel & 3) == 3 ? sel & 0xffff : 0;
-}
-
 int ptrace_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs)
 {
 	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
+	int r;
 
 	if (c->gone)
 		return -ESRCH;
-	if (regs->fs_base >= STUB_END || regs->gs_base >= STUB_END)
-		return -EPERM;
-	c->regs = *regs;
-	c->regs.cs = regs->cs == USER_CS32 ? USER_CS32 : USER_CS;
-	c->regs.ss = USER_DS;
-	c->regs.ds = legal_selector(regs->ds);
-	c->regs.es = legal_selector(regs->es);
-	c->regs.fs = legal_selector(regs->fs);
-	c->regs.gs = legal_selector(regs->gs);
-	c->regs.eflags |= EFLAGS_IF;
+	r = stub_regs_legal(regs, &c->regs);
+	if (r)
+		return r;
 	c->regs_valid = c->regs_dirty = true;
 	c->in_syscall = false;
 	return 0;

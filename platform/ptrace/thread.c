@@ -53,7 +53,7 @@ static int thread_start(struct ptrace_ctx *c, struct stub_space *s)
 	int r, htid, status;
 
 	mutex_lock(&s->lock);
-	r = stub_thread_create(s, &htid);
+	r = stub_thread_create(s, NULL, &htid);
 	if (!r)
 		r = ptrace_req(PTRACE_SEIZE, htid, 0, options);
 	mutex_unlock(&s->lock);
@@ -154,7 +154,7 @@ int ptrace_move(struct exec_ctx *ctx, struct addr_space *to)
 		return r;
 	}
 	fresh.regs = c->regs;
-	c->cpu_before = ptrace_cpu_time(ctx);
+	c->clock.before = ptrace_cpu_time(ctx);
 	thread_end(c);
 	as_get(to);
 	as_put(ctx->as);
@@ -176,18 +176,11 @@ int ptrace_set_affinity(struct exec_ctx *ctx, const void *cpuset, size_t size)
 	return stub_pair_restrict(c->space->host, &c->pair, cpuset, size);
 }
 
-/* The only thread its process ever had is told by the clock of the process. */
 int64_t ptrace_cpu_time(struct exec_ctx *ctx)
 {
 	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
-	int64_t most = stub_process_cpu_ns(c->space), ns = most;
 
-	if (atomic_load_explicit(&c->space->n_threads, memory_order_relaxed) > 1 &&
-	    (c->gone || stub_thread_cpu_ns(c->space, ptrace_htid(c), &ns)))
-		return c->cpu_last;
-	ns = c->cpu_before + min_t(int64_t, ns, most);
-	c->cpu_last = max_t(int64_t, ns, c->cpu_last);
-	return c->cpu_last;
+	return stub_clock_read(&c->clock, c->space, c->gone ? -1 : ptrace_htid(c));
 }
 
 void ptrace_release(struct exec_ctx *ctx)

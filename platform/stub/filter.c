@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a stub may ask of the host. Guest threads ask nothing: their calls stop
- * before the filter (SYSEMU). It holds the helper to what its orders need, and
- * whatever else would ever run untraced in a guest process: a call must come from
- * the stub's text and be one of the table below, which is compiled to BPF once.
- * Everything else kills the process.
+ * What a stub may ask of the host. Calls of guest code never get here: they stop before
+ * the filter, by SYSEMU under ptrace, by syscall user dispatch under systrap. It holds to
+ * the tables below, which are compiled to BPF once, what runs of ours in a guest process:
+ * the helper, from STUB_TEXT, to what its orders need, and guest threads, which can jump
+ * to STUB_GUEST_TEXT with any registers, to what hands over to the Sentry. Everything else
+ * kills the process.
  *
  * The vsyscall page, which the host emulates, passes through seccomp too.
  */
@@ -32,10 +33,12 @@
 
 /* In the order of their frequency: the filter tries them in turn. */
 static const struct host_rule rules[] = {
+	RULE(futex, "FUTEX_WAIT, FUTEX_WAKE", "wait for orders, hand over to the Sentry",
+	     {1, HOST_LE, FUTEX_WAKE, 0}),
+	RULE(exit, "", "a guest thread ends", ),
+#define GUEST_RULES 2 /* those so far are good in STUB_GUEST_TEXT, too */
 	RULE(pwrite64, "4 bytes into the order pages", "report an order done",
 	     IS(0, STUB_FD_PAGES), IS(2, 4)),
-	RULE(futex, "FUTEX_WAIT, FUTEX_WAKE", "wait for orders",
-	     {1, HOST_LE, FUTEX_WAKE, 0}),
 	RULE(mmap, "MAP_FIXED at a guest address", "guest memory", GUEST(0),
 	     BITS(3, MAP_FIXED)),
 	RULE(munmap, "a guest address", "guest memory", GUEST(0)),
@@ -56,8 +59,18 @@ static const struct host_rule rules[] = {
 	RULE(clock_gettime, "thread clocks, into the scratch page",
 	     "CPU time of guest threads", {0, HOST_MASKED_EQ, 6, 7},
 	     IS(1, STUB_SCRATCH + SCRATCH_TIME)),
+	RULE(mmap, "a context, shared with the Sentry", "guest threads",
+	     {0, HOST_LE, STUB_FIXED - 1, 0}, IS(3, MAP_SHARED | MAP_FIXED),
+	     IS(4, STUB_FD_PAGES)),
+	RULE(madvise, "a context, MADV_DONTFORK", "guest threads",
+	     {0, HOST_LE, STUB_FIXED - 1, 0}, IS(1, STUB_CTX_SIZE), IS(2, MADV_DONTFORK)),
+	RULE(sigaltstack, "", "a guest thread's signal stack", ),
+	RULE(rt_sigprocmask, "", "a guest thread takes its own faults", ),
+	RULE(set_robust_list, "", "a guest thread's death is told", ),
+	RULE(prctl, "PR_SET_SYSCALL_USER_DISPATCH, but for the guest's text",
+	     "a guest thread's calls go to its own handler",
+	     IS(0, PR_SET_SYSCALL_USER_DISPATCH), IS(2, STUB_GUEST_TEXT), IS(4, 0)),
 	RULE(pause, "", "a thread waits to be seized", ),
-	RULE(exit, "", "a guest thread ends", ),
 	RULE(exit_group, "", "a process without a Sentry", ),
 	{.nr = -1},
 };
@@ -145,6 +158,15 @@ static void emit_vsyscall(struct program *p)
 	ret(p, SECCOMP_RET_ALLOW);
 }
 
+/* Code from STUB_TEXT to @end alone may go on. */
+static void emit_text(struct program *p, uint64_t end)
+{
+	load(p, FIELD(instruction_pointer));
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)STUB_TEXT, 0, 1);
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)end, 0, 1);
+	ret(p, SECCOMP_RET_KILL_PROCESS);
+}
+
 static void build(struct program *p)
 {
 	const unsigned ip = FIELD(instruction_pointer);
@@ -155,13 +177,14 @@ static void build(struct program *p)
 	load(p, ip + 4);
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0xffffffff, 0, 6);
 	emit_vsyscall(p);
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(STUB_TEXT >> 32), 0, 3);
-	load(p, ip);
-	emit(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)STUB_TEXT, 0, 1);
-	emit(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)(STUB_TEXT + STUB_TEXT_SIZE), 0, 1);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(STUB_TEXT >> 32), 1, 0);
 	ret(p, SECCOMP_RET_KILL_PROCESS);
-	for (const struct host_rule *r = rules; r->nr >= 0; r++)
-		emit_rule(p, r);
+	emit_text(p, STUB_GUEST_TEXT + STUB_TEXT_SIZE);
+	for (unsigned i = 0; i < GUEST_RULES; i++)
+		emit_rule(p, &rules[i]);
+	emit_text(p, STUB_TEXT + STUB_TEXT_SIZE);
+	for (unsigned i = GUEST_RULES; rules[i].nr >= 0; i++)
+		emit_rule(p, &rules[i]);
 	ret(p, SECCOMP_RET_KILL_PROCESS);
 }
 

@@ -32,37 +32,15 @@ static uaddr_t label(const char *p)
 
 /* --- order pages ---------------------------------------------------------- */
 
-int stub_slot_alloc(struct stub_host *host, unsigned *slot)
+static size_t pages_size(const struct stub_host *host)
 {
-	int r = -EAGAIN;
-
-	mutex_lock(&host->lock);
-	for (unsigned w = host->first_free / 64; w < STUB_MAX_SPACES / 64; w++) {
-		uint64_t free = ~host->used[w];
-
-		if (!free)
-			continue;
-		*slot = w * 64 + (unsigned)__builtin_ctzll(free);
-		host->used[w] |= 1ull << (*slot % 64);
-		host->first_free = *slot + 1;
-		r = 0;
-		break;
-	}
-	mutex_unlock(&host->lock);
-	return r;
+	return STUB_CTX_FILE_OFF + (host->guest ? STUB_MAX_CTX * STUB_CTX_SIZE : 0);
 }
 
-void stub_slot_free(struct stub_host *host, unsigned slot)
-{
-	mutex_lock(&host->lock);
-	host->used[slot / 64] &= ~(1ull << (slot % 64));
-	host->first_free = min_t(unsigned, host->first_free, slot);
-	mutex_unlock(&host->lock);
-}
-
+/* Only what is used of it takes memory. */
 static int init_pages(struct stub_host *host)
 {
-	const size_t size = STUB_MAX_SPACES * PAGE_SIZE;
+	const size_t size = pages_size(host);
 	void *p;
 	int r;
 
@@ -76,8 +54,9 @@ static int init_pages(struct stub_host *host)
 	if (r)
 		return r;
 	host->orders = p;
-	host->used = mem_calloc(STUB_MAX_SPACES / 64, sizeof(uint64_t));
-	return host->used ? 0 : -ENOMEM;
+	host->contexts = (char *)p + STUB_CTX_FILE_OFF;
+	r = stub_slots_init(&host->spaces, STUB_MAX_SPACES);
+	return r ? r : stub_slots_init(&host->ctxs, STUB_MAX_CTX);
 }
 
 /* --- the CPU -------------------------------------------------------------- */
@@ -187,21 +166,22 @@ static void silence_stops(void)
 static void host_free(struct stub_host *host)
 {
 	if (host->orders)
-		host_munmap(host->orders, STUB_MAX_SPACES * PAGE_SIZE);
+		host_munmap(host->orders, pages_size(host));
 	if (host->pages >= 0)
 		host_close(host->pages);
 	for (int i = 0; i < 2; i++)
 		if (host->sock[i] >= 0)
 			host_close(host->sock[i]);
-	mem_free(host->used);
+	stub_slots_destroy(&host->spaces);
+	stub_slots_destroy(&host->ctxs);
 	free(host->cpu);
 	free(host->fresh_xsave);
 	mutex_destroy(&host->transfer);
-	mutex_destroy(&host->lock);
 	mem_free(host);
 }
 
-int stub_host_init(const struct platform_config *config, struct stub_host **out)
+int stub_host_init(const struct platform_config *config,
+		   const struct stub_guest_code *guest, struct stub_host **out)
 {
 	struct stub_host *host = mem_zalloc(sizeof(*host));
 	int r;
@@ -210,6 +190,7 @@ int stub_host_init(const struct platform_config *config, struct stub_host **out)
 	if (!host)
 		return -ENOMEM;
 	host->pages = host->sock[0] = host->sock[1] = -1;
+	host->guest = guest;
 	host->procfs = config->procfs;
 	host->hpid = getpid();
 	host->limits.min_addr = MIN_GUEST_ADDR;
@@ -222,7 +203,6 @@ int stub_host_init(const struct platform_config *config, struct stub_host **out)
 		.store = label(stub_store),
 		.cmpxchg = label(stub_cmpxchg),
 	};
-	mutex_init(&host->lock, LOCK_LEAF);
 	mutex_init(&host->transfer, LOCK_LEAF);
 	r = init_fpu(host);
 	if (!r)

@@ -3,7 +3,10 @@
  * Where things lie in a guest process, and the order page. Read by C and by the
  * assembler. Everything of ours stands above STUB_BASE, the end of guest memory.
  *
+ *	STUB_CTX	rw-  contexts: what guest threads that trap their own calls share
+ *			     with the Sentry, STUB_CTX_SIZE each (platform/systrap)
  *	STUB_TEXT	r-x  code of stub.S, a private copy (never written again)
+ *	STUB_GUEST_TEXT	r-x  code that guest threads run, of the platform that has any
  *	STUB_ORDER	r--  this address space's order page, shared with the Sentry
  *	STUB_SCRATCH	rw-  private; out-parameters of the helper's calls
  *	STUB_FRAME	rw-  private; the host builds signal frames here (fault.c)
@@ -16,15 +19,19 @@
  */
 #pragma once
 
-#define STUB_BASE    0x7ffff8000000
-#define STUB_TEXT    0x7ffff8000000
-#define STUB_ORDER   0x7ffff8010000
-#define STUB_SCRATCH 0x7ffff8020000
-#define STUB_FRAME   0x7ffff8021000
-#define STUB_VDSO    0x7ffff8100000
-#define STUB_END     0x7ffffffff000 /* of user space */
+#define STUB_BASE	0x7fff78000000
+#define STUB_CTX	0x7fff78000000
+#define STUB_FIXED	0x7ffff8000000 /* from here on every stub has the same pages */
+#define STUB_TEXT	0x7ffff8000000
+#define STUB_GUEST_TEXT 0x7ffff8001000
+#define STUB_ORDER	0x7ffff8010000
+#define STUB_SCRATCH	0x7ffff8020000
+#define STUB_FRAME	0x7ffff8021000
+#define STUB_VDSO	0x7ffff8100000
+#define STUB_END	0x7ffffffff000 /* of user space */
 
-#define STUB_TEXT_SIZE	  0x1000
+#define STUB_CTX_SIZE	  0x10000
+#define STUB_TEXT_SIZE	  0x1000 /* of each of the two */
 #define STUB_SCRATCH_SIZE 0x1000
 #define STUB_FRAME_SIZE	  0x8000 /* AVX-512 state takes 3.5 KB, AMX 11 KB */
 
@@ -42,6 +49,7 @@
 #define ORDER_PID	20
 #define ORDER_PPID	24
 #define ORDER_PAGE_OFF	32
+#define ORDER_XFEATURES 40
 #define ORDER_DATA	64
 #define ORDER_DATA_SIZE 448
 #define ORDER_OPS	512
@@ -62,6 +70,11 @@
 
 #ifndef __ASSEMBLER__
 #include <stdatomic.h>
+
+#define STUB_MAX_SPACES 32768
+#define STUB_MAX_CTX	32768ul
+/* Contexts stand behind the order pages in the file. */
+#define STUB_CTX_FILE_OFF (STUB_MAX_SPACES * PAGE_SIZE)
 
 #include "sentry/base/types.h"
 
@@ -84,8 +97,9 @@ struct stub_order {
 	uint32_t pid;	  /* of this process, written at birth */
 	uint32_t ppid;	  /* the Sentry: any other parent means it has died */
 	uint32_t spare;
-	uint64_t page_off; /* of this page in the file */
-	uint64_t spare2[3];
+	uint64_t page_off;  /* of this page in the file */
+	uint64_t xfeatures; /* which parts of an XSAVE image guests have */
+	uint64_t spare2[2];
 	uint8_t data[ORDER_DATA_SIZE]; /* constant operands: msghdr ... */
 	struct stub_op ops[ORDER_MAX_OPS];
 };
@@ -93,6 +107,7 @@ struct stub_order {
 _Static_assert(offsetof(struct stub_order, done) == ORDER_DONE, "order page");
 _Static_assert(offsetof(struct stub_order, ppid) == ORDER_PPID, "order page");
 _Static_assert(offsetof(struct stub_order, page_off) == ORDER_PAGE_OFF, "order page");
+_Static_assert(offsetof(struct stub_order, xfeatures) == ORDER_XFEATURES, "order page");
 _Static_assert(offsetof(struct stub_order, data) == ORDER_DATA, "order page");
 _Static_assert(offsetof(struct stub_order, ops) == ORDER_OPS, "order page");
 _Static_assert(sizeof(struct stub_order) <= PAGE_SIZE, "order page");

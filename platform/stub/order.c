@@ -35,7 +35,7 @@ void stub_order_add(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uin
  * The helper has no memory left. (Its exit status would tell too, but not before the
  * tracers of its fellow threads have reaped these.)
  */
-static bool has_exited(int hpid)
+bool stub_has_exited(int hpid)
 {
 	char byte;
 	struct iovec here = {&byte, 1}, there = {(void *)STUB_TEXT, 1};
@@ -55,7 +55,7 @@ int stub_order_wait(struct stub_order *o, unsigned seq, int hpid)
 		if (host_futex_wait_shared(&o->done, done, deadline_after(patience)) !=
 		    -ETIMEDOUT)
 			continue;
-		if (has_exited(hpid))
+		if (stub_has_exited(hpid))
 			return atomic_load(&o->done) == seq ? 0 : -ESRCH;
 		patience = min_t(int64_t, patience * 2, LOOK_AT_MOST_NS);
 	}

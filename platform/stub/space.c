@@ -204,6 +204,7 @@ int stub_space_init(struct stub_space *s, struct stub_host *host, struct platfor
 	memset(o, 0, sizeof(*o));
 	o->ppid = (uint32_t)host->hpid;
 	o->page_off = slot * PAGE_SIZE;
+	o->xfeatures = host->limits.xfeatures;
 	atomic_store(&o->seq, 1); /* being born is the first order */
 	s->base.ops = &stub_as_ops;
 	s->base.platform = p;
@@ -218,9 +219,17 @@ int stub_space_init(struct stub_space *s, struct stub_host *host, struct platfor
 	return 0;
 }
 
+/* The process is gone, so nobody writes to its contexts any more. */
 static void space_free(struct stub_space *s)
 {
-	stub_slot_free(s->host, s->slot);
+	while (s->slots) {
+		struct stub_slot *slot = s->slots;
+
+		s->slots = slot->next;
+		stub_slot_free(&s->host->ctxs, slot->nr);
+		mem_free(slot);
+	}
+	stub_slot_free(&s->host->spaces, s->slot);
 	mutex_destroy(&s->lock);
 	mutex_destroy(&s->frame_lock);
 	mem_free(s);
@@ -294,7 +303,7 @@ static int fork_locked(struct stub_space *parent, struct platform *p,
 	*out = NULL;
 	if (!child)
 		return -ENOMEM;
-	r = stub_slot_alloc(parent->host, &slot);
+	r = stub_slot_alloc(&parent->host->spaces, &slot);
 	if (r) {
 		mem_free(child);
 		return r;
@@ -333,30 +342,6 @@ int stub_space_create(struct stub_host *host, struct platform *p, struct addr_sp
 	r = fork_locked(t, p, out);
 	mutex_unlock(&t->lock);
 	return r;
-}
-
-int stub_thread_create(struct stub_space *s, int *htid)
-{
-	struct iovec here,
-		there = {(void *)(STUB_SCRATCH + SCRATCH_TID), sizeof(uint32_t)};
-	uint32_t tid = 0;
-	int r;
-
-	*htid = -1;
-	stub_order_add(s, SYS_clone, STUB_CLONE_THREAD, 0, 0, 0, 0, 0);
-	r = stub_order_run(s, NULL);
-	if (r)
-		return r;
-	here = (struct iovec){&tid, sizeof(tid)};
-	if (process_vm_readv(s->hpid, &here, 1, &there, 1, 0) != sizeof(tid))
-		return -ESRCH;
-	/* A guest can write there; a wrong number hurts only itself. */
-	if (tid == 0 || tid > INT_MAX || (int)tid == s->hpid ||
-	    host_tgkill(s->hpid, (int)tid, 0))
-		return -ESRCH;
-	*htid = (int)tid;
-	atomic_fetch_add_explicit(&s->n_threads, 1, memory_order_relaxed);
-	return 0;
 }
 
 const struct as_ops stub_as_ops = {

@@ -7,13 +7,15 @@
  * stub_start   the template, once: forget the Sentry's memory, be born
  * stub_born    the helper, the first thread of each address space: report, then
  *		wait for orders, run them, report, for ever
- * stub_park    a new guest thread, until its tracer has seized it
+ * thread	a new guest thread that traps its own calls: on to STUB_GUEST_TEXT
+ * stub_park	a new guest thread, until its tracer has seized it
  * stub_exit    a guest thread that was released
  * stub_load.. one access to guest memory by a traced thread; ends in a system
  *		call, where the tracer takes the value from orig_rax
  */
 #include <asm/unistd.h>
 
+#include "platform/stub/context.h"
 #include "platform/stub/layout.h"
 
 #define FUTEX_WAIT     0
@@ -23,6 +25,9 @@
 #define PROT_READ      1
 #define MAP_SHARED_FIXED 0x11
 #define CLONE_VM_BIT   8
+#define SIG_SETMASK    2
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#define PR_SYS_DISPATCH_ON 1
 
 	.section .rodata.stub, "a", @progbits
 	.globl	stub_text_start, stub_text_end
@@ -37,7 +42,7 @@ stub_start:
 	mov	$-1, %edx
 	xrstor64 (%rdi)
 	xor	%edi, %edi		/* all below us, the stack we came on included */
-	movabs	$STUB_BASE, %rsi
+	movabs	$STUB_FIXED, %rsi
 	mov	$__NR_munmap, %eax
 	syscall
 	test	%rax, %rax
@@ -133,7 +138,7 @@ cloned:
 	mov	%eax, (%rdi)
 	jmp	advance
 1:	bt	$CLONE_VM_BIT, %r14
-	jc	stub_park
+	jc	thread
 	/*
 	 * A new process. It still stands on its parent's order page: its own, at file
 	 * offset r9, takes that place before anything is read.
@@ -174,6 +179,41 @@ failed:
 	mov	$__NR_pwrite64, %eax
 	syscall
 	jmp	report
+
+/*
+ * A guest thread, its context at r9. From the last call on, it makes no more from this
+ * page. What other guest threads may write into the context meanwhile hurts only them.
+ */
+thread:
+	test	%r9, %r9
+	jz	stub_park
+	mov	%r9, %rbx
+	mov	CTX_STACK_TOP(%rbx), %rsp
+	lea	CTX_SIGSTACK(%rbx), %rdi
+	xor	%esi, %esi
+	mov	$__NR_sigaltstack, %eax
+	syscall
+	mov	$SIG_SETMASK, %edi
+	lea	CTX_SIGMASK(%rbx), %rsi
+	xor	%edx, %edx
+	mov	$8, %r10d
+	mov	$__NR_rt_sigprocmask, %eax
+	syscall
+	lea	CTX_ROBUST(%rbx), %rdi
+	mov	$24, %esi
+	mov	$__NR_set_robust_list, %eax
+	syscall
+	mov	$PR_SET_SYSCALL_USER_DISPATCH, %edi
+	mov	$PR_SYS_DISPATCH_ON, %esi
+	movabs	$STUB_GUEST_TEXT, %rdx
+	mov	$STUB_TEXT_SIZE, %r10d
+	xor	%r8d, %r8d
+	mov	$__NR_prctl, %eax
+	syscall
+	test	%rax, %rax
+	jnz	stub_exit
+	movabs	$STUB_GUEST_TEXT, %rax
+	jmp	*%rax
 
 stub_park:
 	mov	$__NR_pause, %eax

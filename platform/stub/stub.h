@@ -25,7 +25,6 @@
 #include "platform/stub/layout.h"
 #include "sentry/base/lock.h"
 
-#define STUB_MAX_SPACES 32768
 #define STUB_CACHED_FDS 32
 
 /*
@@ -38,6 +37,15 @@
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 /* No exit signal: reaped when the Sentry chooses to. */
 #define STUB_CLONE_PROCESS (CLONE_PARENT | CLONE_CHILD_SETTID)
+
+/*
+ * Code for STUB_GUEST_TEXT: STUB_TEXT_SIZE bytes. New guest threads begin at its start,
+ * the address of their context in rbx.
+ */
+struct stub_guest_code {
+	const char *text;
+	uaddr_t handler; /* in the guest process, of faults, SIGSYS and interrupts */
+};
 
 /* Addresses in a guest process of the labels of stub.S. */
 struct stub_labels {
@@ -62,6 +70,12 @@ struct stub_pair {
 	uint64_t entered;
 };
 
+/* CPU time of a guest thread. */
+struct stub_clock {
+	int64_t before; /* in address spaces it has left */
+	int64_t last;	/* the last answer: time does not run backwards */
+};
+
 /* The host's vdso and vvar pages as the template keeps them. */
 struct stub_vdso_part {
 	uintptr_t from;
@@ -69,11 +83,21 @@ struct stub_vdso_part {
 	uaddr_t to;
 };
 
+/* A bitmap of things in use. */
+struct stub_slots {
+	struct mutex lock;
+	uint64_t *used;	     /* under lock */
+	unsigned first_free; /* none below; under lock */
+	unsigned n;	     /* immutable */
+};
+
 struct stub_host {
 	/* immutable after init */
-	int pages;   /* memfd of all order pages */
+	const struct stub_guest_code *guest; /* or NULL: guest threads are traced */
+	int pages;   /* memfd of all order pages, and behind them the contexts */
 	int sock[2]; /* [0]: ours; [1]: the one each stub has as STUB_FD_SOCKET */
 	struct stub_order *orders; /* STUB_MAX_SPACES pages, the file's mapping */
+	char *contexts;		   /* STUB_MAX_CTX of them, the same */
 	int hpid;		   /* of the Sentry */
 	int procfs;		   /* or -1; borrowed */
 	struct stub_space *template;
@@ -89,14 +113,20 @@ struct stub_host {
 
 	struct mutex transfer; /* one descriptor at a time is in the socket */
 
-	struct mutex lock;
-	uint64_t *used;	     /* bitmap of order pages; under lock */
-	unsigned first_free; /* none below; under lock */
+	struct stub_slots spaces, ctxs; /* which pages and contexts are in use */
 };
 
 struct stub_fd {
 	uint64_t key;  /* 0: free, or in use for one call */
 	uint64_t used; /* clock of the last use */
+};
+
+/* A context that is mapped into a process, which it leaves with the process only. */
+struct stub_slot {
+	struct stub_slot *next; /* in the space's list */
+	unsigned nr;
+	bool live; /* a guest thread has it; under the space's lock */
+	struct stub_context *ctx;
 };
 
 struct stub_space {
@@ -115,7 +145,8 @@ struct stub_space {
 	uint64_t fd_clock;
 	struct stub_fd fd[STUB_CACHED_FDS]; /* donated: descriptor STUB_FD_FIRST + i */
 
-	atomic_uint n_threads; /* guest threads ever made here */
+	atomic_uint n_threads;	 /* guest threads ever made here */
+	struct stub_slot *slots; /* contexts mapped here; under lock */
 
 	struct mutex frame_lock; /* who owns the STUB_FRAME pages */
 };
@@ -128,11 +159,18 @@ static inline struct stub_space *stub_space_of(struct addr_space *as)
 /* --- host.c -------------------------------------------------------------- */
 
 /* Takes over host resources and forks the template: see platform_ops.init. */
-int stub_host_init(const struct platform_config *config, struct stub_host **out);
+int stub_host_init(const struct platform_config *config,
+		   const struct stub_guest_code *guest, struct stub_host **out);
 /* All spaces but the template are gone. */
 void stub_host_destroy(struct stub_host *host);
-int stub_slot_alloc(struct stub_host *host, unsigned *slot);
-void stub_slot_free(struct stub_host *host, unsigned slot);
+
+/* --- slots.c -------------------------------------------------------------- */
+
+int stub_slots_init(struct stub_slots *s, unsigned n);
+void stub_slots_destroy(struct stub_slots *s);
+/* -EAGAIN: all in use. */
+int stub_slot_alloc(struct stub_slots *s, unsigned *slot);
+void stub_slot_free(struct stub_slots *s, unsigned slot);
 
 /* --- template.c ---------------------------------------------------------- */
 
@@ -158,6 +196,7 @@ void stub_order_add(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uin
  * it did not run), or -ESRCH when the process is gone.
  */
 int stub_order_run(struct stub_space *s, unsigned *failed_at) MUST_HOLD(s->lock);
+bool stub_has_exited(int hpid);
 /* Wait until the helper has done order @seq; @hpid is looked at for its death. */
 int stub_order_wait(struct stub_order *order, unsigned seq, int hpid);
 
@@ -167,8 +206,14 @@ extern const struct as_ops stub_as_ops;
 
 int stub_space_create(struct stub_host *host, struct platform *p,
 		      struct addr_space **out);
-/* A guest thread, parked, untraced; *htid is checked to be a thread of the process. */
-int stub_thread_create(struct stub_space *s, int *htid) MUST_HOLD(s->lock);
+/*
+ * A guest thread, untraced; *htid is checked to be a thread of the process. Parked, if
+ * @slot is NULL; else it begins in STUB_GUEST_TEXT on that context.
+ */
+int stub_thread_create(struct stub_space *s, const struct stub_slot *slot, int *htid)
+	MUST_HOLD(s->lock);
+/* A context that is mapped in the process, cleared. */
+int stub_context_get(struct stub_space *s, struct stub_slot **out) MUST_HOLD(s->lock);
 /* The process is not to be trusted any more: end it. */
 void stub_space_kill(struct stub_space *s) MUST_HOLD(s->lock);
 int stub_space_init(struct stub_space *s, struct stub_host *host, struct platform *p,
@@ -194,8 +239,18 @@ int stub_space_areas(struct addr_space *as, int (*fn)(const struct as_area *, vo
 uint64_t stub_space_rss_peak(struct addr_space *as);
 /* CPU time of all threads, of the helper too; 0 when the process is gone. */
 int64_t stub_process_cpu_ns(const struct stub_space *s);
-/* CPU time of one guest thread; the guest can make it lie. */
-int stub_thread_cpu_ns(struct stub_space *s, int htid, int64_t *ns);
+/*
+ * CPU time in ns of a guest thread whose clock this is; @htid in @s, -1 if it is gone. The
+ * guest can make it lie, within what its process used.
+ */
+int64_t stub_clock_read(struct stub_clock *clock, struct stub_space *s, int htid);
+
+/* --- regs.c -------------------------------------------------------------- */
+
+void stub_regs_fresh(struct lx_regs *regs); /* of a new program, all zero */
+/* @in with cs, ss, eflags and selectors made legal; -EPERM: a base is not. */
+int stub_regs_legal(const struct lx_regs *in, struct lx_regs *out);
+bool stub_fpu_legal(const struct stub_host *host, const void *xsave);
 
 /* --- cpu.c --------------------------------------------------------------- */
 

@@ -56,15 +56,17 @@ static int set_action(int sig, const struct lx_sigaction *act)
 		syscall(SYS_rt_sigaction, sig, act, NULL, sizeof(lx_sigset_t)));
 }
 
-/* Signals that the host raises for faults need a handler, for frames to be built
- * (fault.c). */
+/*
+ * Where guest threads run code of ours, it handles what stops them. Under ptrace, faults
+ * need a handler for frames to be built (ptrace/fault.c).
+ */
 static int set_signals(const struct stub_host *host)
 {
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 	const struct lx_sigaction dfl = {0};
 	const struct lx_sigaction act = {
-		.handler = host->labels.handler,
-		.flags = LX_SA_SIGINFO | LX_SA_NODEFER | LX_SA_RESTORER,
+		.handler = host->guest ? host->guest->handler : host->labels.handler,
+		.flags = LX_SA_SIGINFO | LX_SA_NODEFER | LX_SA_RESTORER | LX_SA_ONSTACK,
 		.restorer = host->labels.handler,
 	};
 	const struct lx_sigaction ign = {.handler = LX_SIG_IGN};
@@ -77,8 +79,10 @@ static int set_signals(const struct stub_host *host)
 			set_action(sig, &dfl);
 	for (size_t i = 0; i < ARRAY_SIZE(faults) && !r; i++)
 		r = set_action(faults[i], &act);
+	if (!r && host->guest)
+		r = set_action(SIGSYS, &act);
 	if (!r)
-		r = set_action(STUB_SIG_INTERRUPT, &ign);
+		r = set_action(STUB_SIG_INTERRUPT, host->guest ? &act : &ign);
 	/* What the host sends to the process goes to traced threads, which swallow it. */
 	if (!r)
 		r = (int)host_ret(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL,
@@ -129,6 +133,7 @@ static int set_memory(const struct stub_host *host, const struct stub_order *ord
 {
 	const struct stub_vdso_part *part = host->vdso;
 	const unsigned n = host->n_vdso;
+	const size_t text_size = STUB_TEXT_SIZE * (host->guest ? 2 : 1);
 	void *halt = NULL;
 	int r = 0;
 
@@ -139,12 +144,12 @@ static int set_memory(const struct stub_host *host, const struct stub_order *ord
 		r = move_pages(part[i].from, part[i].size,
 			       (uaddr_t)halt + (part[i].to - STUB_VDSO));
 	if (!r)
-		r = host_munmap((void *)STUB_BASE, STUB_END - STUB_BASE);
+		r = host_munmap((void *)STUB_FIXED, STUB_END - STUB_FIXED);
 	for (unsigned i = 0; i < n && !r; i++)
 		r = move_pages((uaddr_t)halt + (part[i].to - STUB_VDSO), part[i].size,
 			       part[i].to);
 	if (!r)
-		r = map_at(STUB_TEXT, STUB_TEXT_SIZE, PROT_READ | PROT_WRITE,
+		r = map_at(STUB_TEXT, text_size, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (!r)
 		r = map_at(STUB_SCRATCH, STUB_SCRATCH_SIZE + STUB_FRAME_SIZE,
@@ -155,9 +160,11 @@ static int set_memory(const struct stub_host *host, const struct stub_order *ord
 	if (r)
 		return r;
 	memcpy((void *)STUB_TEXT, stub_text_start, STUB_TEXT_SIZE);
+	if (host->guest)
+		memcpy((void *)STUB_GUEST_TEXT, host->guest->text, STUB_TEXT_SIZE);
 	*(uint32_t *)(STUB_SCRATCH + SCRATCH_PID) = (uint32_t)host_gettid();
 	return (int)host_ret(
-		mprotect((void *)STUB_TEXT, STUB_TEXT_SIZE, PROT_READ | PROT_EXEC));
+		mprotect((void *)STUB_TEXT, text_size, PROT_READ | PROT_EXEC));
 }
 
 /* In the child. Does not return. */
@@ -194,7 +201,7 @@ int stub_template_create(struct stub_host *host, struct stub_space **out)
 	int r;
 
 	*out = NULL;
-	r = stub_slot_alloc(host, &slot);
+	r = stub_slot_alloc(&host->spaces, &slot);
 	if (r)
 		return r;
 	r = host_mmap(NULL, TEMPLATE_STACK_SIZE, PROT_READ | PROT_WRITE,
@@ -228,6 +235,6 @@ unmap:
 	host_munmap(stack, TEMPLATE_STACK_SIZE);
 free_slot:
 	if (r)
-		stub_slot_free(host, slot);
+		stub_slot_free(&host->spaces, slot);
 	return r;
 }

@@ -101,7 +101,7 @@ uint64_t stub_space_rss_peak(struct addr_space *as)
  * reason. (procfs would tell too, but each look leaves entries behind that the end of the
  * thread and the end of the process then fight over, for milliseconds.)
  */
-int stub_thread_cpu_ns(struct stub_space *s, int htid, int64_t *ns)
+static int thread_cpu_ns(struct stub_space *s, int htid, int64_t *ns)
 {
 	const clockid_t thread_clock = (clockid_t)(~(unsigned)htid << 3 | 6);
 	struct timespec ts = {0};
@@ -118,4 +118,17 @@ int stub_thread_cpu_ns(struct stub_space *s, int htid, int64_t *ns)
 	mutex_unlock(&s->lock);
 	*ns = ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 	return r;
+}
+
+/* The only thread its process ever had is told by the clock of the process. */
+int64_t stub_clock_read(struct stub_clock *clock, struct stub_space *s, int htid)
+{
+	int64_t most = stub_process_cpu_ns(s), ns = most;
+
+	if (atomic_load_explicit(&s->n_threads, memory_order_relaxed) > 1 &&
+	    (htid < 0 || thread_cpu_ns(s, htid, &ns)))
+		return clock->last;
+	ns = clock->before + min_t(int64_t, ns, most);
+	clock->last = max_t(int64_t, ns, clock->last);
+	return clock->last;
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -48,7 +49,8 @@ static inline int platform_setup(void **state)
 	struct platform_config config = {
 		.procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)};
 	const char *why;
-	const struct platform_ops *ops = platform_lookup("ptrace", &why);
+	const char *name = getenv("PLATFORM");
+	const struct platform_ops *ops = platform_lookup(name ? name : "ptrace", &why);
 
 	(void)state;
 	if (!ops)
@@ -69,6 +71,28 @@ static inline int platform_teardown(void **state)
 	(void)state;
 	plat->ops->shutdown(plat);
 	return 0;
+}
+
+/* @run, which is main() but for this, in a process for each platform; or $PLATFORM alone. */
+static inline int platform_each(int (*run)(void))
+{
+	const struct platform_ops *const *all = platform_all();
+	int failed = 0;
+
+	if (getenv("PLATFORM"))
+		return run();
+	for (; *all; all++) {
+		const pid_t pid = fork();
+		int status = 1;
+
+		if (pid == 0) {
+			setenv("PLATFORM", (*all)->name, 1);
+			exit(run());
+		}
+		waitpid(pid, &status, 0);
+		failed |= status != 0;
+	}
+	return failed;
 }
 
 static inline struct addr_space *space_with(const char *code, const char *end)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: platform platform/stub platform/ptrace sentry/base
+// LINK: platform platform/stub platform/ptrace platform/systrap sentry/base
 // CFLAGS: -static-libgcc
 /* Guest threads: system calls, registers, FPU,
  * faults, steps, words. No sanitizers: ptrace. */
@@ -469,7 +469,7 @@ static void test_affinity(void **state)
 	guest_end(&g);
 }
 
-int main(void)
+static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_syscall),
@@ -487,4 +487,9 @@ int main(void)
 		cmocka_unit_test(test_affinity),
 	};
 	return cmocka_run_group_tests(tests, platform_setup_sealed, platform_teardown);
+}
+
+int main(void)
+{
+	return platform_each(run);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: platform platform/stub platform/ptrace sentry/base
+// LINK: platform platform/stub platform/ptrace platform/systrap sentry/base
 // CFLAGS: -static-libgcc
 /* Several guest threads in one space, and interrupts. No sanitizers: ptrace. */
 #include <pthread.h>
@@ -317,7 +317,7 @@ static void test_balance(void **state)
 	assert_int_not_equal(w[0].n, w[1].n);
 }
 
-int main(void)
+static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_interrupt_before),
@@ -329,4 +329,9 @@ int main(void)
 		cmocka_unit_test(test_balance),
 	};
 	return cmocka_run_group_tests(tests, platform_setup_sealed, platform_teardown);
+}
+
+int main(void)
+{
+	return platform_each(run);
 }

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A context: what a guest thread that traps its own calls shares with its Sentry
+ * thread. STUB_CTX_SIZE bytes, at STUB_CTX + slot * STUB_CTX_SIZE in the one guest
+ * process that has it mapped. Read by C and by the assembler.
+ *
+ * Guest code can write all of it, at any time. So the Sentry reads each value once,
+ * checks it, and believes nothing that would hurt more than this guest.
+ *
+ *	0 ..		struct stub_context
+ *	CTX_CARRIED ..	room for carried data
+ *	.. the end	the thread's signal stack: the host builds signal frames at its
+ *			top, and the last one built is the guest's state
+ *
+ * The state word is a futex that the two hand to each other. It holds the guest thread's
+ * id while that runs, else none, with FUTEX_WAITERS when the other side sleeps on it.
+ * As the thread's robust list names it, its death sets FUTEX_OWNER_DIED.
+ */
+#pragma once
+
+/* Offsets in struct stub_context. */
+#define CTX_STATE	0
+#define CTX_CMD		64
+#define CTX_SPIN	68
+#define CTX_SET_BASE	72
+#define CTX_FS		80
+#define CTX_GS		88
+#define CTX_WORD	96
+#define CTX_EXPECTED	104
+#define CTX_DESIRED	108
+#define CTX_SIGSTACK	112
+#define CTX_SIGMASK	136
+#define CTX_STACK_TOP	144
+#define CTX_FRAME	192
+#define CTX_KIND	200
+#define CTX_VALUE	204
+#define CTX_FAULTED	208
+#define CTX_INTERRUPTED 212
+#define CTX_ROBUST	256
+#define CTX_NODE	280
+
+#define CTX_STACK 0x3000 /* the signal stack starts here */
+
+/* CTX_CMD: what the guest thread does when the state word says it may. */
+#define CMD_RUN	    0 /* go on with what CTX_FRAME points at */
+#define CMD_LOAD    1 /* the word at CTX_WORD into CTX_VALUE, or CTX_FAULTED */
+#define CMD_STORE   2
+#define CMD_CMPXCHG 3
+#define CMD_EXIT    4
+
+/* CTX_KIND: a signal number, or this: the command was done. */
+#define KIND_DONE 0
+
+#define CTX_TID_MASK 0x3fffffff
+#define CTX_DIED     0x40000000 /* FUTEX_OWNER_DIED */
+#define CTX_WAITERS  0x80000000 /* FUTEX_WAITERS */
+
+#ifndef __ASSEMBLER__
+#include <stdatomic.h>
+
+#include "platform/stub/layout.h"
+#include "sentry/base/types.h"
+
+struct stub_context {
+	atomic_uint state;
+	uint32_t pad0[15];
+	/* written by the Sentry while the state is its */
+	uint32_t cmd;
+	uint32_t spin;	   /* looks at the state word before going to sleep on it */
+	uint32_t set_base; /* fs_base and gs_base are to be loaded */
+	uint32_t pad1;
+	uint64_t fs_base, gs_base; /* the stub leaves them here at each hand-over */
+	uint64_t word;		   /* address for CMD_LOAD, CMD_STORE, CMD_CMPXCHG */
+	uint32_t expected, desired;
+	uint64_t sigstack[3]; /* stack_t */
+	uint64_t sigmask;
+	uint64_t stack_top; /* a new thread's stack pointer: below its first frame */
+	uint64_t pad2[5];
+	/* written by the guest thread */
+	uint64_t frame; /* guest address of a ucontext on the signal stack */
+	uint32_t kind;
+	uint32_t value;	      /* what CMD_LOAD, CMD_CMPXCHG found */
+	uint32_t faulted;     /* the command met a page it may not touch */
+	uint32_t interrupted; /* an interrupt came while the turn was the Sentry's */
+	uint32_t pad3[10];
+	/* struct robust_list_head, and its one entry */
+	uint64_t robust[3];
+	uint64_t node;
+};
+
+#define CTX_CHECK(member, at)                                                            \
+	_Static_assert(offsetof(struct stub_context, member) == (at), #member)
+CTX_CHECK(cmd, CTX_CMD);
+CTX_CHECK(spin, CTX_SPIN);
+CTX_CHECK(set_base, CTX_SET_BASE);
+CTX_CHECK(fs_base, CTX_FS);
+CTX_CHECK(gs_base, CTX_GS);
+CTX_CHECK(word, CTX_WORD);
+CTX_CHECK(expected, CTX_EXPECTED);
+CTX_CHECK(desired, CTX_DESIRED);
+CTX_CHECK(sigstack, CTX_SIGSTACK);
+CTX_CHECK(sigmask, CTX_SIGMASK);
+CTX_CHECK(stack_top, CTX_STACK_TOP);
+CTX_CHECK(frame, CTX_FRAME);
+CTX_CHECK(kind, CTX_KIND);
+CTX_CHECK(value, CTX_VALUE);
+CTX_CHECK(faulted, CTX_FAULTED);
+CTX_CHECK(interrupted, CTX_INTERRUPTED);
+CTX_CHECK(robust, CTX_ROBUST);
+CTX_CHECK(node, CTX_NODE);
+#undef CTX_CHECK
+
+static inline uaddr_t stub_context_addr(unsigned slot)
+{
+	return STUB_CTX + (uaddr_t)slot * STUB_CTX_SIZE;
+}
+#endif

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The guest's registers, general and FPU, in the signal frame that stands in the context. */
+#include <errno.h>
+#include <string.h>
+
+#include "platform/systrap/internal.h"
+
+#define SW_BYTES_AT   464 /* what the host leaves in an XSAVE image for itself */
+#define SW_BYTES_SIZE 48
+#define FP_ALIGN      64
+#define EFLAGS_TF     0x100
+
+/* --- where it is ---------------------------------------------------------- */
+
+static uaddr_t addr_of(const struct systrap_ctx *c, const void *p)
+{
+	return stub_context_addr(c->slot->nr) +
+	       (uaddr_t)((const char *)p - (char *)c->slot->ctx);
+}
+
+/* What stands at @addr, if all of @size lies on the signal stack, aligned; or NULL. */
+static void *on_stack(const struct systrap_ctx *c, uaddr_t addr, size_t size,
+		      size_t align)
+{
+	const uaddr_t off = addr - stub_context_addr(c->slot->nr);
+
+	if (off < CTX_STACK || off > STUB_CTX_SIZE - size || off % align)
+		return NULL;
+	return (char *)c->slot->ctx + off;
+}
+
+int systrap_frame_find(struct systrap_ctx *c)
+{
+	const volatile uint64_t *at = &c->slot->ctx->frame;
+	void *frame = on_stack(c, *at, sizeof(*c->frame), sizeof(uint64_t));
+
+	if (!frame)
+		return -EFAULT;
+	c->frame = frame;
+	c->regs_valid = false;
+	return 0;
+}
+
+/* The FPU image of the frame; NULL when the guest has bent the pointer to it. */
+static void *fp_image(const struct systrap_ctx *c)
+{
+	const volatile uint64_t *at = &c->frame->fpstate;
+
+	return on_stack(c, *at, c->space->host->limits.xsave_size, FP_ALIGN);
+}
+
+void systrap_frame_init(struct systrap_ctx *c)
+{
+	const struct stub_host *host = c->space->host;
+	struct stub_context *ctx = c->slot->ctx;
+	char *fp = (char *)ctx +
+		   ((STUB_CTX_SIZE - host->host_xsave_size) & ~(size_t)(FP_ALIGN - 1));
+
+	c->frame = (void *)(fp - sizeof(*c->frame));
+	c->frame->fpstate = addr_of(c, fp);
+	memcpy(fp, host->fresh_xsave, host->host_xsave_size);
+	ctx->frame = addr_of(c, c->frame);
+	ctx->stack_top = ctx->frame - FP_ALIGN;
+	stub_regs_fresh(&c->regs);
+	c->regs_valid = c->regs_dirty = c->bases_dirty = true;
+}
+
+/* --- general registers ---------------------------------------------------- */
+
+/* clang-format off */
+#define EACH_REG(X) X(r8) X(r9) X(r10) X(r11) X(r12) X(r13) X(r14) X(r15) X(rdi) X(rsi) \
+	X(rbp) X(rbx) X(rdx) X(rax) X(rcx) X(rsp) X(rip) X(eflags) X(cs) X(ss) X(fs) X(gs)
+/* clang-format on */
+
+void systrap_regs_load(struct systrap_ctx *c)
+{
+	const struct systrap_frame *f = c->frame;
+
+	if (c->regs_valid)
+		return;
+	c->regs = (struct lx_regs){.orig_rax = UINT64_MAX,
+				   .fs_base = c->slot->ctx->fs_base,
+				   .gs_base = c->slot->ctx->gs_base,
+#define LOAD(r) .r = f->r,
+				   EACH_REG(LOAD)
+#undef LOAD
+	};
+	c->regs_valid = true;
+}
+
+void systrap_regs_flush(struct systrap_ctx *c)
+{
+	struct stub_context *ctx = c->slot->ctx;
+	struct systrap_frame *f = c->frame;
+
+	if (c->regs_dirty) {
+#define STORE(r) f->r = (__typeof__(f->r))c->regs.r;
+		EACH_REG(STORE)
+#undef STORE
+		c->regs_dirty = false;
+	}
+	ctx->set_base = c->bases_dirty;
+	if (c->bases_dirty) {
+		ctx->fs_base = c->regs.fs_base;
+		ctx->gs_base = c->regs.gs_base;
+		c->bases_dirty = false;
+	}
+	if (unlikely(c->step)) {
+		c->guest_tf = f->eflags & EFLAGS_TF;
+		f->eflags |= EFLAGS_TF;
+	}
+}
+
+int systrap_get_regs(struct exec_ctx *ctx, struct lx_regs *regs)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+
+	if (c->gone)
+		return -ESRCH;
+	systrap_regs_load(c);
+	*regs = c->regs;
+	return 0;
+}
+
+int systrap_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+	int r;
+
+	if (c->gone)
+		return -ESRCH;
+	r = stub_regs_legal(regs, &c->regs);
+	if (!r)
+		c->regs_valid = c->regs_dirty = c->bases_dirty = true;
+	return r;
+}
+
+int systrap_set_ret(struct exec_ctx *ctx, uint64_t value)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+
+	if (c->gone)
+		return -ESRCH;
+	c->regs.rax = value;
+	c->frame->rax = value;
+	return 0;
+}
+
+int systrap_set_fs_gs(struct exec_ctx *ctx, uint64_t fs_base, uint64_t gs_base)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+
+	if (fs_base >= STUB_END || gs_base >= STUB_END)
+		return -EPERM;
+	if (c->gone)
+		return -ESRCH;
+	systrap_regs_load(c);
+	c->regs.fs_base = fs_base;
+	c->regs.gs_base = gs_base;
+	c->bases_dirty = true;
+	return 0;
+}
+
+/* --- FPU ------------------------------------------------------------------ */
+
+int systrap_get_fpu(struct exec_ctx *ctx, void *xsave)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+	const struct stub_host *host = c->space->host;
+	const void *fp;
+
+	if (c->gone)
+		return -ESRCH;
+	fp = fp_image(c);
+	memcpy(xsave, fp ? fp : host->fresh_xsave, host->limits.xsave_size);
+	memset((char *)xsave + SW_BYTES_AT, 0, SW_BYTES_SIZE);
+	memcpy((char *)xsave + SW_BYTES_AT, &host->limits.xfeatures, sizeof(uint64_t));
+	return 0;
+}
+
+static int fpu_set(struct systrap_ctx *c, const void *image)
+{
+	void *fp;
+
+	if (c->gone)
+		return -ESRCH;
+	fp = fp_image(c);
+	if (fp)
+		memcpy(fp, image, c->space->host->limits.xsave_size);
+	return 0;
+}
+
+int systrap_set_fpu(struct exec_ctx *ctx, const void *xsave)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+
+	return stub_fpu_legal(c->space->host, xsave) ? fpu_set(c, xsave) : -EINVAL;
+}
+
+int systrap_reset_fpu(struct exec_ctx *ctx)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+
+	return fpu_set(c, c->space->host->fresh_xsave);
+}

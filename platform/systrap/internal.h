@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A guest thread that traps its own calls. The Sentry thread that owns it and the guest
+ * thread take turns (handoff.c); what they share is a context (platform/stub/context.h),
+ * in which everything may have been written by guest code: each word is read once.
+ *
+ * While the turn is the Sentry's, the guest's registers are in the signal frame that the
+ * host built when it stopped; they are fetched into `regs` when all are asked for, and
+ * written back before the thread runs on. The frame's rax alone answers most calls.
+ *
+ * interrupt() is the one operation of other threads: it sets `pending`, and sends
+ * STUB_SIG_INTERRUPT when the thread runs. Whoever consumes `pending` returns
+ * EXIT_INTERRUPT.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "platform/stub/context.h"
+#include "platform/stub/stub.h"
+
+struct systrap_platform {
+	struct platform base;
+	struct stub_host *host;
+	struct stub_guest_code code;
+};
+
+/* The host's struct ucontext, and behind it, in a signal frame, the siginfo. */
+struct systrap_frame {
+	uint64_t flags, link, stack[3];
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
+	uint16_t cs, gs, fs, ss;
+	uint64_t err, trapno, oldmask, cr2, fpstate, reserved[8], sigmask;
+	struct {
+		int32_t signo, err, code, pad;
+		uint64_t addr; /* of a fault; of the call, for SIGSYS */
+		uint32_t syscall, arch;
+		uint8_t rest[96];
+	} info;
+};
+_Static_assert(offsetof(struct systrap_frame, rax) == 144, "struct ucontext");
+_Static_assert(offsetof(struct systrap_frame, ss) == 190, "struct ucontext");
+_Static_assert(offsetof(struct systrap_frame, fpstate) == 224, "struct ucontext");
+_Static_assert(offsetof(struct systrap_frame, info) == 304, "struct ucontext");
+
+struct systrap_ctx {
+	struct exec_ctx base;
+	struct stub_space *space;
+	struct stub_slot *slot;
+	struct stub_pair pair;
+	struct stub_clock clock;
+	bool gone;
+	bool step, guest_tf; /* single step; the guest itself had TF set */
+	bool regs_valid;     /* regs holds what the thread has, or is to get */
+	bool regs_dirty;     /* ... is to get */
+	bool bases_dirty;
+	unsigned late;		     /* looks in vain for the answer to an interrupt */
+	struct systrap_frame *frame; /* in the context, where the guest can write */
+	struct lx_regs regs;
+
+	/* atomic */
+	atomic_int htid; /* changes in move() */
+	atomic_bool pending;
+	atomic_bool running;
+};
+
+static inline struct systrap_ctx *systrap_ctx_of(struct exec_ctx *ctx)
+{
+	return container_of(ctx, struct systrap_ctx, base);
+}
+
+static inline int systrap_htid(struct systrap_ctx *c)
+{
+	return atomic_load_explicit(&c->htid, memory_order_relaxed);
+}
+
+/* handoff.c */
+
+/* Give the turn to the guest thread, to do @cmd; without waiting. */
+void systrap_hand_off(struct systrap_ctx *c, unsigned cmd);
+/* Wait until the turn is ours. -ESRCH: the thread is gone, c->gone is set. */
+int systrap_await(struct systrap_ctx *c);
+
+/* frame.c */
+
+/* The frame of a fresh program at the top of the context, for a new thread. */
+void systrap_frame_init(struct systrap_ctx *c);
+/* c->frame as the guest thread names it now; -EFAULT when it lies. */
+int systrap_frame_find(struct systrap_ctx *c);
+void systrap_regs_load(struct systrap_ctx *c);	/* into c->regs */
+void systrap_regs_flush(struct systrap_ctx *c); /* from c->regs, before it runs */
+int systrap_get_regs(struct exec_ctx *ctx, struct lx_regs *regs);
+int systrap_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs);
+int systrap_set_ret(struct exec_ctx *ctx, uint64_t value);
+int systrap_set_fs_gs(struct exec_ctx *ctx, uint64_t fs_base, uint64_t gs_base);
+int systrap_get_fpu(struct exec_ctx *ctx, void *xsave);
+int systrap_set_fpu(struct exec_ctx *ctx, const void *xsave);
+int systrap_reset_fpu(struct exec_ctx *ctx);
+
+/* word.c */
+int systrap_load32(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value);
+int systrap_store32(struct exec_ctx *ctx, uaddr_t addr, uint32_t value);
+int systrap_cmpxchg32(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,
+		      uint32_t desired, uint32_t *old);
+
+/* rules.c */
+extern const struct host_rules systrap_host_rules;
+
+/* run.c */
+int systrap_switch_to(struct exec_ctx *ctx, struct exit_info *info);
+void systrap_interrupt(struct exec_ctx *ctx);
+int systrap_set_step(struct exec_ctx *ctx, bool on);
+
+/* thread.c */
+int systrap_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx **out);
+int systrap_move(struct exec_ctx *ctx, struct addr_space *to);
+int systrap_set_affinity(struct exec_ctx *ctx, const void *cpuset, size_t size);
+int64_t systrap_cpu_time(struct exec_ctx *ctx);
+void systrap_release(struct exec_ctx *ctx);

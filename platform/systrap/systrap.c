@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The systrap platform: guest threads trap their own system calls (syscall user dispatch)
+ * and faults, and hand over to the Sentry by a word in shared memory. Nobody traces them.
+ */
+#include "platform/systrap/systrap.h"
+
+#include <errno.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+
+#include "platform/systrap/internal.h"
+#include "sentry/base/alloc.h"
+#include "sentry/base/host.h"
+
+#define HWCAP2_FSGSBASE 2 /* of AT_HWCAP2 */
+
+extern const char systrap_text[], systrap_handler[];
+
+static int systrap_probe(const char **why)
+{
+	*why = NULL;
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)) {
+		*why = "the host does not let programs write FS and GS base";
+		return -ENOSYS;
+	}
+	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0)) {
+		*why = "the host has no syscall user dispatch (Linux 5.11), or forbids "
+		       "it";
+		return -ENOSYS;
+	}
+	return 0;
+}
+
+static int systrap_init(const struct platform_config *config, struct platform **out)
+{
+	struct systrap_platform *p = mem_zalloc(sizeof(*p));
+	int r;
+
+	*out = NULL;
+	if (!p)
+		return -ENOMEM;
+	p->code = (struct stub_guest_code){
+		.text = systrap_text,
+		.handler = STUB_GUEST_TEXT + (uaddr_t)(systrap_handler - systrap_text),
+	};
+	r = stub_host_init(config, &p->code, &p->host);
+	if (r) {
+		mem_free(p);
+		return r;
+	}
+	p->base.ops = &systrap_platform_ops;
+	p->base.limits = p->host->limits;
+	*out = &p->base;
+	return 0;
+}
+
+static int systrap_as_create(struct platform *p, struct addr_space **out)
+{
+	return stub_space_create(container_of(p, struct systrap_platform, base)->host, p,
+				 out);
+}
+
+static int systrap_thread_start(struct platform *p)
+{
+	(void)p;
+	return 0;
+}
+
+static void systrap_thread_exit(struct platform *p)
+{
+	(void)p;
+}
+
+static void systrap_shutdown(struct platform *p)
+{
+	struct systrap_platform *sp = container_of(p, struct systrap_platform, base);
+
+	stub_host_destroy(sp->host);
+	mem_free(sp);
+}
+
+const struct platform_ops systrap_platform_ops = {
+	.name = "systrap",
+	.probe = systrap_probe,
+	.init = systrap_init,
+	.as_create = systrap_as_create,
+	.ctx_create = systrap_ctx_create,
+	.thread_start = systrap_thread_start,
+	.thread_exit = systrap_thread_exit,
+	.shutdown = systrap_shutdown,
+	.host_rules = &systrap_host_rules,
+	.stub_rules = &stub_host_rules,
+};

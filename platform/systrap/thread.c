@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Guest threads: born in the guest process by order, on a context of their own. */
+#include <errno.h>
+#include <string.h>
+
+#include "platform/systrap/internal.h"
+#include "sentry/abi/signal.h"
+#include "sentry/base/alloc.h"
+
+/* Signals a guest thread takes: what stops it. The rest is not meant for it. */
+static const lx_sigset_t taken = LX_SIGMASK(LX_SIGSEGV) | LX_SIGMASK(LX_SIGBUS) |
+				 LX_SIGMASK(LX_SIGFPE) | LX_SIGMASK(LX_SIGILL) |
+				 LX_SIGMASK(LX_SIGTRAP) | LX_SIGMASK(LX_SIGSYS) |
+				 LX_SIGMASK(STUB_SIG_INTERRUPT);
+
+/* What the thread reads at its birth (stub.S). */
+static void context_init(struct systrap_ctx *c)
+{
+	struct stub_context *ctx = c->slot->ctx;
+	const uaddr_t at = stub_context_addr(c->slot->nr);
+
+	ctx->sigstack[0] = at + CTX_STACK;
+	ctx->sigstack[2] = STUB_CTX_SIZE - CTX_STACK;
+	ctx->sigmask = ~taken;
+	/* A list of one lock, the state word. */
+	ctx->robust[0] = at + CTX_NODE;
+	ctx->robust[1] = (uint64_t)(CTX_STATE - CTX_NODE);
+	ctx->node = at + CTX_ROBUST;
+	systrap_frame_init(c);
+}
+
+/* Nobody runs there: the context can be had by another thread at once. */
+static void slot_put(struct stub_space *s, struct stub_slot *slot, bool vacant)
+{
+	mutex_lock(&s->lock);
+	if (vacant)
+		atomic_store(&slot->ctx->state, CTX_DIED);
+	slot->live = false;
+	mutex_unlock(&s->lock);
+}
+
+static int thread_start(struct systrap_ctx *c, struct stub_space *s)
+{
+	int r, htid = -1;
+
+	c->space = s;
+	mutex_lock(&s->lock);
+	r = stub_context_get(s, &c->slot);
+	if (!r) {
+		context_init(c);
+		r = stub_thread_create(s, c->slot, &htid);
+	}
+	mutex_unlock(&s->lock);
+	if (r && c->slot)
+		slot_put(s, c->slot, true);
+	c->gone = false;
+	atomic_store(&c->htid, htid);
+	return r;
+}
+
+static void thread_end(struct systrap_ctx *c)
+{
+	if (!c->gone)
+		systrap_hand_off(c, CMD_EXIT);
+	slot_put(c->space, c->slot, false);
+}
+
+static const struct ctx_ops systrap_ctx_ops = {
+	.switch_to = systrap_switch_to,
+	.interrupt = systrap_interrupt,
+	.get_regs = systrap_get_regs,
+	.set_regs = systrap_set_regs,
+	.set_ret = systrap_set_ret,
+	.get_fpu = systrap_get_fpu,
+	.set_fpu = systrap_set_fpu,
+	.reset_fpu = systrap_reset_fpu,
+	.set_fs_gs = systrap_set_fs_gs,
+	.set_step = systrap_set_step,
+	.load32 = systrap_load32,
+	.store32 = systrap_store32,
+	.cmpxchg32 = systrap_cmpxchg32,
+	.move = systrap_move,
+	.set_affinity = systrap_set_affinity,
+	.cpu_time = systrap_cpu_time,
+	.release = systrap_release,
+};
+
+int systrap_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx **out)
+{
+	struct stub_host *host = container_of(p, struct systrap_platform, base)->host;
+	AUTO_FREE struct systrap_ctx *c = mem_zalloc(sizeof(*c));
+	int r;
+
+	*out = NULL;
+	if (!c)
+		return -ENOMEM;
+	r = thread_start(c, stub_space_of(as));
+	if (r)
+		return r;
+	c->base.ops = &systrap_ctx_ops;
+	c->base.as = as_get(as);
+	stub_pair_init(host, &c->pair, systrap_htid(c));
+	*out = &TAKE_PTR(c)->base;
+	return 0;
+}
+
+/*
+ * A thread cannot change its memory: another one, in the other space, takes over
+ * registers and FPU. On failure nothing has changed.
+ */
+int systrap_move(struct exec_ctx *ctx, struct addr_space *to)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+	struct stub_host *host = c->space->host;
+	struct systrap_ctx fresh = {0};
+	AUTO_FREE void *xsave = mem_zalloc(host->limits.xsave_size);
+	struct lx_regs regs;
+	int r;
+
+	if (!xsave)
+		return -ENOMEM;
+	r = systrap_get_regs(ctx, &regs);
+	if (!r)
+		r = systrap_get_fpu(ctx, xsave);
+	if (!r)
+		r = thread_start(&fresh, stub_space_of(to));
+	if (r)
+		return r;
+	c->clock.before = systrap_cpu_time(ctx);
+	thread_end(c);
+	as_get(to);
+	as_put(ctx->as);
+	ctx->as = to;
+	c->space = fresh.space;
+	c->slot = fresh.slot;
+	c->frame = fresh.frame;
+	c->gone = false;
+	atomic_store(&c->htid, systrap_htid(&fresh));
+	systrap_set_regs(ctx, &regs);
+	systrap_set_fpu(ctx, xsave);
+	stub_pair_init(host, &c->pair, systrap_htid(c));
+	return 0;
+}
+
+int systrap_set_affinity(struct exec_ctx *ctx, const void *cpuset, size_t size)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+
+	return stub_pair_restrict(c->space->host, &c->pair, cpuset, size);
+}
+
+int64_t systrap_cpu_time(struct exec_ctx *ctx)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+
+	return stub_clock_read(&c->clock, c->space, c->gone ? -1 : systrap_htid(c));
+}
+
+void systrap_release(struct exec_ctx *ctx)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+
+	thread_end(c);
+	as_put(ctx->as);
+	mem_free(c);
+}
