@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* stat, statm, comm: a process in numbers. Source: proc_pid_stat(5), fs/proc/array.c. */
+/* stat, statm, comm: a process in numbers. Source: proc_pid_stat(5), Linux's array.c. */
 #include <string.h>
 
 #include "fs/proc/pid_info.h"

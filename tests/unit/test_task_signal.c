@@ -92,6 +92,9 @@ void posix_timer_rearm(struct thread_group *tg, struct lx_siginfo *info)
 
 static int set_up(void **state)
 {
+	struct sighand *sh;
+	int r;
+
 	(void)state;
 	memset(&group, 0, sizeof(group));
 	memset(thread, 0, sizeof(thread));
@@ -112,7 +115,9 @@ static int set_up(void **state)
 		list_add_tail(&group.threads, &thread[i].group_node);
 	}
 	group.leader = &thread[0];
-	return sighand_create(&group.sighand);
+	r = sighand_create(&sh);
+	group.sighand = sh;
+	return r;
 }
 
 static int tear_down(void **state)
