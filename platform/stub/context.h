@@ -66,7 +66,7 @@ struct stub_context {
 	uint32_t pad0[15];
 	/* written by the Sentry while the state is its */
 	uint32_t cmd;
-	uint32_t spin;	   /* looks at the state word before going to sleep on it */
+	uint32_t spin;	   /* TSC ticks to look at the state word before sleeping on it */
 	uint32_t set_base; /* fs_base and gs_base are to be loaded */
 	uint32_t pad1;
 	uint64_t fs_base, gs_base; /* the stub leaves them here at each hand-over */

@@ -9,6 +9,10 @@
  * fro are best left together. Only a pair that spends most of a WINDOW in guest code in
  * competition with others moves to a less loaded CPU (which costs as much as fifty
  * calls).
+ *
+ * Cheaper than any switch is to spin for the other. So while a CPU is idle, the Sentry
+ * thread of a guest thread that makes one call after the other may be there instead
+ * (platform/systrap/handoff.c).
  */
 #include <errno.h>
 #include <sched.h>
@@ -71,6 +75,7 @@ static struct stub_cpu *choose(struct stub_host *host, struct stub_pair *p, int 
 static void settle(struct stub_pair *p, struct stub_cpu *cpu)
 {
 	p->cpu = cpu;
+	p->away = NULL;
 	p->window = __builtin_ia32_rdtsc();
 	p->contended = 0;
 	host_set_cpu(0, cpu->number);
@@ -138,6 +143,29 @@ void stub_pair_leave(struct stub_pair *p)
 
 	if (n > 1)
 		p->contended += __builtin_ia32_rdtsc() - p->entered;
+}
+
+bool stub_pair_go_away(struct stub_host *host, struct stub_pair *p)
+{
+	for (unsigned i = 0; i < host->n_cpus; i++) {
+		struct stub_cpu *c = &host->cpu[i];
+
+		if (c == p->cpu || load_of(c) || atomic_load(&c->spinning))
+			continue;
+		if (host_set_cpu(0, c->number))
+			return false;
+		p->away = c;
+		return true;
+	}
+	return false;
+}
+
+void stub_pair_come_home(struct stub_pair *p)
+{
+	if (!p->away)
+		return;
+	p->away = NULL;
+	host_set_cpu(0, p->cpu->number);
 }
 
 void stub_cpu_follow(struct stub_space *s)

@@ -56,11 +56,14 @@ struct stub_labels {
 struct stub_cpu {
 	_Alignas(64) int number;
 	atomic_uint running; /* pairs that run guest code there now */
+	atomic_uint
+		spinning; /* Sentry threads that spin there, away from their guest thread */
 };
 
 /* A guest thread and its Sentry thread, whose alone this is. */
 struct stub_pair {
 	struct stub_cpu *cpu;
+	struct stub_cpu *away; /* where the Sentry thread is instead; or NULL */
 	int htid;
 	bool restricted; /* to `allowed` */
 	cpu_set_t allowed;
@@ -261,6 +264,12 @@ void stub_pair_init(struct stub_host *host, struct stub_pair *p, int htid);
 /* Only these CPUs from now on (affinity); -EINVAL when none of them is ours. */
 int stub_pair_restrict(struct stub_host *host, struct stub_pair *p, const void *cpuset,
 		       size_t size);
+/*
+ * The Sentry thread alone goes to a CPU where nobody runs guest code, to spin there: false
+ * if there is none. And back.
+ */
+bool stub_pair_go_away(struct stub_host *host, struct stub_pair *p);
+void stub_pair_come_home(struct stub_pair *p);
 /* Bring the helper to the CPU the caller runs on. */
 void stub_cpu_follow(struct stub_space *s) MUST_HOLD(s->lock);
 

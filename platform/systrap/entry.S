@@ -131,18 +131,20 @@ hand_over:
 	mov	$__NR_futex, %eax
 	syscall
 
+/* Spin for CTX_SPIN ticks, which is 0 when the other side cannot be running; then sleep. */
 await:
-	mov	CTX_SPIN(%rbx), %r13d
+	rdtsc
+	mov	%eax, %r13d
 look:
-	mov	CTX_STATE(%rbx), %eax
-	test	$CTX_TID_MASK, %eax
+	mov	CTX_STATE(%rbx), %ecx
+	test	$CTX_TID_MASK, %ecx
 	jnz	answered
-	test	%r13d, %r13d
-	jz	sleep
-	dec	%r13d
 	pause
-	jmp	look
-sleep:
+	rdtsc
+	sub	%r13d, %eax
+	cmp	CTX_SPIN(%rbx), %eax
+	jb	look
+	mov	%ecx, %eax
 	mov	$CTX_WAITERS, %edx
 	lock cmpxchg %edx, CTX_STATE(%rbx)
 	jne	look
@@ -151,7 +153,7 @@ sleep:
 	xor	%r10d, %r10d
 	mov	$__NR_futex, %eax
 	syscall
-	jmp	look
+	jmp	await
 
 answered:
 	mov	CTX_CMD(%rbx), %eax

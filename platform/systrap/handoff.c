@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Whose turn it is: the context's state word (context.h). Both sides share a CPU, so
- * sleeping on the word and being woken are two switches on it.
+ * Whose turn it is: the context's state word (context.h).
+ *
+ * At home the Sentry thread shares the guest thread's CPU: each sleeps on the word while it
+ * is the other's turn, and a turn costs two switches. Waking somebody on another CPU would
+ * cost ten times that. But spinning there costs next to nothing, so when QUICK turns in a
+ * row came back within half of SPIN and a CPU is idle, the Sentry thread goes *away* to it,
+ * and both spin. It comes home before it sleeps: when the guest computes for longer than
+ * SPIN, when the service took so long that the guest thread sleeps, when another guest thread
+ * wants the CPU, or when the host ran somebody else there.
  *
  * A guest thread that dies says so by its robust list, unless guest code has spoilt that;
  * one that guest code has sent into a loop of ours never answers an interrupt. So a long
@@ -15,13 +22,84 @@
 
 #define LOOK_AFTER_NS (5 * NSEC_PER_SEC)
 
+/* In ticks of the time stamp counter, of which there are 2 to 4 in a nanosecond. */
+#define SPIN	     (1u << 17) /* about 50 us */
+#define STOLEN	     (1u << 16) /* a step of the loop that took longer: we were not running */
+#define MOVED	     (1u << 18)	  /* a move that took longer: the CPU was not idle */
+#define CALM	     (1ull << 25) /* about 10 ms */
+#define QUICK	     16
+#define MAX_FAILURES 8
+#define SETTLED	     4096 /* turns */
+
+static bool is_ours(const struct systrap_ctx *c, unsigned *v)
+{
+	*v = atomic_load_explicit(&c->slot->ctx->state, memory_order_acquire);
+	return (*v & CTX_TID_MASK) != (unsigned)systrap_htid(c);
+}
+
+/* Somebody else wants that CPU: home, and each time it is twice as long until the next try. */
+static void calm_down(struct systrap_ctx *c)
+{
+	c->calm_until = __builtin_ia32_rdtsc() + (CALM << c->failures);
+	c->failures += c->failures < MAX_FAILURES;
+	c->quick = 0;
+}
+
+/* Away: until the turn is ours. False: it is better to sleep. */
+static bool spin(struct systrap_ctx *c, unsigned *v)
+{
+	struct stub_cpu *cpu = c->pair.away;
+	const uint64_t start = __builtin_ia32_rdtsc();
+	uint64_t now = start, last;
+	bool ours = false, alone = atomic_fetch_add(&cpu->spinning, 1) == 0;
+
+	while (alone && now - start < SPIN && !atomic_load(&cpu->running)) {
+		for (int i = 0; i < 16 && !(ours = is_ours(c, v)); i++)
+			__builtin_ia32_pause();
+		last = now;
+		now = __builtin_ia32_rdtsc();
+		if (now - last > STOLEN) {
+			calm_down(c);
+			break;
+		}
+		if (ours)
+			break;
+	}
+	atomic_fetch_sub(&cpu->spinning, 1);
+	return ours;
+}
+
+static void go_away(struct systrap_ctx *c)
+{
+	c->quick = 0;
+	if (!stub_pair_go_away(c->space->host, &c->pair))
+		return;
+	if (__builtin_ia32_rdtsc() - c->handed_off > MOVED)
+		calm_down(c);
+}
+
 void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 {
 	struct stub_context *ctx = c->slot->ctx;
+	const bool restless = c->quick >= QUICK && !c->pair.away &&
+			      __builtin_ia32_rdtsc() > c->calm_until;
+	unsigned old;
 
+	if (c->pair.away &&
+	    (atomic_load(&ctx->state) & CTX_WAITERS || c->calm_until > c->handed_off)) {
+		stub_pair_come_home(&c->pair);
+		c->quick = 0;
+	}
 	ctx->cmd = cmd;
-	if (atomic_exchange(&ctx->state, (unsigned)systrap_htid(c)) & CTX_WAITERS)
+	ctx->spin = c->pair.away || restless ? SPIN : 0;
+	old = atomic_exchange(&ctx->state, (unsigned)systrap_htid(c));
+	if (old & CTX_WAITERS)
 		host_futex_wake_shared(&ctx->state, 1);
+	c->handed_off = __builtin_ia32_rdtsc();
+	if (restless)
+		go_away(c);
+	else if (c->pair.away && c->failures && c->quick % SETTLED == SETTLED - 1)
+		c->failures--;
 }
 
 static bool still_answers(struct systrap_ctx *c)
@@ -32,14 +110,14 @@ static bool still_answers(struct systrap_ctx *c)
 	return c->late < 2;
 }
 
-int systrap_await(struct systrap_ctx *c)
+/* At home: until the turn is ours. */
+static unsigned sleep_on(struct systrap_ctx *c)
 {
 	struct stub_context *ctx = c->slot->ctx;
-	const unsigned htid = (unsigned)systrap_htid(c);
-	unsigned v = atomic_load_explicit(&ctx->state, memory_order_acquire);
+	unsigned v;
 
 	c->late = 0;
-	while ((v & CTX_TID_MASK) == htid) {
+	while (!is_ours(c, &v)) {
 		if (!(v & CTX_WAITERS)) {
 			if (!atomic_compare_exchange_weak(&ctx->state, &v,
 							  v | CTX_WAITERS))
@@ -48,12 +126,24 @@ int systrap_await(struct systrap_ctx *c)
 		}
 		if (host_futex_wait_shared(&ctx->state, v,
 					   deadline_after(LOOK_AFTER_NS)) == -ETIMEDOUT &&
-		    !still_answers(c)) {
-			v = CTX_DIED;
-			break;
-		}
-		v = atomic_load_explicit(&ctx->state, memory_order_acquire);
+		    !still_answers(c))
+			return CTX_DIED;
 	}
+	return v;
+}
+
+int systrap_await(struct systrap_ctx *c)
+{
+	unsigned v;
+
+	if (!c->pair.away || !spin(c, &v)) {
+		stub_pair_come_home(&c->pair);
+		v = sleep_on(c);
+	}
+	if (__builtin_ia32_rdtsc() - c->handed_off < SPIN / 2)
+		c->quick++;
+	else
+		c->quick = 0;
 	if (v & CTX_DIED)
 		c->gone = true;
 	return c->gone ? -ESRCH : 0;

@@ -55,7 +55,12 @@ struct systrap_ctx {
 	bool regs_valid;     /* regs holds what the thread has, or is to get */
 	bool regs_dirty;     /* ... is to get */
 	bool bases_dirty;
-	unsigned late;		     /* looks in vain for the answer to an interrupt */
+	unsigned late; /* looks in vain for the answer to an interrupt */
+	/* in ticks of the time stamp counter */
+	uint64_t handed_off; /* when the turn was last given to the guest thread */
+	uint64_t calm_until; /* until then the Sentry thread stays at home */
+	unsigned failures;   /* tries to go away, lately, that the host had no CPU for */
+	unsigned quick;	     /* turns in a row that came back soon */
 	struct systrap_frame *frame; /* in the context, where the guest can write */
 	struct lx_regs regs;
 
@@ -70,7 +75,7 @@ static inline struct systrap_ctx *systrap_ctx_of(struct exec_ctx *ctx)
 	return container_of(ctx, struct systrap_ctx, base);
 }
 
-static inline int systrap_htid(struct systrap_ctx *c)
+static inline int systrap_htid(const struct systrap_ctx *c)
 {
 	return atomic_load_explicit(&c->htid, memory_order_relaxed);
 }

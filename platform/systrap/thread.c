@@ -60,6 +60,7 @@ static int thread_start(struct systrap_ctx *c, struct stub_space *s)
 
 static void thread_end(struct systrap_ctx *c)
 {
+	stub_pair_come_home(&c->pair);
 	if (!c->gone)
 		systrap_hand_off(c, CMD_EXIT);
 	slot_put(c->space, c->slot, false);
