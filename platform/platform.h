@@ -265,11 +265,12 @@ struct ctx_ops {
 	/* CPU time of this guest thread, ns (user side); 0 where it cannot be had. */
 	int64_t (*cpu_time)(struct exec_ctx *ctx);
 	/*
-	 * Bytes that travelled with the hand-off (systrap). carried_in: borrowed bytes
-	 * that stand for [@addr, @addr + @n), or NULL. carry_out: true when taken.
-	 * Both may be NULL: nothing is carried.
+	 * Bytes that travelled with the hand-off (systrap). carried_in: borrowed bytes that
+	 * stand for guest memory at @addr, *n of them, or NULL; the guest may change them at
+	 * any time. carry_out: true when taken; they are in guest memory before the thread
+	 * runs on. Both may be NULL: nothing is carried.
 	 */
-	const void *(*carried_in)(struct exec_ctx *ctx, uaddr_t addr, size_t n);
+	const void *(*carried_in)(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
 	bool (*carry_out)(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
 	/* Ends the guest thread and frees the ctx; drops its address space reference. */
 	void (*release)(struct exec_ctx *ctx);

@@ -8,8 +8,9 @@
  * checks it, and believes nothing that would hurt more than this guest.
  *
  *	0 ..		struct stub_context
- *	CTX_CARRIED ..	room for carried data
- *	.. the end	the thread's signal stack: the host builds signal frames at its
+ *	CTX_IN0, _IN1	what the call's arguments point at, copied by the guest thread
+ *	CTX_OUT		what the guest thread is to copy to the guest's memory
+ *	CTX_STACK ..	the thread's signal stack: the host builds signal frames at its
  *			top, and the last one built is the guest's state
  *
  * The state word is a futex that the two hand to each other. It holds the guest thread's
@@ -31,15 +32,24 @@
 #define CTX_SIGSTACK	112
 #define CTX_SIGMASK	136
 #define CTX_STACK_TOP	144
+#define CTX_PUT_ADDR	152
+#define CTX_PUT_SIZE	160
 #define CTX_FRAME	192
 #define CTX_KIND	200
 #define CTX_VALUE	204
 #define CTX_FAULTED	208
 #define CTX_INTERRUPTED 212
+#define CTX_IN_SIZE	216
+#define CTX_OUT_SIZE	224
 #define CTX_ROBUST	256
 #define CTX_NODE	280
 
-#define CTX_STACK 0x3000 /* the signal stack starts here */
+#define CTX_IN0	  0x1000
+#define CTX_OUT	  0x2000
+#define CTX_IN1	  0x3000
+#define CTX_STACK 0x4000 /* the signal stack starts here */
+
+#define CARRY_MAX 4096 /* bytes in each of IN0, IN1 and OUT */
 
 /* CTX_CMD: what the guest thread does when the state word says it may. */
 #define CMD_RUN	    0 /* go on with what CTX_FRAME points at */
@@ -75,14 +85,18 @@ struct stub_context {
 	uint64_t sigstack[3]; /* stack_t */
 	uint64_t sigmask;
 	uint64_t stack_top; /* a new thread's stack pointer: below its first frame */
-	uint64_t pad2[5];
+	uint64_t put_addr;  /* the first put_size bytes at CTX_OUT go there */
+	uint32_t put_size, pad4;
+	uint64_t pad2[3];
 	/* written by the guest thread */
 	uint64_t frame; /* guest address of a ucontext on the signal stack */
 	uint32_t kind;
 	uint32_t value;	      /* what CMD_LOAD, CMD_CMPXCHG found */
 	uint32_t faulted;     /* the command met a page it may not touch */
 	uint32_t interrupted; /* an interrupt came while the turn was the Sentry's */
-	uint32_t pad3[10];
+	uint32_t in_size[2];  /* bytes that stand at CTX_IN0 and CTX_IN1 */
+	uint32_t out_size;    /* bytes of the call's buffer that can be written */
+	uint32_t pad3[7];
 	/* struct robust_list_head, and its one entry */
 	uint64_t robust[3];
 	uint64_t node;
@@ -106,6 +120,10 @@ CTX_CHECK(kind, CTX_KIND);
 CTX_CHECK(value, CTX_VALUE);
 CTX_CHECK(faulted, CTX_FAULTED);
 CTX_CHECK(interrupted, CTX_INTERRUPTED);
+CTX_CHECK(put_addr, CTX_PUT_ADDR);
+CTX_CHECK(put_size, CTX_PUT_SIZE);
+CTX_CHECK(in_size, CTX_IN_SIZE);
+CTX_CHECK(out_size, CTX_OUT_SIZE);
 CTX_CHECK(robust, CTX_ROBUST);
 CTX_CHECK(node, CTX_NODE);
 #undef CTX_CHECK

@@ -19,7 +19,9 @@
 
 #include "platform/stub/context.h"
 #include "platform/stub/layout.h"
+#include "platform/systrap/carry.h"
 
+#define EFAULT	   14
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
 
@@ -115,6 +117,8 @@ systrap_handler:
 report:
 	mov	%edi, CTX_KIND(%rbx)
 	mov	%rdx, CTX_FRAME(%rbx)
+	cmp	$SIGSYS, %edi
+	je	carry
 report_bases:
 	rdfsbase %rax
 	mov	%rax, CTX_FS(%rbx)
@@ -159,6 +163,14 @@ answered:
 	mov	CTX_CMD(%rbx), %eax
 	cmp	$CMD_RUN, %eax
 	jne	command
+	mov	CTX_PUT_SIZE(%rbx), %ecx
+	test	%ecx, %ecx
+	jz	run
+	mov	CTX_PUT_ADDR(%rbx), %rdi
+	lea	CTX_OUT(%rbx), %rsi
+put:
+	rep movsb
+put_end:
 /* No interrupt is lost: before this one sets the flag, within it the handler turns back. */
 run:
 	cmpl	$0, CTX_INTERRUPTED(%rbx)
@@ -194,15 +206,130 @@ interrupted:
 	LOAD_BASES
 	jmp	report_bases
 
-/* The guest's word cannot be reached; anything else is the doing of the guest itself. */
+/* Guest memory that cannot be reached; any other fault is the doing of the guest itself. */
 fault_in_stub:
-	cmp	AT(word_begin), %eax
-	jb	report
-	cmp	AT(word_end), %eax
-	jae	report
-	lea	word_fault(%rip), %rax
+	lea	fixups(%rip), %rcx
+1:	cmp	(%rcx), %eax
+	jb	2f
+	cmp	4(%rcx), %eax
+	jb	3f
+2:	add	$12, %rcx
+	cmpl	$0, (%rcx)
+	jne	1b
+	jmp	report
+3:	mov	8(%rcx), %eax
+	movabs	$STUB_TEXT, %rcx
+	add	%rcx, %rax
 	mov	%rax, UC_RIP(%rdx)
 	jmp	back
+
+.macro FIXUP from, to, target
+	.long	\from - systrap_text + STUB_TEXT_SIZE
+	.long	\to - systrap_text + STUB_TEXT_SIZE
+	.long	\target - systrap_text + STUB_TEXT_SIZE
+.endm
+	.balign 4
+fixups:
+	FIXUP	word_begin, word_end, word_fault
+	FIXUP	copy0, copy0_end, copy0_end	/* rcx says how much is missing */
+	FIXUP	copy1, copy1_end, copy1_end
+	FIXUP	probe, probe_end, report_bases
+	FIXUP	put, put_end, put_fault
+	.long	0
+
+/* The memory went away after it was probed: as if the call had found out. */
+put_fault:
+	mov	CTX_FRAME(%rbx), %r12
+	movq	$-EFAULT, UC_RAX(%r12)
+	jmp	put_end
+
+/* Copy what the call's arguments point at, as the table of carry.h says. */
+carry:
+	movq	$0, CTX_IN_SIZE(%rbx)
+	movl	$0, CTX_OUT_SIZE(%rbx)
+	mov	UC_RAX(%rdx), %eax
+	cmp	$CARRY_CALLS, %eax
+	jae	report_bases
+	lea	carry_table(%rip), %rdi
+	mov	(%rdi,%rax,4), %r14d
+	test	%r14d, %r14d
+	jz	report_bases
+	movzbl	%r14b, %eax
+	call	span
+	lea	CTX_IN0(%rbx), %rdi
+	mov	%ecx, %r15d
+copy0:
+	rep movsb
+copy0_end:
+	sub	%ecx, %r15d
+	mov	%r15d, CTX_IN_SIZE(%rbx)
+	shr	$8, %r14d
+	movzbl	%r14b, %eax
+	call	span
+	lea	CTX_IN1(%rbx), %rdi
+	mov	%ecx, %r15d
+copy1:
+	rep movsb
+copy1_end:
+	sub	%ecx, %r15d
+	mov	%r15d, CTX_IN_SIZE+4(%rbx)
+	shr	$8, %r14d
+	movzbl	%r14b, %eax
+	call	span
+	test	%ecx, %ecx
+	jz	report_bases
+probe:
+	lock orb $0, (%rsi)		/* at most two pages */
+	lock orb $0, -1(%rsi,%rcx)
+probe_end:
+	mov	%ecx, CTX_OUT_SIZE(%rbx)
+	jmp	report_bases
+
+/* eax: one byte of the table. Returns the address in rsi, bytes in ecx; 0: nothing. */
+span:
+	xor	%ecx, %ecx
+	test	%eax, %eax
+	jz	9f
+	lea	arg_at(%rip), %r9
+	mov	%eax, %r8d
+	and	$7, %r8d
+	movzbl	(%r9,%r8), %r8d
+	mov	(%rdx,%r8), %rsi
+	shr	$3, %eax
+	cmp	$CARRY_BY_ARG, %eax
+	jae	1f
+	movzwl	size_of - arg_at(%r9,%rax,2), %ecx
+	cmp	$CARRY_STRING, %eax
+	jne	9f
+	mov	%esi, %eax		/* not beyond its page */
+	or	$-0x1000, %eax
+	neg	%eax
+	cmp	%eax, %ecx
+	cmova	%eax, %ecx
+	ret
+1:	mov	%eax, %r8d		/* so many times an argument */
+	and	$7, %r8d
+	movzbl	(%r9,%r8), %r8d
+	mov	(%rdx,%r8), %r8
+	shr	$3, %eax
+	movzbl	shift_of - 1 - arg_at(%r9,%rax), %ecx
+	mov	$CARRY_MAX, %eax
+	shr	%cl, %eax
+	cmp	%rax, %r8
+	ja	2f
+	shl	%cl, %r8d
+	mov	%r8d, %ecx
+9:	ret
+2:	xor	%ecx, %ecx
+	ret
+
+arg_at:
+	.byte	UC_RDI, UC_RSI, UC_RDX, UC_R10, UC_R8, UC_R9, UC_RDI, UC_RDI
+shift_of:
+	.byte	0, 3, 4
+	.balign 2
+size_of:
+	.short	0, CARRY_SIZES
 
 command:
 	mov	CTX_WORD(%rbx), %rdi
@@ -237,5 +364,7 @@ end:
 	mov	$__NR_exit, %eax
 	syscall
 	hlt
-	.org	systrap_text + STUB_TEXT_SIZE	/* an error if it outgrew it */
+	.org	systrap_text + CARRY_TABLE	/* an error if the code outgrew it */
+carry_table:				/* filled in by carry.c */
+	.org	systrap_text + STUB_TEXT_SIZE
 	.section .note.GNU-stack, "", @progbits

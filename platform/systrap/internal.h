@@ -18,11 +18,13 @@
 
 #include "platform/stub/context.h"
 #include "platform/stub/stub.h"
+#include "platform/systrap/carry.h"
 
 struct systrap_platform {
 	struct platform base;
 	struct stub_host *host;
 	struct stub_guest_code code;
+	char text[STUB_TEXT_SIZE]; /* what code.text points at */
 };
 
 /* The host's struct ucontext, and behind it, in a signal frame, the siginfo. */
@@ -44,6 +46,11 @@ _Static_assert(offsetof(struct systrap_frame, ss) == 190, "struct ucontext");
 _Static_assert(offsetof(struct systrap_frame, fpstate) == 224, "struct ucontext");
 _Static_assert(offsetof(struct systrap_frame, info) == 304, "struct ucontext");
 
+struct systrap_span {
+	uaddr_t addr; /* in guest memory */
+	uint32_t size;
+};
+
 struct systrap_ctx {
 	struct exec_ctx base;
 	struct stub_space *space;
@@ -63,6 +70,8 @@ struct systrap_ctx {
 	unsigned quick;	     /* turns in a row that came back soon */
 	struct systrap_frame *frame; /* in the context, where the guest can write */
 	struct lx_regs regs;
+	struct systrap_span in[2], out; /* what came with the call, and may go back */
+	uint32_t put_size; /* bytes of out that the guest thread is to copy */
 
 	/* atomic */
 	atomic_int htid; /* changes in move() */

@@ -26,6 +26,7 @@ static int syscall_exit(struct systrap_ctx *c)
 	sc->rip = f->rip;
 	sc->rsp = f->rsp;
 	sc->compat = f->info.arch != AUDIT_ARCH_X86_64;
+	systrap_carry_begin(c);
 	return EXIT_SYSCALL;
 }
 
@@ -92,6 +93,7 @@ int systrap_switch_to(struct exec_ctx *ctx, struct exit_info *info)
 			return EXIT_INTERRUPT;
 		}
 		systrap_regs_flush(c);
+		systrap_carry_end(c);
 		stub_pair_enter(c->space->host, &c->pair);
 		systrap_hand_off(c, CMD_RUN);
 		r = systrap_await(c);

@@ -40,8 +40,9 @@ static int systrap_init(const struct platform_config *config, struct platform **
 	*out = NULL;
 	if (!p)
 		return -ENOMEM;
+	systrap_text_init(p->text);
 	p->code = (struct stub_guest_code){
-		.text = systrap_text,
+		.text = p->text,
 		.handler = STUB_GUEST_TEXT + (uaddr_t)(systrap_handler - systrap_text),
 	};
 	r = stub_host_init(config, &p->code, &p->host);

@@ -83,6 +83,8 @@ static const struct ctx_ops systrap_ctx_ops = {
 	.move = systrap_move,
 	.set_affinity = systrap_set_affinity,
 	.cpu_time = systrap_cpu_time,
+	.carried_in = systrap_carried_in,
+	.carry_out = systrap_carry_out,
 	.release = systrap_release,
 };
 
@@ -128,6 +130,7 @@ int systrap_move(struct exec_ctx *ctx, struct addr_space *to)
 	if (r)
 		return r;
 	c->clock.before = systrap_cpu_time(ctx);
+	systrap_carry_end(c);
 	thread_end(c);
 	as_get(to);
 	as_put(ctx->as);

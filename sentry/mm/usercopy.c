@@ -38,6 +38,21 @@ static size_t clamp_range(const struct umem *u, uaddr_t addr, size_t n)
 	return addr >= max ? 0 : min_t(size_t, n, max - addr);
 }
 
+/* What came along with the call of guest memory at @src, at most @n bytes. */
+static size_t carried(const struct umem *u, void *dst, uaddr_t src, size_t n)
+{
+	const void *p = NULL;
+	size_t there = 0;
+
+	if (u->ctx && u->ctx->ops->carried_in)
+		p = u->ctx->ops->carried_in(u->ctx, src, &there);
+	if (!p)
+		return 0;
+	n = min_t(size_t, n, there);
+	memcpy(dst, p, n);
+	return n;
+}
+
 ssize_t user_read(const struct umem *u, void *dst, uaddr_t src, size_t n,
 		  enum copy_mode mode)
 {
@@ -47,14 +62,8 @@ ssize_t user_read(const struct umem *u, void *dst, uaddr_t src, size_t n,
 
 	if (!want)
 		return n ? -EFAULT : 0;
-	if (u->ctx && u->ctx->ops->carried_in) {
-		const void *p = u->ctx->ops->carried_in(u->ctx, src, want);
-
-		if (p) {
-			memcpy(dst, p, want);
-			return (ssize_t)want;
-		}
-	}
+	if (carried(u, dst, src, want) == want)
+		return (ssize_t)want;
 	as = u->mm->as;
 	while (done < want) {
 		ssize_t r =
@@ -126,8 +135,12 @@ int clear_user(const struct umem *u, uaddr_t dst, size_t n)
 
 ssize_t copy_string_from_user(const struct umem *u, char *dst, uaddr_t src, size_t size)
 {
-	size_t done = 0;
+	size_t done = carried(u, dst, src, clamp_range(u, src, size));
+	const char *end = memchr(dst, 0, done);
 
+	if (end)
+		return end - dst;
+	done = 0;
 	/* Page by page: the string may end right before a page that is not there. */
 	while (done < size) {
 		size_t chunk =

@@ -21,14 +21,15 @@ static struct fake_ctx *to_fake_ctx(struct exec_ctx *ctx)
 	return container_of(ctx, struct fake_ctx, ctx);
 }
 
-static const void *carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t n)
+static const void *carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t *n)
 {
 	struct fake_ctx *f = to_fake_ctx(ctx);
 
 	if (!f->carry || addr < f->carried_at ||
-	    addr + n > f->carried_at + sizeof(f->carried))
+	    addr >= f->carried_at + sizeof(f->carried))
 		return NULL;
 	f->n_carried++;
+	*n = sizeof(f->carried) - (addr - f->carried_at);
 	return f->carried + (addr - f->carried_at);
 }
 
@@ -152,6 +153,11 @@ static void test_carried(void **state)
 	assert_int_equal(f.n_carried, 1);
 	assert_int_equal(copy_from_user(&e.u, buf, A, 16), 0);
 	assert_memory_equal(buf, "\0\0\0\0\0\0\0\0\0", 9);
+	/* A string that ends in what came along, and one that goes on: memory is asked. */
+	assert_int_equal(copy_string_from_user(&e.u, buf, A + 16, 32), 7);
+	assert_string_equal(buf, "bytes..");
+	memset(f.carried, 'x', sizeof(f.carried));
+	assert_int_equal(copy_string_from_user(&e.u, buf, A + 16, 32), 0);
 	assert_int_equal(copy_to_user(&e.u, A, "x", 1), 0);
 	assert_int_equal(f.n_out, 1);
 	assert_int_equal(copy_to_user(&e.u, A, buf, 32), 0);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Data that travels with a call's hand-over (design D3): entry.S copies in user mode what
+ * the table of carry.c names. Read by C and by the assembler.
+ *
+ * The table has four bytes a call: two arguments to copy in, one to copy out, nothing. A
+ * byte is 0, or the number of the argument that is the pointer, and above it (<< 3) how
+ * much: a size of CARRY_SIZES by its index from 1, or CARRY_BY_ARG + 8 * i + n for argument
+ * n times 1, 8 or 16.
+ */
+#pragma once
+
+#define CARRY_TABLE 0x800 /* offset in the text page */
+#define CARRY_CALLS 512
+
+#define CARRY_SIZES  8, 16, 32, 144, 256, 256
+#define CARRY_8	     1
+#define CARRY_16     2
+#define CARRY_32     3
+#define CARRY_144    4
+#define CARRY_256    5
+#define CARRY_STRING 6 /* a path: up to the end of its page */
+#define CARRY_BY_ARG 8
+
+#ifndef __ASSEMBLER__
+#include "platform/platform.h"
+
+struct systrap_ctx;
+
+/* The text page for guest processes: entry.S with the table; STUB_TEXT_SIZE bytes. */
+void systrap_text_init(char *text);
+/* A call has come: find out what came with it. */
+void systrap_carry_begin(struct systrap_ctx *c);
+/* The thread is about to run on, or another takes its place: it takes along what is to go out. */
+void systrap_carry_end(struct systrap_ctx *c);
+
+/* ctx_ops, see platform.h */
+const void *systrap_carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
+bool systrap_carry_out(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
+#endif
