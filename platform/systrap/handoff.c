@@ -5,8 +5,8 @@
  * At home the Sentry thread shares the guest thread's CPU: each sleeps on the word while it
  * is the other's turn, and a turn costs two switches. Waking somebody on another CPU would
  * cost ten times that. But spinning there costs next to nothing, so when QUICK turns in a
- * row came back within half of SPIN and a CPU is idle, the Sentry thread goes *away* to it,
- * and both spin. It comes home before it sleeps: when the guest computes for longer than
+ * row of either took less than half of SPIN and a CPU is idle, the Sentry thread goes *away*
+ * to it, and both spin. It comes home before it sleeps: when the guest computes for longer than
  * SPIN, when the service took so long that the guest thread sleeps, when another guest thread
  * wants the CPU, or when the host ran somebody else there.
  *
@@ -81,9 +81,13 @@ static void go_away(struct systrap_ctx *c)
 void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 {
 	struct stub_context *ctx = c->slot->ctx;
-	const bool restless = c->quick >= QUICK && !c->pair.away &&
-			      __builtin_ia32_rdtsc() > c->calm_until;
+	const uint64_t now = __builtin_ia32_rdtsc();
+	bool restless;
 	unsigned old;
+
+	if (now - c->taken > SPIN / 2)
+		c->quick = 0;
+	restless = c->quick >= QUICK && !c->pair.away && now > c->calm_until;
 
 	if (c->pair.away &&
 	    (atomic_load(&ctx->state) & CTX_WAITERS || c->calm_until > c->handed_off)) {
@@ -140,7 +144,8 @@ int systrap_await(struct systrap_ctx *c)
 		stub_pair_come_home(&c->pair);
 		v = sleep_on(c);
 	}
-	if (__builtin_ia32_rdtsc() - c->handed_off < SPIN / 2)
+	c->taken = __builtin_ia32_rdtsc();
+	if (c->taken - c->handed_off < SPIN / 2)
 		c->quick++;
 	else
 		c->quick = 0;

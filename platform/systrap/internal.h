@@ -65,6 +65,7 @@ struct systrap_ctx {
 	unsigned late; /* looks in vain for the answer to an interrupt */
 	/* in ticks of the time stamp counter */
 	uint64_t handed_off; /* when the turn was last given to the guest thread */
+	uint64_t taken;	     /* when it came back */
 	uint64_t calm_until; /* until then the Sentry thread stays at home */
 	unsigned failures;   /* tries to go away, lately, that the host had no CPU for */
 	unsigned quick;	     /* turns in a row that came back soon */
