@@ -141,6 +141,12 @@ struct as_ops {
 	/* advise - host madvise: DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE, WIPEONFORK,
 	 * DONTFORK... */
 	int (*advise)(struct addr_space *as, uaddr_t addr, uint64_t size, int advice);
+	/*
+	 * batch - from batch(as, true) to batch(as, false) map_*, unmap, protect and reset
+	 * may be put off: they return 0, and what failed first is returned at the end. All
+	 * else finds them done. One thread at a time, for one program's start. NULL: never.
+	 */
+	int (*batch)(struct addr_space *as, bool on);
 	/* Unmap the whole guest range: exec in place. No ctx but the caller's may exist.
 	 */
 	int (*reset)(struct addr_space *as);

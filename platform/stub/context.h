@@ -34,6 +34,7 @@
 #define CTX_STACK_TOP	144
 #define CTX_PUT_ADDR	152
 #define CTX_PUT_SIZE	160
+#define CTX_TID		164
 #define CTX_FRAME	192
 #define CTX_KIND	200
 #define CTX_VALUE	204
@@ -86,7 +87,8 @@ struct stub_context {
 	uint64_t sigmask;
 	uint64_t stack_top; /* a new thread's stack pointer: below its first frame */
 	uint64_t put_addr;  /* the first put_size bytes at CTX_OUT go there */
-	uint32_t put_size, pad4;
+	uint32_t put_size;
+	uint32_t tid; /* by CLONE_PARENT_SETTID */
 	uint64_t pad2[3];
 	/* written by the guest thread */
 	uint64_t frame; /* guest address of a ucontext on the signal stack */
@@ -122,6 +124,7 @@ CTX_CHECK(faulted, CTX_FAULTED);
 CTX_CHECK(interrupted, CTX_INTERRUPTED);
 CTX_CHECK(put_addr, CTX_PUT_ADDR);
 CTX_CHECK(put_size, CTX_PUT_SIZE);
+CTX_CHECK(tid, CTX_TID);
 CTX_CHECK(in_size, CTX_IN_SIZE);
 CTX_CHECK(out_size, CTX_OUT_SIZE);
 CTX_CHECK(robust, CTX_ROBUST);

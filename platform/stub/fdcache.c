@@ -145,12 +145,14 @@ int stub_map_file(struct stub_space *s, const struct stub_op *map, int hfd, uint
 {
 	const unsigned i = find(s, key);
 
-	if (i == STUB_CACHED_FDS)
+	if (i == STUB_CACHED_FDS) {
+		stub_order_flush(s);
 		return map_new(s, map, hfd, key);
+	}
 	s->fd[i].used = ++s->fd_clock;
 	stub_order_add(s, SYS_mmap, map->args[0], map->args[1], map->args[2],
 		       map->args[3], STUB_FD_FIRST + i, map->args[5]);
-	return stub_order_run(s, NULL);
+	return stub_order_later(s) ? 0 : stub_order_run(s, NULL);
 }
 
 void stub_fd_forget(struct stub_space *s, uint64_t key)

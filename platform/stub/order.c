@@ -19,8 +19,7 @@
 #include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 
-#define LOOK_AFTER_NS	(20 * NSEC_PER_MSEC)
-#define LOOK_AT_MOST_NS (500 * NSEC_PER_MSEC)
+#define LOOK_AFTER_NS (100 * NSEC_PER_MSEC)
 
 void stub_order_add(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
 		    uint64_t a3, uint64_t a4, uint64_t a5)
@@ -43,22 +42,23 @@ bool stub_has_exited(int hpid)
 	return host_ret(process_vm_readv(hpid, &here, 1, &there, 1, 0)) == -ESRCH;
 }
 
+int stub_order_look(struct stub_order *o, unsigned seq)
+{
+	const int64_t deadline = deadline_after(LOOK_AFTER_NS);
+	unsigned done;
+
+	while ((done = atomic_load_explicit(&o->done, memory_order_acquire)) != seq)
+		if (host_futex_wait_shared(&o->done, done, deadline) == -ETIMEDOUT)
+			return -ETIMEDOUT;
+	return 0;
+}
+
 int stub_order_wait(struct stub_order *o, unsigned seq, int hpid)
 {
-	int64_t patience = LOOK_AFTER_NS;
-
-	for (;;) {
-		unsigned done = atomic_load_explicit(&o->done, memory_order_acquire);
-
-		if (done == seq)
-			return 0;
-		if (host_futex_wait_shared(&o->done, done, deadline_after(patience)) !=
-		    -ETIMEDOUT)
-			continue;
+	while (stub_order_look(o, seq))
 		if (stub_has_exited(hpid))
 			return atomic_load(&o->done) == seq ? 0 : -ESRCH;
-		patience = min_t(int64_t, patience * 2, LOOK_AT_MOST_NS);
-	}
+	return 0;
 }
 
 int stub_order_run(struct stub_space *s, unsigned *failed_at)
@@ -84,4 +84,24 @@ int stub_order_run(struct stub_space *s, unsigned *failed_at)
 	}
 	o->n = 0;
 	return r;
+}
+
+bool stub_order_later(struct stub_space *s)
+{
+	const bool later = s->batch && s->order->n < ORDER_MAX_OPS;
+
+	atomic_store_explicit(&s->put_off, later, memory_order_relaxed);
+	return later;
+}
+
+void stub_order_flush(struct stub_space *s)
+{
+	int r;
+
+	if (!s->order->n)
+		return;
+	atomic_store_explicit(&s->put_off, false, memory_order_relaxed);
+	r = stub_order_run(s, NULL);
+	if (!s->batch_error)
+		s->batch_error = r;
 }

@@ -25,17 +25,41 @@ static bool range_ok(const struct stub_space *s, uaddr_t addr, uint64_t size)
 	       add_ok(addr, size, &end) && end <= s->host->limits.max_addr;
 }
 
-/* One call by the helper, alone. */
+/* One call by the helper: alone, or with others when there is a batch. */
 static int order1(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
 		  uint64_t a3, uint64_t a4, uint64_t a5)
 {
-	int r;
+	int r = 0;
 
 	mutex_lock(&s->lock);
 	stub_order_add(s, nr, a0, a1, a2, a3, a4, a5);
-	r = stub_order_run(s, NULL);
+	if (!stub_order_later(s))
+		r = stub_order_run(s, NULL);
 	mutex_unlock(&s->lock);
 	return r;
+}
+
+static int space_batch(struct addr_space *as, bool on)
+{
+	struct stub_space *s = stub_space_of(as);
+	int r;
+
+	mutex_lock(&s->lock);
+	stub_order_flush(s);
+	r = s->batch_error;
+	s->batch = on;
+	s->batch_error = 0;
+	mutex_unlock(&s->lock);
+	return r;
+}
+
+/* What is put off comes first. */
+static void lock_flushed(struct stub_space *s) ACQUIRES(s->lock);
+
+static void lock_flushed(struct stub_space *s)
+{
+	mutex_lock(&s->lock);
+	stub_order_flush(s);
 }
 
 static int space_map_anon(struct addr_space *as, uaddr_t addr, uint64_t size,
@@ -132,7 +156,7 @@ static int space_mincore(struct addr_space *as, uaddr_t addr, uint64_t size, uin
 
 	if (!range_ok(s, addr, size))
 		return -EINVAL;
-	mutex_lock(&s->lock);
+	lock_flushed(s);
 	while (size && !r) {
 		const uint64_t n = min_t(uint64_t, size, at_once);
 		struct iovec here = {vec, n / PAGE_SIZE};
@@ -156,7 +180,7 @@ static void space_forget(struct addr_space *as, uint64_t key)
 {
 	struct stub_space *s = stub_space_of(as);
 
-	mutex_lock(&s->lock);
+	lock_flushed(s);
 	stub_fd_forget(s, key);
 	mutex_unlock(&s->lock);
 }
@@ -176,6 +200,10 @@ static ssize_t transfer(struct addr_space *as, void *mine, uaddr_t theirs, size_
 	if (theirs >= end)
 		return -EFAULT;
 	n = min_t(size_t, n, end - theirs);
+	if (unlikely(atomic_load_explicit(&s->put_off, memory_order_relaxed))) {
+		lock_flushed(s);
+		mutex_unlock(&s->lock);
+	}
 	here = (struct iovec){mine, n};
 	there = (struct iovec){(void *)theirs, n};
 	r = host_ret(out ? process_vm_writev(s->hpid, &here, 1, &there, 1, 0)
@@ -273,8 +301,7 @@ static int clone_process(struct stub_space *parent, struct stub_space *child, bo
 	r = stub_order_run(parent, NULL);
 	if (r)
 		return r;
-	if (atomic_load_explicit(&child->order->done, memory_order_acquire) !=
-	    child->seq) {
+	if (stub_order_look(child->order, child->seq)) {
 		if (process_vm_readv(parent->hpid, &here, 1, &there, 1, 0) !=
 		    sizeof(hint))
 			hint = 0;
@@ -327,7 +354,7 @@ static int space_fork(struct addr_space *as, struct addr_space **out)
 	struct stub_space *s = stub_space_of(as);
 	int r;
 
-	mutex_lock(&s->lock);
+	lock_flushed(s);
 	r = fork_locked(s, as->platform, out);
 	mutex_unlock(&s->lock);
 	return r;
@@ -345,6 +372,7 @@ int stub_space_create(struct stub_host *host, struct platform *p, struct addr_sp
 }
 
 const struct as_ops stub_as_ops = {
+	.batch = space_batch,
 	.map_anon = space_map_anon,
 	.map_file = space_map_file,
 	.unmap = space_unmap,

@@ -124,11 +124,12 @@ struct stub_fd {
 	uint64_t used; /* clock of the last use */
 };
 
-/* A context that is mapped into a process, which it leaves with the process only. */
+/* A context that belongs to a process, until this ends. */
 struct stub_slot {
 	struct stub_slot *next; /* in the space's list */
 	unsigned nr;
-	bool live; /* a guest thread has it; under the space's lock */
+	bool live;   /* a guest thread has it; under the space's lock */
+	bool mapped; /* in the process */
 	struct stub_context *ctx;
 };
 
@@ -148,8 +149,13 @@ struct stub_space {
 	uint64_t fd_clock;
 	struct stub_fd fd[STUB_CACHED_FDS]; /* donated: descriptor STUB_FD_FIRST + i */
 
+	bool batch;	     /* operations are put off; under lock */
+	int batch_error;     /* the first of theirs; under lock */
+	atomic_bool put_off; /* some are; written under lock */
+
 	atomic_uint n_threads;	 /* guest threads ever made here */
-	struct stub_slot *slots; /* contexts mapped here; under lock */
+	struct stub_slot *slots; /* contexts of threads here; under lock */
+	unsigned n_live;	 /* of them live; under lock */
 
 	struct mutex frame_lock; /* who owns the STUB_FRAME pages */
 };
@@ -199,7 +205,13 @@ void stub_order_add(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uin
  * it did not run), or -ESRCH when the process is gone.
  */
 int stub_order_run(struct stub_space *s, unsigned *failed_at) MUST_HOLD(s->lock);
+/* The operation just added may wait for others: there is a batch, and room. */
+bool stub_order_later(struct stub_space *s) MUST_HOLD(s->lock);
+/* Run what was put off; what fails is for the end of the batch to tell. */
+void stub_order_flush(struct stub_space *s) MUST_HOLD(s->lock);
 bool stub_has_exited(int hpid);
+/* Wait for order @seq to be done, for a while: -ETIMEDOUT. */
+int stub_order_look(struct stub_order *order, unsigned seq);
 /* Wait until the helper has done order @seq; @hpid is looked at for its death. */
 int stub_order_wait(struct stub_order *order, unsigned seq, int hpid);
 
@@ -213,10 +225,12 @@ int stub_space_create(struct stub_host *host, struct platform *p,
  * A guest thread, untraced; *htid is checked to be a thread of the process. Parked, if
  * @slot is NULL; else it begins in STUB_GUEST_TEXT on that context.
  */
-int stub_thread_create(struct stub_space *s, const struct stub_slot *slot, int *htid)
+int stub_thread_create(struct stub_space *s, struct stub_slot *slot, int *htid)
 	MUST_HOLD(s->lock);
-/* A context that is mapped in the process, cleared. */
+/* A context for a new thread, cleared; and back, at once or when its thread has ended. */
 int stub_context_get(struct stub_space *s, struct stub_slot **out) MUST_HOLD(s->lock);
+void stub_context_put(struct stub_space *s, struct stub_slot *slot, bool vacant)
+	MUST_HOLD(s->lock);
 /* The process is not to be trusted any more: end it. */
 void stub_space_kill(struct stub_space *s) MUST_HOLD(s->lock);
 int stub_space_init(struct stub_space *s, struct stub_host *host, struct platform *p,

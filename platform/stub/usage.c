@@ -110,6 +110,7 @@ static int thread_cpu_ns(struct stub_space *s, int htid, int64_t *ns)
 	int r;
 
 	mutex_lock(&s->lock);
+	stub_order_flush(s);
 	stub_order_add(s, SYS_clock_gettime, (uint32_t)thread_clock,
 		       STUB_SCRATCH + SCRATCH_TIME, 0, 0, 0, 0);
 	r = stub_order_run(s, NULL);

@@ -29,16 +29,6 @@ static void context_init(struct systrap_ctx *c)
 	systrap_frame_init(c);
 }
 
-/* Nobody runs there: the context can be had by another thread at once. */
-static void slot_put(struct stub_space *s, struct stub_slot *slot, bool vacant)
-{
-	mutex_lock(&s->lock);
-	if (vacant)
-		atomic_store(&slot->ctx->state, CTX_DIED);
-	slot->live = false;
-	mutex_unlock(&s->lock);
-}
-
 static int thread_start(struct systrap_ctx *c, struct stub_space *s)
 {
 	int r, htid = -1;
@@ -49,21 +39,31 @@ static int thread_start(struct systrap_ctx *c, struct stub_space *s)
 	if (!r) {
 		context_init(c);
 		r = stub_thread_create(s, c->slot, &htid);
+		if (r)
+			stub_context_put(s, c->slot, true);
 	}
 	mutex_unlock(&s->lock);
-	if (r && c->slot)
-		slot_put(s, c->slot, true);
 	c->gone = false;
 	atomic_store(&c->htid, htid);
 	return r;
 }
 
+/*
+ * The last thread of a process is told to end, but not woken for it: mostly the process is
+ * about to be killed. If it is not, one thread sleeps there that nobody needs.
+ */
 static void thread_end(struct systrap_ctx *c)
 {
+	struct stub_space *s = c->space;
+	bool last;
+
+	mutex_lock(&s->lock);
+	last = s->n_live == 1;
+	stub_context_put(s, c->slot, false);
+	mutex_unlock(&s->lock);
 	stub_pair_come_home(&c->pair);
-	if (!c->gone)
+	if (!c->gone && !last)
 		systrap_hand_off(c, CMD_EXIT);
-	slot_put(c->space, c->slot, false);
 }
 
 static const struct ctx_ops systrap_ctx_ops = {

@@ -95,8 +95,8 @@ static void set_break(struct mm *mm, const struct exec_image *img, const struct 
 	mm->start_brk = mm->brk = brk + l->brk_offset;
 }
 
-int loader_map(struct kernel *k, struct mm *mm, const struct exec_image *img,
-	       struct lx_regs *regs)
+static int map_all(struct kernel *k, struct mm *mm, const struct exec_image *img,
+		   struct lx_regs *regs)
 {
 	struct platform *p = kernel_platform(k);
 	struct elf_mapped exe, interp = {0};
@@ -138,4 +138,18 @@ int loader_map(struct kernel *k, struct mm *mm, const struct exec_image *img,
 		.orig_rax = UINT64_MAX,
 	};
 	return 0;
+}
+
+int loader_map(struct kernel *k, struct mm *mm, const struct exec_image *img,
+	       struct lx_regs *regs)
+{
+	struct addr_space *as = mm->as;
+	int r, late = 0;
+
+	if (as->ops->batch)
+		as->ops->batch(as, true);
+	r = map_all(k, mm, img, regs);
+	if (as->ops->batch)
+		late = as->ops->batch(as, false);
+	return r ? r : late;
 }

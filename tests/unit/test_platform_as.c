@@ -93,6 +93,34 @@ static void test_copies(void **state)
 	as_put(as);
 }
 
+/* What is put off is seen done by all that looks, and its errors come at the end. */
+static void test_batch(void **state)
+{
+	struct addr_space *as = empty_space();
+	uint64_t v = 7;
+
+	(void)state;
+	if (!as->ops->batch) {
+		as_put(as);
+		skip();
+	}
+	assert_int_equal(as->ops->batch(as, true), 0);
+	for (uaddr_t at = 0x10000000; at < 0x10040000; at += 0x1000)
+		assert_int_equal(as->ops->map_anon(as, at, 0x1000, RWX_RW, 0), 0);
+	assert_int_equal(as->ops->unmap(as, 0x10001000, 0x1000), 0);
+	poke(as, 0x10000000, 5);
+	assert_int_equal(as->ops->copy_in(as, &v, 0x10001000, 8), -EFAULT);
+	assert_int_equal(as->ops->batch(as, false), 0);
+	assert_int_equal(peek(as, 0x10000000), 5);
+	assert_int_equal(as->ops->batch(as, true), 0);
+	assert_int_equal(as->ops->protect(as, 0x20000000, 0x1000, RWX_R), 0);
+	assert_int_equal(as->ops->map_anon(as, 0x30000000, 0x1000, RWX_RW, 0), 0);
+	assert_int_equal(as->ops->batch(as, false), -ENOMEM);
+	assert_int_equal(as->ops->protect(as, 0x20000000, 0x1000, RWX_R), -ENOMEM);
+	assert_int_equal(as->ops->batch(as, false), 0);
+	as_put(as);
+}
+
 static void test_bad_ranges(void **state)
 {
 	struct addr_space *as = empty_space();
@@ -734,6 +762,7 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_bad_ranges),
 		cmocka_unit_test(test_move_and_advise),
 		cmocka_unit_test(test_files),
