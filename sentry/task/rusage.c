@@ -37,7 +37,8 @@ void task_sample_times(struct task *t)
 	if (t->mem.ctx)
 		atomic_store_explicit(&t->utime_ns, t->mem.ctx->ops->cpu_time(t->mem.ctx),
 				      memory_order_relaxed);
-	atomic_store_explicit(&t->stime_ns, clock_ns(CLOCK_THREAD_CPUTIME_ID),
+	atomic_store_explicit(&t->stime_ns,
+			      clock_ns(CLOCK_THREAD_CPUTIME_ID) - t->stime_base_ns,
 			      memory_order_relaxed);
 }
 
@@ -87,7 +88,7 @@ void usage_thread(struct task *t, struct rusage_sum *out)
 {
 	from_samples(t, out);
 	if (t->htid && !t->exited) {
-		int64_t now = clock_ns(thread_clock(t->htid));
+		int64_t now = clock_ns(thread_clock(t->htid)) - t->stime_base_ns;
 
 		if (now > out->stime_ns)
 			out->stime_ns = now;

@@ -22,14 +22,7 @@
 #include "sentry/task/run.h"
 #include "sentry/task/signal.h"
 #include "sentry/task/tty_session.h"
-
-/* 1,000 threads must be cheap, and no path of ours is deep.
- * The sanitizer's frames are. */
-#ifdef RUNSC_ASAN
-#define THREAD_STACK (1024 * 1024)
-#else
-#define THREAD_STACK (160 * 1024)
-#endif
+#include "sentry/task/worker.h"
 
 /* --- objects ------------------------------------------------------------- */
 
@@ -404,7 +397,7 @@ static void thread_gone(struct kernel *k)
 	mutex_unlock(&k->tasklist);
 }
 
-static void *task_thread(void *arg)
+static void task_thread(void *arg)
 {
 	struct birth *b = arg;
 	struct task *t = b->t;
@@ -413,6 +406,7 @@ static void *task_thread(void *arg)
 	int err, born;
 
 	t->htid = host_gettid();
+	t->stime_base_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	err = p->ops->thread_start(p);
 	if (!err) {
 		err = make_ctx(t, b);
@@ -423,7 +417,7 @@ static void *task_thread(void *arg)
 	park_wake(&b->done); /* b is gone from here on */
 	if (err) {
 		thread_gone(k);
-		return NULL;
+		return;
 	}
 	while (!(born = atomic_load(&t->born)))
 		park_wait(&t->park, NO_DEADLINE);
@@ -433,21 +427,6 @@ static void *task_thread(void *arg)
 	p->ops->thread_exit(p);
 	task_put(t);
 	thread_gone(k);
-	return NULL;
-}
-
-static int spawn(pthread_t *thread, void *(*fn)(void *), void *arg)
-{
-	pthread_attr_t attr;
-	int r;
-
-	if (pthread_attr_init(&attr))
-		return -ENOMEM;
-	pthread_attr_setstacksize(&attr, THREAD_STACK);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(thread, &attr, fn, arg);
-	pthread_attr_destroy(&attr);
-	return -r;
 }
 
 int task_start_thread(struct task *t, const struct lx_regs *regs, const void *xsave)
@@ -465,10 +444,10 @@ int task_start_thread(struct task *t, const struct lx_regs *regs, const void *xs
 	mutex_unlock(&k->tasklist);
 	if (r)
 		return r;
-	r = spawn(&t->thread, task_thread, &b);
+	r = worker_start(task_thread, &b);
 	if (r) {
 		thread_gone(k);
-		return r == -EAGAIN ? -EAGAIN : -ENOMEM;
+		return r;
 	}
 	park_wait(&b.done, NO_DEADLINE);
 	/* From now on the thread has a reference of its own;

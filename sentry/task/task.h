@@ -15,7 +15,6 @@
  */
 #pragma once
 
-#include <pthread.h>
 
 #include "platform/platform.h"
 #include "sentry/abi/signal.h"
@@ -248,9 +247,9 @@ struct task {
 	refcount_t ref;
 	struct kernel *k;
 	struct thread_group *tg; /* a reference */
-	pthread_t thread;
-	int htid;	  /* of its Sentry thread */
-	int64_t start_ns; /* CLOCK_MONOTONIC */
+	int htid;		 /* of its Sentry thread */
+	int64_t stime_base_ns;	 /* CPU time of that thread before it had this task */
+	int64_t start_ns;	 /* CLOCK_MONOTONIC */
 
 	/* own: written by its thread only, and read by others where nothing hangs on it */
 	_Atomic(struct ctx_syscall *) sc; /* the current call, or NULL */

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sentry/task/worker.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include "sentry/abi/errno.h"
+#include "sentry/base/alloc.h"
+#include "sentry/base/clock.h"
+#include "sentry/base/host.h"
+#include "sentry/base/list.h"
+#include "sentry/base/lock.h"
+#include "sentry/base/park.h"
+
+/* 1,000 threads must be cheap, and no path of ours is deep. The sanitizer's frames are. */
+#ifdef RUNSC_ASAN
+#define THREAD_STACK (1024 * 1024)
+#else
+#define THREAD_STACK (160 * 1024)
+#endif
+
+#define IDLE_NS	 (2 * NSEC_PER_SEC)
+#define MAX_IDLE 16
+
+/* On the stack of its thread. */
+struct worker {
+	struct list node; /* in idle, while fn is NULL and it waits; under lock */
+	struct park park;
+	int htid;
+	void (*fn)(void *arg); /* under lock */
+	void *arg;
+};
+
+/* Of the process, not of a sandbox: nothing of a guest's is in them. */
+static struct mutex lock = {PTHREAD_MUTEX_INITIALIZER, LOCK_LEAF};
+static struct list idle = {&idle, &idle};
+static unsigned n_idle;
+
+/* False: nobody wants it, or there are enough. */
+static bool wait_for_work(struct worker *w)
+{
+	bool more;
+
+	mutex_lock(&lock);
+	w->fn = NULL;
+	if (n_idle == MAX_IDLE) {
+		mutex_unlock(&lock);
+		return false;
+	}
+	park_clear(&w->park);
+	list_add(&idle,
+		 &w->node); /* the last to come is the first to go: its stack is warm */
+	n_idle++;
+	mutex_unlock(&lock);
+	park_wait(&w->park, deadline_after(IDLE_NS));
+	mutex_lock(&lock);
+	more = w->fn;
+	if (!more) {
+		list_del(&w->node);
+		n_idle--;
+	}
+	mutex_unlock(&lock);
+	return more;
+}
+
+static void *worker_thread(void *first)
+{
+	struct worker w = *(struct worker *)first;
+
+	mem_free(first);
+	w.htid = host_gettid();
+	park_init(&w.park);
+	do {
+		w.fn(w.arg);
+	} while (wait_for_work(&w));
+	return NULL;
+}
+
+static int new_worker(void (*fn)(void *arg), void *arg)
+{
+	struct worker *first = mem_zalloc(sizeof(*first));
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r;
+
+	if (!first)
+		return -ENOMEM;
+	first->fn = fn;
+	first->arg = arg;
+	if (pthread_attr_init(&attr)) {
+		mem_free(first);
+		return -ENOMEM;
+	}
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&thread, &attr, worker_thread, first);
+	pthread_attr_destroy(&attr);
+	if (r)
+		mem_free(first);
+	return r == EAGAIN ? -EAGAIN : r ? -ENOMEM : 0;
+}
+
+int worker_start(void (*fn)(void *arg), void *arg)
+{
+	struct worker *w = NULL;
+
+	mutex_lock(&lock);
+	if (n_idle) {
+		w = container_of(idle.next, struct worker, node);
+		list_del(&w->node);
+		n_idle--;
+		w->arg = arg;
+		w->fn = fn;
+	}
+	mutex_unlock(&lock);
+	if (!w)
+		return new_worker(fn, arg);
+	/* It has slept where its last task ran; a wake-up across CPUs is dear. */
+	host_set_cpu(w->htid, sched_getcpu());
+	park_wake(&w->park);
+	return 0;
+}
