@@ -84,7 +84,8 @@ static int new_skb(struct task *t, size_t n, struct skb **out)
 	return 0;
 }
 
-/* Files and, if the sender named some, credentials move from the call to the message. */
+/* Files move from the call to the message. Credentials, if the sender named some, are
+ * told with each piece of a long write. */
 static void attach_scm(struct skb *b, struct scm *from)
 {
 	if (!from)
@@ -94,7 +95,7 @@ static void attach_scm(struct skb *b, struct scm *from)
 	from->n_files = 0;
 	if (from->has_cred) {
 		pid_put(b->scm->pid);
-		b->scm->pid = TAKE_PTR(from->pid);
+		b->scm->pid = pid_get(from->pid);
 		b->scm->uid = from->uid;
 		b->scm->gid = from->gid;
 	}
@@ -244,8 +245,6 @@ static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct tas
 		m->scm->file = TAKE_PTR(b->scm->file);
 		m->scm->n_files = b->scm->n_files;
 		b->scm->n_files = 0;
-		if (m->scm->has_cred)
-			m->scm->pid = TAKE_PTR(b->scm->pid);
 	}
 	*m->data = before;
 	free_skb(b);
