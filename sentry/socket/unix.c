@@ -314,6 +314,7 @@ static struct unix_sock *unix_new(struct kernel *k, int type)
 	if (!us)
 		return NULL;
 	socket_init(&us->sk, k, &unix_ops, LX_AF_UNIX, type, 0);
+	mutex_init(&us->rcv_lock, LOCK_FILE_DATA);
 	list_init(&us->queue);
 	list_init(&us->embryos);
 	list_init(&us->embryo);
@@ -606,6 +607,7 @@ static void unix_free(struct socket *sk)
 		pid_put(us->peer_pid);
 	if (us->own_pid)
 		pid_put(us->own_pid);
+	mutex_destroy(&us->rcv_lock);
 	mem_free(us);
 }
 

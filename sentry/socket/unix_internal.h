@@ -11,7 +11,7 @@
  * datagrams, every socket on its list of senders.
  *
  * Locks: sk.lock of one socket at a time, but for pairs being joined (by address); the
- * name table's lock (unix_names.lock) is taken before any of them.
+ * name table's lock (unix_names.lock) is taken before any of them. rcv_lock is a reader's.
  */
 #pragma once
 
@@ -29,6 +29,12 @@ struct skb {
 
 struct unix_sock {
 	struct socket sk;
+	/*
+	 * One reader at a time, as Linux's iolock: held over the copy to the guest, which
+	 * faults nothing in. What stands in the queue leaves it under both locks, and new
+	 * messages come in at its end under sk.lock.
+	 */
+	struct mutex rcv_lock; /* LOCK_FILE_DATA */
 	/* protected by sk.lock */
 	struct list queue; /* struct skb to be read */
 	size_t queued;	   /* bytes in it */
@@ -80,9 +86,12 @@ int unix_find(struct unix_sock *from, struct task *t, const struct sock_addr *a,
 	      struct unix_sock **out);
 struct unix_sock *unix_peer_get(struct unix_sock *us); /* a reference or NULL */
 
+/* unix_recv.c */
+ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m);
+
 /* unix_io.c */
 ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m);
-ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m);
+void skb_free(struct skb *b); /* no lock held: it may close files, even sockets */
 uint32_t unix_poll(struct socket *sk);
 int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64_t arg);
 void unix_flush(struct unix_sock *us); /* drops everything queued */

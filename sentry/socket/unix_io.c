@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* AF_UNIX data: what goes into the receiver's queue and comes out of one's own. */
+/* AF_UNIX data: what goes into the receiver's queue. Out of one's own: unix_recv.c. */
 #include <string.h>
 
 #include "sentry/abi/errno.h"
@@ -9,7 +9,7 @@
 /* A stream's write is cut into pieces of at most this size. */
 #define STREAM_CHUNK 32768
 
-static void free_skb(struct skb *b)
+void skb_free(struct skb *b)
 {
 	scm_free(b->scm);
 	mem_free(b);
@@ -30,7 +30,7 @@ void unix_flush(struct unix_sock *us)
 		mutex_unlock(&us->sk.lock);
 		if (!b)
 			return;
-		free_skb(b); /* may close files, even sockets: without the lock */
+		skb_free(b); /* may close files, even sockets: without the lock */
 	}
 }
 
@@ -228,7 +228,7 @@ static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct tas
 		return r;
 	got = n ? uio_copy_from(m->data, b->data, n) : 0;
 	if (got < 0 || (us->sk.type != LX_SOCK_STREAM && (size_t)got < n)) {
-		free_skb(b);
+		skb_free(b);
 		*m->data = before;
 		return -EFAULT;
 	}
@@ -247,7 +247,7 @@ static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct tas
 		b->scm->n_files = 0;
 	}
 	*m->data = before;
-	free_skb(b);
+	skb_free(b);
 	return r;
 }
 
@@ -289,269 +289,6 @@ ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 		forget_peer(us, to);
 	unix_put(to);
 	return done || n >= 0 ? done : n;
-}
-
-/* --- receiving --------------------------------------------------------------------- */
-
-/* A copy of what travels with @b, for a peek: the message keeps its own. */
-static void peek_files(const struct skb *b, struct scm *out)
-{
-	unsigned n = b->scm->n_files;
-
-	if (!out || !n)
-		return;
-	out->file = mem_calloc(n, sizeof(*out->file));
-	for (unsigned i = 0; out->file && i < n; i++)
-		out->file[i] = file_get(b->scm->file[i]);
-	out->n_files = out->file ? n : 0;
-}
-
-/* Who sent it, for SCM_CREDENTIALS. MSG_WAITALL comes here again with the next piece. */
-static void take_cred(const struct skb *b, struct scm *out)
-{
-	if (!out)
-		return;
-	if (out->pid)
-		pid_put(out->pid);
-	out->pid = pid_get(b->scm->pid);
-	out->uid = b->scm->uid;
-	out->gid = b->scm->gid;
-}
-
-/* Files go with the first byte of their message; whoever has no room loses them. */
-static void take_files(struct skb *b, struct scm *out)
-{
-	if (out) {
-		out->file = TAKE_PTR(b->scm->file);
-		out->n_files = b->scm->n_files;
-		b->scm->n_files = 0;
-	}
-	while (b->scm->n_files)
-		file_put(b->scm->file[--b->scm->n_files]);
-}
-
-/* Why there is nothing to read; the lock is held. */
-static int no_data_locked(struct unix_sock *us) MUST_HOLD(us->sk.lock)
-{
-	int r = 0;
-
-	if (us->sk.type != LX_SOCK_DGRAM && !us->connected)
-		return us->sk.type == LX_SOCK_STREAM ? -EINVAL : -ENOTCONN;
-	if (us->sk.error) {
-		r = -us->sk.error;
-		us->sk.error = 0;
-	} else if (!us->rcv_shut) {
-		r = -EAGAIN;
-	}
-	return r;
-}
-
-static int no_data(struct unix_sock *us)
-{
-	int r;
-
-	mutex_lock(&us->sk.lock);
-	r = no_data_locked(us);
-	mutex_unlock(&us->sk.lock);
-	return r;
-}
-
-/* The first message, off the queue; or why there is none. */
-static int take_first(struct unix_sock *us, struct skb **out)
-{
-	int r = 0;
-
-	mutex_lock(&us->sk.lock);
-	*out = list_first(&us->queue, struct skb, node);
-	if (*out)
-		list_del(&(*out)->node);
-	else
-		r = no_data_locked(us);
-	mutex_unlock(&us->sk.lock);
-	return r;
-}
-
-static void put_back(struct unix_sock *us, struct skb *b)
-{
-	mutex_lock(&us->sk.lock);
-	list_add(&us->queue, &b->node);
-	mutex_unlock(&us->sk.lock);
-	waitq_wake(&us->sk.queue, LX_POLL_IN_MASK);
-}
-
-/* @n bytes of @b were consumed; all of it: it goes, and there is room. */
-static void consume(struct unix_sock *us, struct skb *b, size_t n, bool whole)
-{
-	struct unix_sock *peer = NULL;
-
-	if (whole)
-		n = b->len;
-	mutex_lock(&us->sk.lock);
-	us->queued -= n;
-	b->off += n;
-	b->len -= n;
-	if (b->len || !(whole || us->sk.type == LX_SOCK_STREAM)) {
-		list_add(&us->queue, &b->node);
-		b = NULL;
-	} else {
-		us->n_queued--;
-	}
-	if (us->peer)
-		peer = unix_get(us->peer);
-	mutex_unlock(&us->sk.lock);
-	if (b)
-		free_skb(b);
-	if (peer) {
-		waitq_wake(&peer->sk.queue, LX_POLL_OUT_MASK);
-		unix_put(peer);
-	}
-	unix_wake_senders(us);
-}
-
-static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m)
-{
-	bool peek = m->flags & LX_MSG_PEEK;
-	size_t len, want;
-	struct skb *b;
-	ssize_t n;
-	int r = take_first(us, &b);
-
-	if (r || !b)
-		return r;
-	len = b->len;
-	want = min_t(size_t, len, m->data->left);
-	n = want ? uio_copy_to(m->data, b->data + b->off, want) : 0;
-	if (n < 0) {
-		put_back(us, b);
-		return n;
-	}
-	m->addr = b->from;
-	take_cred(b, m->scm);
-	if (peek)
-		peek_files(b, m->scm);
-	else
-		take_files(b, m->scm);
-	if ((size_t)n < len)
-		m->out_flags |= LX_MSG_TRUNC;
-	if (peek)
-		put_back(us, b);
-	else
-		consume(us, b, 0, true);
-	return m->flags & LX_MSG_TRUNC ? (ssize_t)len : n;
-}
-
-static bool same_sender(const struct scm *a, const struct scm *b)
-{
-	return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
-}
-
-/* May the message at the head join what was read from @last's sender so far? */
-static bool goes_on(struct unix_sock *us, const struct scm *last)
-{
-	struct skb *b;
-	bool ok;
-
-	mutex_lock(&us->sk.lock);
-	b = list_first(&us->queue, struct skb, node);
-	ok = b && (!us->sk.passcred || same_sender(b->scm, last));
-	mutex_unlock(&us->sk.lock);
-	return ok;
-}
-
-/* What a read of this length would get, copied under the lock: nothing is taken off. */
-static size_t gather_locked(struct unix_sock *us, char *buf, size_t n, struct sock_msg *m)
-	MUST_HOLD(us->sk.lock)
-{
-	struct skb *b, *first = NULL;
-	size_t done = 0;
-
-	list_for_each (b, &us->queue, node) {
-		size_t len = min_t(size_t, b->len, n - done);
-
-		if (first && us->sk.passcred && !same_sender(b->scm, first->scm))
-			break;
-		if (!first) {
-			first = b;
-			m->addr = b->from;
-			take_cred(b, m->scm);
-		}
-		memcpy(buf + done, b->data + b->off, len);
-		done += len;
-		if (b->scm->n_files) {
-			peek_files(b, m->scm);
-			break;
-		}
-		if (done == n)
-			break;
-	}
-	return done;
-}
-
-static ssize_t peek_stream(struct unix_sock *us, struct sock_msg *m)
-{
-	AUTO_FREE char *buf = NULL;
-	size_t n;
-
-	mutex_lock(&us->sk.lock);
-	n = min_t(size_t, us->queued, m->data->left);
-	mutex_unlock(&us->sk.lock);
-	buf = mem_alloc(n);
-	if (!buf)
-		return -ENOMEM;
-	/* What came since is not looked at; what was read since is not there. */
-	mutex_lock(&us->sk.lock);
-	n = gather_locked(us, buf, n, m);
-	mutex_unlock(&us->sk.lock);
-	return n ? uio_copy_to(m->data, buf, n) : no_data(us);
-}
-
-static ssize_t recv_stream(struct unix_sock *us, struct sock_msg *m)
-{
-	struct scm sender = {0};
-	ssize_t n, done = 0;
-	bool files;
-
-	if (m->flags & LX_MSG_PEEK)
-		return peek_stream(us, m);
-	do {
-		struct skb *b;
-		int r = take_first(us, &b);
-
-		if (r || !b)
-			return done ? done : r;
-		n = uio_copy_to(m->data, b->data + b->off,
-				min_t(size_t, b->len, m->data->left));
-		if (n < 0) {
-			put_back(us, b);
-			return done ? done : n;
-		}
-		if (!done) {
-			m->addr = b->from;
-			sender.pid = b->scm->pid;
-			sender.uid = b->scm->uid;
-			sender.gid = b->scm->gid;
-			take_cred(b, m->scm);
-		}
-		/* Files end a read: what follows is another message. */
-		files = b->scm->n_files != 0;
-		if (files)
-			take_files(b, m->scm);
-		done += n;
-		consume(us, b, (size_t)n, false);
-	} while (!files && m->data->left && goes_on(us, &sender));
-	return done;
-}
-
-ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m)
-{
-	struct unix_sock *us = to_unix(sk);
-
-	(void)t;
-	if (m->flags & LX_MSG_OOB)
-		return -EOPNOTSUPP;
-	if (sk->type == LX_SOCK_STREAM && !m->data->left)
-		return 0;
-	return sk->type == LX_SOCK_STREAM ? recv_stream(us, m) : recv_packet(us, m);
 }
 
 /* --- poll, ioctl ------------------------------------------------------------------- */

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * AF_UNIX data: what comes out of a socket's queue.
+ *
+ * A read is one pass over the queue under rcv_lock: it copies first and takes off after,
+ * so no other reader ever misses what is queued, or gets it out of order. A page of the
+ * guest that is not there ends the pass with nothing taken; the lock is dropped, the page
+ * brought, and the pass starts over (unix_recvmsg).
+ */
+#include "sentry/abi/errno.h"
+#include "sentry/base/alloc.h"
+#include "sentry/socket/unix_internal.h"
+
+/* What one pass leaves to be done without the lock. */
+struct pass {
+	struct list gone;   /* messages that were read up: to be freed */
+	struct file **lost; /* descriptors nobody has room for: to be closed */
+	unsigned n_lost;
+	bool final; /* pages that are not there will not come */
+	bool fault; /* out: it ended at one; nothing was taken */
+	bool took;  /* out: there is room for senders */
+};
+
+/* A copy of what travels with @b, for a peek: the message keeps its own. */
+static void peek_files(const struct skb *b, struct scm *out)
+{
+	unsigned n = b->scm->n_files;
+
+	if (!out || !n)
+		return;
+	out->file = mem_calloc(n, sizeof(*out->file));
+	for (unsigned i = 0; out->file && i < n; i++)
+		out->file[i] = file_get(b->scm->file[i]);
+	out->n_files = out->file ? n : 0;
+}
+
+/* Files go with the first byte of their message; whoever has no room loses them. */
+static void take_files(struct skb *b, struct scm *out, struct pass *p)
+{
+	struct file **file = TAKE_PTR(b->scm->file);
+	unsigned n = b->scm->n_files;
+
+	b->scm->n_files = 0;
+	if (out) {
+		out->file = file;
+		out->n_files = n;
+	} else {
+		p->lost = file;
+		p->n_lost = n;
+	}
+}
+
+/* Who sent it, for SCM_CREDENTIALS. MSG_WAITALL comes here again with the next piece. */
+static void take_cred(const struct skb *b, struct scm *out)
+{
+	if (!out)
+		return;
+	if (out->pid)
+		pid_put(out->pid);
+	out->pid = pid_get(b->scm->pid);
+	out->uid = b->scm->uid;
+	out->gid = b->scm->gid;
+}
+
+/* Why there is nothing to read. */
+static int no_data(struct unix_sock *us)
+{
+	int r = 0;
+
+	mutex_lock(&us->sk.lock);
+	if (us->sk.type != LX_SOCK_DGRAM && !us->connected) {
+		r = us->sk.type == LX_SOCK_STREAM ? -EINVAL : -ENOTCONN;
+	} else if (!list_empty(&us->queue)) {
+		r = -EAGAIN; /* it came since: the caller is woken */
+	} else if (us->sk.error) {
+		r = -us->sk.error;
+		us->sk.error = 0;
+	} else if (!us->rcv_shut) {
+		r = -EAGAIN;
+	}
+	mutex_unlock(&us->sk.lock);
+	return r;
+}
+
+/* The message behind @b (NULL: the first), or NULL. It stays while rcv_lock is held. */
+static struct skb *next_skb(struct unix_sock *us, struct skb *b) MUST_HOLD(us->rcv_lock)
+{
+	struct list *next;
+
+	mutex_lock(&us->sk.lock);
+	next = b ? b->node.next : us->queue.next;
+	mutex_unlock(&us->sk.lock);
+	return next == &us->queue ? NULL : container_of(next, struct skb, node);
+}
+
+/* @n bytes were read; @packet: and the rest of the first message is dropped. */
+static void consume(struct unix_sock *us, size_t n, bool packet, struct pass *p)
+	MUST_HOLD(us->rcv_lock)
+{
+	struct skb *b;
+
+	mutex_lock(&us->sk.lock);
+	while ((b = list_first(&us->queue, struct skb, node))) {
+		size_t step = packet ? b->len : min_t(size_t, b->len, n);
+
+		if (!packet && !n)
+			break;
+		us->queued -= step;
+		b->off += step;
+		b->len -= step;
+		n -= packet ? 0 : step;
+		if (!b->len) {
+			list_del(&b->node);
+			list_add_tail(&p->gone, &b->node);
+			us->n_queued--;
+		}
+		if (packet)
+			break;
+	}
+	mutex_unlock(&us->sk.lock);
+	p->took = true;
+}
+
+static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m, struct pass *p)
+	MUST_HOLD(us->rcv_lock)
+{
+	struct skb *b = next_skb(us, NULL);
+	bool peek = m->flags & LX_MSG_PEEK;
+	size_t len, want;
+
+	if (!b)
+		return no_data(us);
+	len = b->len;
+	want = min_t(size_t, len, m->data->left);
+	if (want && uio_copy_to_nofault(m->data, b->data + b->off, want) !=
+			    (ssize_t)want) {
+		/* As on Linux the message is gone: there is no half of one. */
+		p->fault = !p->final;
+		if (p->final && !peek)
+			consume(us, 0, true, p);
+		return -EFAULT;
+	}
+	m->addr = b->from;
+	take_cred(b, m->scm);
+	if (want < len)
+		m->out_flags |= LX_MSG_TRUNC;
+	if (peek) {
+		peek_files(b, m->scm);
+	} else {
+		take_files(b, m->scm, p);
+		consume(us, 0, true, p);
+	}
+	return (ssize_t)(m->flags & LX_MSG_TRUNC ? len : want);
+}
+
+static bool same_sender(const struct scm *a, const struct scm *b)
+{
+	return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
+}
+
+/*
+ * Copies from the queue what one read gets: up to a full buffer, a message with files, or
+ * another sender's when the receiver wants to know who. A message's share counts only
+ * when all of it could be written. *last: the message that ended it.
+ */
+static size_t copy_stream(struct unix_sock *us, struct sock_msg *m, struct pass *p,
+			  struct skb **last) MUST_HOLD(us->rcv_lock)
+{
+	struct skb *first = next_skb(us, NULL), *b;
+	size_t done = 0;
+	bool passcred;
+
+	mutex_lock(&us->sk.lock);
+	passcred = us->sk.passcred;
+	mutex_unlock(&us->sk.lock);
+	for (b = first; b && m->data->left; b = next_skb(us, b)) {
+		size_t want = min_t(size_t, b->len, m->data->left);
+
+		if (passcred && !same_sender(b->scm, first->scm))
+			break;
+		if (uio_copy_to_nofault(m->data, b->data + b->off, want) !=
+		    (ssize_t)want) {
+			p->fault = true;
+			break;
+		}
+		done += want;
+		*last = b;
+		if (b->scm->n_files)
+			break;
+	}
+	return done;
+}
+
+static ssize_t recv_stream(struct unix_sock *us, struct sock_msg *m, struct pass *p)
+	MUST_HOLD(us->rcv_lock)
+{
+	struct skb *first = next_skb(us, NULL), *last = NULL;
+	bool peek = m->flags & LX_MSG_PEEK;
+	struct uio before = *m->data;
+	size_t n;
+
+	if (!first)
+		return no_data(us);
+	n = copy_stream(us, m, p, &last);
+	if (p->fault && !p->final)
+		return -EFAULT;
+	if (p->fault) {
+		p->fault = false;
+		*m->data = before;
+		uio_advance(m->data, n);
+	}
+	if (!n)
+		return -EFAULT;
+	m->addr = first->from;
+	take_cred(first, m->scm);
+	if (peek) {
+		peek_files(last, m->scm);
+		return (ssize_t)n;
+	}
+	if (last->scm->n_files)
+		take_files(last, m->scm, p);
+	consume(us, n, false, p);
+	return (ssize_t)n;
+}
+
+/* What was read up is freed, and whoever waits for room hears of it. No lock is held. */
+static void finish(struct unix_sock *us, struct pass *p)
+{
+	struct unix_sock *peer;
+	struct skb *b;
+
+	while ((b = list_first(&p->gone, struct skb, node))) {
+		list_del(&b->node);
+		skb_free(b);
+	}
+	while (p->n_lost)
+		file_put(p->lost[--p->n_lost]);
+	mem_free(p->lost);
+	if (!p->took)
+		return;
+	peer = unix_peer_get(us);
+	if (peer) {
+		waitq_wake(&peer->sk.queue, LX_POLL_OUT_MASK);
+		unix_put(peer);
+	}
+	unix_wake_senders(us);
+}
+
+ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m)
+{
+	struct unix_sock *us = to_unix(sk);
+	bool stream = sk->type == LX_SOCK_STREAM;
+	struct uio before = *m->data;
+	struct pass p = {.final = false};
+	ssize_t n;
+
+	(void)t;
+	if (m->flags & LX_MSG_OOB)
+		return -EOPNOTSUPP;
+	if (stream && !m->data->left)
+		return 0;
+	list_init(&p.gone);
+	for (;;) {
+		mutex_lock(&us->rcv_lock);
+		n = stream ? recv_stream(us, m, &p) : recv_packet(us, m, &p);
+		mutex_unlock(&us->rcv_lock);
+		if (!p.fault)
+			break;
+		/* The page is where the copy stopped; what was copied is copied again. */
+		p.final = uio_fault_in(m->data, m->data->left, true) != 0;
+		p.fault = false;
+		*m->data = before;
+	}
+	finish(us, &p);
+	return n;
+}
