@@ -6,6 +6,10 @@
  * there is room, then takes new ones, so small writes fill a pipe as fast as on Linux. In
  * packet mode (O_DIRECT) each write has slots of its own and a read ends with its packet.
  *
+ * splice and tee move bytes to and from files that may make them sleep. Meanwhile the
+ * bytes are theirs (held: to other readers the pipe is empty) and so is the room they
+ * will fill (reserved: to other writers there is less); nothing is lost or moved twice.
+ *
  * The lock has the rank of file data: user memory is touched under it without faulting
  * anything in; a fault drops the lock, brings the page, and starts over (pipe_read).
  */
@@ -32,7 +36,9 @@ struct pipe {
 	struct waitq queue; /* IN: data or end; OUT: room or no readers */
 	struct slot *ring;  /* owned; n_slots of them */
 	unsigned n_slots, head,
-		used; /* slots in use: head, head + 1, ... modulo n_slots */
+		used,	  /* slots in use: head, head + 1, ... modulo n_slots */
+		reserved; /* free slots that a splice will fill */
+	bool held;	  /* a splice reads; its bytes stay where they are */
 	unsigned readers, writers;
 	uint64_t reader_opens, writer_opens; /* ever: what a FIFO's open waits for */
 	char *spare; /* one free page kept for the next write; owned */
@@ -134,11 +140,25 @@ static ssize_t read_locked(struct pipe *p, struct uio *u) MUST_HOLD(p->lock)
 	return done;
 }
 
+static bool full_locked(struct pipe *p) MUST_HOLD(p->lock)
+{
+	return p->used + p->reserved >= p->n_slots;
+}
+
+/* 1: there are bytes; 0: the end; -EAGAIN: none now, or they are another's. */
+static int readable_locked(struct pipe *p) MUST_HOLD(p->lock)
+{
+	if (p->used && !p->held)
+		return 1;
+	return p->held || p->writers ? -EAGAIN : 0;
+}
+
 static ssize_t pipe_read(struct file *f, struct uio *u, int64_t pos, unsigned flags)
 {
 	struct pipe *p = file_pipe(f);
 	bool was_full;
 	ssize_t n;
+	int r;
 
 	(void)pos;
 	(void)flags;
@@ -146,15 +166,14 @@ static ssize_t pipe_read(struct file *f, struct uio *u, int64_t pos, unsigned fl
 		return 0;
 	for (;;) {
 		mutex_lock(&p->lock);
-		if (!p->used) {
-			bool end = !p->writers;
-
+		r = readable_locked(p);
+		if (r <= 0) {
 			mutex_unlock(&p->lock);
-			return end ? 0 : -EAGAIN;
+			return r;
 		}
-		was_full = p->used == p->n_slots;
+		was_full = full_locked(p);
 		n = read_locked(p, u);
-		was_full = was_full && p->used < p->n_slots;
+		was_full = was_full && !full_locked(p);
 		mutex_unlock(&p->lock);
 		if (n != -EFAULT)
 			break;
@@ -169,7 +188,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u, int64_t pos, unsigned fl
 /* Room for @n bytes right now, counting what fits behind the last slot. */
 static size_t room_locked(struct pipe *p, bool packet) MUST_HOLD(p->lock)
 {
-	size_t room = (size_t)(p->n_slots - p->used) * PAGE_SIZE;
+	size_t room = (size_t)(p->n_slots - p->used - p->reserved) * PAGE_SIZE;
 
 	if (p->used && !packet) {
 		struct slot *s = slot_at(p, p->used - 1);
@@ -195,7 +214,7 @@ static ssize_t write_locked(struct pipe *p, struct uio *u, bool packet) MUST_HOL
 		bool fresh = false;
 
 		if (!s || s->packet || s->off + s->len == PAGE_SIZE) {
-			if (p->used == p->n_slots)
+			if (full_locked(p))
 				break;
 			s = add_slot(p);
 			if (!s)
@@ -244,58 +263,124 @@ static ssize_t pipe_write(struct file *f, struct uio *u, int64_t *pos, unsigned 
 	return n;
 }
 
-ssize_t pipe_take(struct pipe *p, void *dst, size_t n, bool peek)
+/* --- for splice and tee --------------------------------------------------------- */
+
+int pipe_hold(struct pipe *p)
+{
+	int r;
+
+	mutex_lock(&p->lock);
+	r = readable_locked(p);
+	p->held = p->held || r > 0;
+	mutex_unlock(&p->lock);
+	return r;
+}
+
+void pipe_unhold(struct pipe *p)
+{
+	uint32_t events = LX_POLL_OUT_MASK;
+
+	mutex_lock(&p->lock);
+	p->held = false;
+	/* Whoever waits may also have missed the end. */
+	if (p->used || !p->writers)
+		events |= LX_POLL_IN_MASK;
+	mutex_unlock(&p->lock);
+	waitq_wake(&p->queue, events);
+}
+
+size_t pipe_peek(struct pipe *p, void *dst, size_t n)
 {
 	size_t done = 0;
 
 	mutex_lock(&p->lock);
-	if (!p->used) {
-		bool end = !p->writers;
-
-		mutex_unlock(&p->lock);
-		return end ? 0 : -EAGAIN;
-	}
-	for (unsigned i = 0; peek && i < p->used && done < n; i++) {
+	for (unsigned i = 0; i < p->used && done < n; i++) {
 		struct slot *s = slot_at(p, i);
 		size_t len = min_t(size_t, s->len, n - done);
 
 		memcpy((char *)dst + done, s->page + s->off, len);
 		done += len;
 	}
-	while (!peek && p->used && done < n) {
-		struct slot *s = slot_at(p, 0);
-		size_t len = min_t(size_t, s->len, n - done);
+	mutex_unlock(&p->lock);
+	return done;
+}
 
-		memcpy((char *)dst + done, s->page + s->off, len);
-		done += len;
-		s->off += (uint32_t)len;
-		s->len -= (uint32_t)len;
+void pipe_drop(struct pipe *p, size_t n)
+{
+	mutex_lock(&p->lock);
+	while (p->used && n) {
+		struct slot *s = slot_at(p, 0);
+		uint32_t len = (uint32_t)min_t(size_t, s->len, n);
+
+		s->off += len;
+		s->len -= len;
+		n -= len;
 		if (!s->len)
 			drop_head(p);
 	}
 	mutex_unlock(&p->lock);
-	if (!peek)
-		waitq_wake(&p->queue, LX_POLL_OUT_MASK);
-	return (ssize_t)done;
 }
 
-ssize_t pipe_put(struct pipe *p, const void *src, size_t n)
+static void free_room(struct pipe_room *room)
 {
-	struct uio u;
-	ssize_t r;
+	while (room->n)
+		mem_free(room->page[--room->n]);
+	mem_free(TAKE_PTR(room->page));
+}
 
-	uio_init_kernel(&u, (void *)src, n);
-	mutex_lock(&p->lock);
-	r = !p->readers ? -EPIPE : room_locked(p, false) ? 0 : -EAGAIN;
-	if (!r) {
-		/* No atomicity here: what fits. */
-		u.left = min_t(size_t, n, room_locked(p, false));
-		r = write_locked(p, &u, false);
+/* Pages for @n slots. */
+static int alloc_room(struct pipe_room *room, unsigned n)
+{
+	room->n = 0;
+	room->page = mem_calloc(n, sizeof(*room->page));
+	for (; room->page && room->n < n; room->n++) {
+		room->page[room->n] = mem_alloc(PAGE_SIZE);
+		if (!room->page[room->n])
+			break;
 	}
+	if (room->n == n)
+		return 0;
+	free_room(room);
+	return -ENOMEM;
+}
+
+ssize_t pipe_reserve(struct pipe *p, size_t n, struct pipe_room *room)
+{
+	unsigned slots;
+	int r;
+
+	*room = (struct pipe_room){0};
+	mutex_lock(&p->lock);
+	n = min_t(size_t, n, (size_t)(p->n_slots - p->used - p->reserved) * PAGE_SIZE);
+	n = min_t(size_t, n, PIPE_MAX_SIZE);
+	slots = (unsigned)((n + PAGE_SIZE - 1) / PAGE_SIZE);
+	r = !p->readers ? -EPIPE : !n ? -EAGAIN : alloc_room(room, slots);
+	if (!r)
+		p->reserved += slots;
 	mutex_unlock(&p->lock);
-	if (r > 0)
-		waitq_wake(&p->queue, LX_POLL_IN_MASK);
-	return r;
+	return r ? r : (ssize_t)n;
+}
+
+void pipe_commit(struct pipe *p, struct pipe_room *room, const void *src, size_t n)
+{
+	unsigned filled = 0, all = room->n;
+	size_t done = 0;
+
+	mutex_lock(&p->lock);
+	for (; done < n && filled < all; filled++) {
+		size_t len = min_t(size_t, n - done, PAGE_SIZE);
+
+		*slot_at(p, p->used++) =
+			(struct slot){.page = room->page[filled], .len = (uint32_t)len};
+		room->page[filled] = NULL;
+		memcpy(slot_at(p, p->used - 1)->page, (const char *)src + done, len);
+		done += len;
+	}
+	p->reserved -= all;
+	mutex_unlock(&p->lock);
+	free_room(room);
+	waitq_wake(&p->queue, (done ? LX_POLL_IN_MASK : 0u) |
+				      (filled < all ? LX_POLL_OUT_MASK : 0u));
 }
 
 /* --- the rest of the file ------------------------------------------------------- */
@@ -309,14 +394,14 @@ static uint32_t pipe_poll(struct file *f, struct poll_table *pt)
 	poll_wait(pt, &p->queue);
 	mutex_lock(&p->lock);
 	if (f->mode & FMODE_READ) {
-		if (p->used)
+		if (p->used && !p->held)
 			mask |= LX_POLL_IN_MASK;
 		/* A FIFO that never had a writer since it was opened is not hung up. */
 		if (!p->writers && (!ff || p->writer_opens != ff->other_opens))
 			mask |= LX_POLLHUP;
 	}
 	if (f->mode & FMODE_WRITE) {
-		if (p->used < p->n_slots)
+		if (!full_locked(p))
 			mask |= LX_POLL_OUT_MASK;
 		if (!p->readers)
 			mask |= LX_POLLERR;
@@ -404,7 +489,7 @@ int pipe_set_size(struct pipe *p, uint64_t size, const struct cred *cred)
 	if (!ring)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
-	if (p->used > n_slots) {
+	if (p->used + p->reserved > n_slots) {
 		mutex_unlock(&p->lock);
 		mem_free(ring);
 		return -EBUSY;

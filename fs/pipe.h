@@ -30,12 +30,29 @@ int pipe_set_size(struct pipe *p, uint64_t size, const struct cred *cred);
 #define PIPE_BUF_ATOMIC	  4096u
 
 /*
- * For splice(2) and tee(2). pipe_take moves up to @n bytes into @dst (a kernel buffer);
- * with @peek they stay. pipe_put appends up to @n. Bytes, -EAGAIN when nothing can be
- * moved now, 0 at the end (no writer), -EPIPE without readers.
+ * For splice(2) and tee(2). None of these sleeps; between them the caller may.
+ *
+ * pipe_hold - all bytes of the pipe become the caller's until pipe_unhold(): other readers
+ * find it empty, writers go on. 1; 0 at the end (no writer); -EAGAIN: nothing there, or
+ * another holds it. Waiters sleep on what file_poll() registers.
+ * pipe_peek - copies up to @n bytes of a held pipe. pipe_drop - takes @n off its head.
  */
-ssize_t pipe_take(struct pipe *p, void *dst, size_t n, bool peek);
-ssize_t pipe_put(struct pipe *p, const void *src, size_t n);
+int pipe_hold(struct pipe *p);
+void pipe_unhold(struct pipe *p);
+size_t pipe_peek(struct pipe *p, void *dst, size_t n);
+void pipe_drop(struct pipe *p, size_t n);
+/*
+ * pipe_reserve - sets room for up to @n bytes apart, for pipe_commit(): bytes, -EAGAIN
+ * (full), -EPIPE (no readers), -ENOMEM.
+ * pipe_commit - fills it with @n bytes (no more than it was for; 0: none) and gives the
+ * rest back. Does not fail.
+ */
+struct pipe_room {
+	char **page; /* owned; n of them */
+	unsigned n;
+};
+ssize_t pipe_reserve(struct pipe *p, size_t n, struct pipe_room *room);
+void pipe_commit(struct pipe *p, struct pipe_room *room, const void *src, size_t n);
 
 /* Frees the pipe of a dying FIFO inode. */
 void pipe_free(struct pipe *p);

@@ -132,8 +132,8 @@ static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m, struct pass
 		return no_data(us);
 	len = b->len;
 	want = min_t(size_t, len, m->data->left);
-	if (want && uio_copy_to_nofault(m->data, b->data + b->off, want) !=
-			    (ssize_t)want) {
+	if (want &&
+	    uio_copy_to_nofault(m->data, b->data + b->off, want) != (ssize_t)want) {
 		/* As on Linux the message is gone: there is no half of one. */
 		p->fault = !p->final;
 		if (p->final && !peek)

@@ -2,7 +2,7 @@
 /*
  * Moving bytes between files: sendfile, splice, tee, vmsplice, copy_file_range. All go
  * through one kernel buffer; nothing is taken from a source that the target did not
- * take. Source: splice(2), tee(2), sendfile(2), copy_file_range(2).
+ * take. A pipe's bytes are held, and room in one reserved, over whatever sleeps. Source: splice(2), tee(2), sendfile(2), copy_file_range(2).
  */
 #include "fs/pipe.h"
 #include "sentry/base/alloc.h"
@@ -11,6 +11,7 @@
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/io_wait.h"
+#include "sentry/task/sigsend.h"
 
 #define CHUNK 65536u
 
@@ -202,19 +203,65 @@ SYSCALL6(copy_file_range, int in_fd, uaddr_t uin, int out_fd, uaddr_t uout, size
 
 /* --- pipes ------------------------------------------------------------------------- */
 
-/* Waits until the pipe behind @f can be read or written. 0, -EAGAIN, -ERESTARTSYS. */
-static int wait_pipe(struct task *t, struct file *f, uint32_t events, bool nonblock)
-{
-	int r;
+/* Room in the pipe behind @f, asked for once more after each wake-up. */
+struct reserve_call {
+	size_t n;
+	struct pipe_room *room;
+};
 
-	if (file_poll(f, NULL) & (events | LX_POLLERR | LX_POLLHUP))
-		return 0;
-	if (nonblock || atomic_load(&f->flags) & LX_O_NONBLOCK)
-		return -EAGAIN;
-	r = file_wait_for(t, f, events, NO_DEADLINE);
+static ssize_t try_hold(struct pipe *p, void *arg)
+{
+	(void)arg;
+	return pipe_hold(p);
+}
+
+static ssize_t try_reserve(struct pipe *p, void *arg)
+{
+	struct reserve_call *c = arg;
+
+	return pipe_reserve(p, c->n, c->room);
+}
+
+/* Asleep on the pipe behind @f until @try says something other than -EAGAIN. */
+static ssize_t pipe_wait(struct task *t, struct file *f, uint32_t events, bool nonblock,
+			 ssize_t (*try)(struct pipe *p, void *arg), void *arg)
+{
+	struct pipe *p = file_pipe(f);
+	struct poll_waiter pw;
+	ssize_t r = try(p, arg);
+
+	if (r != -EAGAIN || nonblock || atomic_load(&f->flags) & LX_O_NONBLOCK)
+		return r;
+	poll_waiter_init(&pw, t, events);
+	file_poll(f, &pw.pt);
+	while ((r = try(p, arg)) == -EAGAIN) {
+		r = pw.failed ? -ENOMEM : task_block(t, NO_DEADLINE, "splice", f->id);
+		if (r)
+			break;
+	}
+	poll_waiter_done(&pw);
 	return r == -EINTR ? -ERESTARTSYS : r;
 }
 
+/* 1: @f's bytes are ours until pipe_unhold(); 0: the end; -EAGAIN, -ERESTARTSYS. */
+static ssize_t hold_wait(struct task *t, struct file *f, bool nonblock)
+{
+	return pipe_wait(t, f, LX_POLL_IN_MASK, nonblock, try_hold, NULL);
+}
+
+/* Bytes that pipe_commit() will find room for; also -EPIPE, with its signal. */
+static ssize_t reserve_wait(struct task *t, struct file *f, size_t n, bool nonblock,
+			    struct pipe_room *room)
+{
+	struct reserve_call c = {n, room};
+	ssize_t r = pipe_wait(t, f, LX_POLL_OUT_MASK, nonblock, try_reserve, &c);
+
+	if (r == -EPIPE)
+		sigsend_self(t, LX_SIGPIPE);
+	return r;
+}
+
+/* What the target did not take stays in the pipe, and nobody else gets it meanwhile. */
 static ssize_t pipe_to_file(struct task *t, struct side *in, struct side *out, size_t len,
 			    bool nonblock)
 {
@@ -222,50 +269,82 @@ static ssize_t pipe_to_file(struct task *t, struct side *in, struct side *out, s
 	AUTO_FREE char *buf = mem_alloc(want);
 	struct pipe *p = file_pipe(in->f);
 	ssize_t n;
-	int r;
 
 	if (!buf)
 		return -ENOMEM;
-	r = wait_pipe(t, in->f, LX_POLL_IN_MASK, nonblock);
-	if (r)
-		return r;
-	n = pipe_take(p, buf, want, true);
+	n = hold_wait(t, in->f, nonblock);
 	if (n <= 0)
 		return n;
-	n = side_write(t, out, buf, (size_t)n, nonblock && file_pipe(out->f));
-	if (n <= 0)
-		return n;
-	if (out->pos >= 0)
+	want = pipe_peek(p, buf, want);
+	n = side_write(t, out, buf, want, false);
+	if (n > 0)
+		pipe_drop(p, (size_t)n);
+	pipe_unhold(p);
+	if (n > 0 && out->pos >= 0)
 		out->pos += n;
-	return pipe_take(p, buf, (size_t)n, false);
+	return n;
 }
 
+/* A stream's bytes cannot be given back: no more are read than there is room for. */
 static ssize_t file_to_pipe(struct task *t, struct side *in, struct side *out, size_t len,
 			    bool nonblock)
 {
+	bool dontwait = LX_S_ISSOCK(in->f->inode->mode) &&
+			(nonblock || atomic_load(&out->f->flags) & LX_O_NONBLOCK);
 	struct pipe *p = file_pipe(out->f);
 	AUTO_FREE char *buf = NULL;
-	size_t want;
+	struct pipe_room room;
 	ssize_t n;
-	int r;
 
-	r = wait_pipe(t, out->f, LX_POLL_OUT_MASK, nonblock);
-	if (r)
-		return r;
-	want = min_t(size_t, len, pipe_get_size(p));
-	want = min_t(size_t, want, CHUNK);
-	buf = mem_alloc(want);
-	if (!buf)
-		return -ENOMEM;
-	n = side_read(t, in, buf, want, false);
+	n = reserve_wait(t, out->f, min_t(size_t, len, CHUNK), nonblock, &room);
 	if (n <= 0)
 		return n;
-	if (in->pos < 0)
-		/* A stream's bytes cannot be given back: all of them must go in. */
-		return side_write(t, out, buf, (size_t)n, false);
-	n = pipe_put(p, buf, (size_t)n);
-	if (n > 0)
+	buf = mem_alloc((size_t)n);
+	n = buf ? side_read(t, in, buf, (size_t)n, dontwait) : -ENOMEM;
+	pipe_commit(p, &room, buf, n > 0 ? (size_t)n : 0);
+	if (n > 0 && in->pos >= 0)
 		in->pos += n;
+	return n;
+}
+
+/*
+ * With both ends in hand nothing sleeps. While it waits for room it holds no bytes: whoever
+ * makes the room may want to read them.
+ */
+static ssize_t pipe_to_pipe(struct task *t, struct file *in, struct file *out, size_t len,
+			    bool nonblock, bool keep)
+{
+	struct pipe *from = file_pipe(in), *to = file_pipe(out);
+	AUTO_FREE char *buf = NULL;
+	struct pipe_room room;
+	ssize_t n;
+
+	len = min_t(size_t, len, pipe_get_size(from));
+	nonblock = nonblock ||
+		   (atomic_load(&in->flags) | atomic_load(&out->flags)) & LX_O_NONBLOCK;
+	for (;;) {
+		n = hold_wait(t, in, nonblock);
+		if (n <= 0)
+			return n;
+		n = pipe_reserve(to, len, &room);
+		if (n > 0)
+			break;
+		pipe_unhold(from);
+		if (n == -EPIPE)
+			sigsend_self(t, LX_SIGPIPE);
+		if (n != -EAGAIN || nonblock)
+			return n;
+		n = file_wait_for(t, out, LX_POLL_OUT_MASK, NO_DEADLINE);
+		if (n)
+			return n == -EINTR ? -ERESTARTSYS : n;
+	}
+	len = (size_t)n;
+	buf = mem_alloc(len);
+	n = buf ? (ssize_t)pipe_peek(from, buf, len) : -ENOMEM;
+	if (n > 0 && !keep)
+		pipe_drop(from, (size_t)n);
+	pipe_unhold(from);
+	pipe_commit(to, &room, buf, n > 0 ? (size_t)n : 0);
 	return n;
 }
 
@@ -302,6 +381,8 @@ SYSCALL6(splice, int in_fd, uaddr_t uin, int out_fd, uaddr_t uout, size_t len,
 	if (r)
 		return r;
 	len = min_t(size_t, len, LX_MAX_RW_COUNT);
+	if (file_pipe(in) && file_pipe(out))
+		return pipe_to_pipe(t, in, out, len, nonblock, false);
 	n = file_pipe(in) ? pipe_to_file(t, &from, &to, len, nonblock)
 			  : file_to_pipe(t, &from, &to, len, nonblock);
 	if (n > 0 && (side_done(t, &from) || side_done(t, &to)))
@@ -313,9 +394,6 @@ SYSCALL4(tee, int in_fd, int out_fd, size_t len, unsigned flags)
 {
 	AUTO_PUT(file) struct file *in = NULL;
 	AUTO_PUT(file) struct file *out = NULL;
-	bool nonblock = flags & LX_SPLICE_F_NONBLOCK;
-	AUTO_FREE char *buf = NULL;
-	ssize_t n;
 	int r;
 
 	if (flags & ~SPLICE_FLAGS)
@@ -331,17 +409,7 @@ SYSCALL4(tee, int in_fd, int out_fd, size_t len, unsigned flags)
 		return -EBADF;
 	if (!file_pipe(in) || !file_pipe(out) || file_pipe(in) == file_pipe(out))
 		return -EINVAL;
-	r = wait_pipe(t, in, LX_POLL_IN_MASK, nonblock);
-	if (!r)
-		r = wait_pipe(t, out, LX_POLL_OUT_MASK, nonblock);
-	if (r)
-		return r;
-	len = min_t(size_t, len, pipe_get_size(file_pipe(in)));
-	buf = mem_alloc(len);
-	if (!buf)
-		return -ENOMEM;
-	n = pipe_take(file_pipe(in), buf, len, true);
-	return n > 0 ? pipe_put(file_pipe(out), buf, (size_t)n) : n;
+	return pipe_to_pipe(t, in, out, len, flags & LX_SPLICE_F_NONBLOCK, true);
 }
 
 /* Pages are copied, not lent: allowed by the page, and what GIFT asks for is a hint. */
