@@ -30,8 +30,9 @@ enum lock_rank {
 	LOCK_IPC,
 	LOCK_TTY,
 	LOCK_FUTEX,
-	LOCK_FILE_DATA,	 /* pages of a file, a socket buffer's owner */
-	LOCK_ADDR_SPACE, /* a platform's order channel */
+	LOCK_FILE_DATA,	  /* pages of a file, a socket buffer's owner */
+	LOCK_ADDR_SPACE,  /* a platform's order channel */
+	LOCK_UNIX_FLIGHT, /* sockets in flight: over the queues they wait in */
 	LOCK_SOCKET,
 	LOCK_PIPE,
 	LOCK_NOTIFY,  /* the marks of an inode */

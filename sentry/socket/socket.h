@@ -27,6 +27,8 @@ struct sock_addr {
 struct scm {
 	struct file **file; /* n_files references; the array is owned, NULL without any */
 	unsigned n_files;
+	struct user_account *flight_user; /* in a queued message with files: who sent
+					     them; a reference */
 	bool has_cred;
 	struct pid *pid;       /* a reference, or NULL */
 	uint32_t uid, gid;     /* sandbox-wide */

@@ -315,10 +315,12 @@ static struct unix_sock *unix_new(struct kernel *k, int type)
 		return NULL;
 	socket_init(&us->sk, k, &unix_ops, LX_AF_UNIX, type, 0);
 	mutex_init(&us->rcv_lock, LOCK_FILE_DATA);
+	list_init(&us->flight);
 	list_init(&us->queue);
 	list_init(&us->embryos);
 	list_init(&us->embryo);
 	list_init(&us->senders);
+	list_init(&us->waits);
 	return us;
 }
 
@@ -592,11 +594,13 @@ static void close_sock(struct unix_sock *us, bool reset)
 		unix_put(peer);
 	}
 	unix_wake_senders(us);
+	unix_leave_receivers(us);
 }
 
 static void unix_close(struct socket *sk)
 {
 	close_sock(to_unix(sk), false);
+	flight_collect(sk->k, true);
 }
 
 static void unix_free(struct socket *sk)

@@ -12,6 +12,7 @@
  *
  * Locks: sk.lock of one socket at a time, but for pairs being joined (by address); the
  * name table's lock (unix_names.lock) is taken before any of them. rcv_lock is a reader's.
+ * The flight's lock is taken inside rcv_lock and before sk.lock.
  */
 #pragma once
 
@@ -35,6 +36,12 @@ struct unix_sock {
 	 * messages come in at its end under sk.lock.
 	 */
 	struct mutex rcv_lock; /* LOCK_FILE_DATA */
+	/* protected by the flight's lock (unix_flight.c) */
+	struct list flight; /* in its list while in_flight is not 0 */
+	unsigned in_flight; /* how many messages' descriptors are this socket */
+	unsigned unseen;    /* of those: not found yet in a queue that may be garbage */
+	bool suspect;	    /* nobody but messages is known to have it */
+	struct file *file;  /* while in flight; the messages' references keep it */
 	/* protected by sk.lock */
 	struct list queue; /* struct skb to be read */
 	size_t queued;	   /* bytes in it */
@@ -50,7 +57,8 @@ struct unix_sock {
 	int n_embryos;
 	struct list embryo; /* in the listener's list */
 	/* datagram receivers: sockets to wake when there is room again */
-	struct list senders; /* struct unix_sender */
+	struct list senders; /* struct unix_sender (unix_room.c) */
+	struct list waits;   /* the same: where this one waits for room */
 	/* name */
 	struct sock_addr addr;
 	struct hnode by_name; /* abstract names: in the table */
@@ -62,11 +70,6 @@ struct unix_sock {
 	uint32_t peer_uid, peer_gid;
 	struct pid *own_pid; /* of whoever listened, or made the pair */
 	uint32_t own_uid, own_gid;
-};
-
-struct unix_sender {
-	struct list node;
-	struct unix_sock *us; /* a reference */
 };
 
 static inline struct unix_sock *to_unix(struct socket *sk)
@@ -95,9 +98,32 @@ void skb_free(struct skb *b); /* no lock held: it may close files, even sockets 
 uint32_t unix_poll(struct socket *sk);
 int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64_t arg);
 void unix_flush(struct unix_sock *us); /* drops everything queued */
+
+/* unix_room.c */
+/* Room in the receiver's queue for a sender; its lock is held. */
+bool unix_has_room(const struct unix_sock *to, uint32_t sndbuf, int type);
 void unix_wake_senders(struct unix_sock *us);
 /*
  * unix_join_senders - wake @us when @to has room, for data or for a connection; at once
  * when it has some now.
  */
 void unix_join_senders(struct unix_sock *us, struct unix_sock *to);
+/* @us is closed: it waits for nobody any more. */
+void unix_leave_receivers(struct unix_sock *us);
+
+/* unix_flight.c: descriptors in flight, that is in messages. */
+/*
+ * flight_add - counts @scm's files, which are to travel. -ETOOMANYREFS: the caller's user
+ * has more in flight than RLIMIT_NOFILE; -ENOBUFS. flight_drop - no more; harmless when
+ * they were not counted.
+ */
+int flight_add(struct task *t, struct scm *scm);
+void flight_drop(struct scm *scm);
+/* A message's files go to their receiver, or @to gets references of its own. */
+void flight_take(struct scm *from, struct scm *to);
+void flight_peek(const struct scm *from, struct scm *to);
+/*
+ * flight_collect - ends sockets that only messages in their own queues still have, when
+ * that is worth a search. @closing: a socket was closed. No lock is held.
+ */
+void flight_collect(struct kernel *k, bool closing);

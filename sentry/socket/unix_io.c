@@ -11,6 +11,7 @@
 
 void skb_free(struct skb *b)
 {
+	flight_drop(b->scm);
 	scm_free(b->scm);
 	mem_free(b);
 }
@@ -34,34 +35,7 @@ void unix_flush(struct unix_sock *us)
 	}
 }
 
-void unix_wake_senders(struct unix_sock *us)
-{
-	struct list gone = LIST_INIT(gone);
-	struct unix_sender *s;
-
-	mutex_lock(&us->sk.lock);
-	list_splice_tail(&gone, &us->senders);
-	mutex_unlock(&us->sk.lock);
-	while ((s = list_first(&gone, struct unix_sender, node))) {
-		list_del(&s->node);
-		waitq_wake(&s->us->sk.queue, LX_POLL_OUT_MASK);
-		unix_put(s->us);
-		mem_free(s);
-	}
-}
-
 /* --- sending ----------------------------------------------------------------------- */
-
-/* What a message costs beside its bytes: small ones must not fill the memory. */
-#define SKB_OVERHEAD 512
-
-/* Room in the receiver's queue for this sender; its lock is held. */
-static bool has_room(const struct unix_sock *to, uint32_t sndbuf, int type)
-{
-	if (type == LX_SOCK_DGRAM && to->n_queued > UNIX_MAX_DGRAM)
-		return false;
-	return to->queued + (size_t)to->n_queued * SKB_OVERHEAD < sndbuf;
-}
 
 static int new_skb(struct task *t, size_t n, struct skb **out)
 {
@@ -101,35 +75,6 @@ static void attach_scm(struct skb *b, struct scm *from)
 	}
 }
 
-void unix_join_senders(struct unix_sock *us, struct unix_sock *to)
-{
-	struct unix_sender *s = mem_zalloc(sizeof(*s)), *other;
-	bool there = false, room;
-	uint32_t sndbuf;
-
-	if (!s)
-		return;
-	s->us = us;
-	mutex_lock(&us->sk.lock);
-	sndbuf = us->sk.sndbuf;
-	mutex_unlock(&us->sk.lock);
-	mutex_lock(&to->sk.lock);
-	list_for_each (other, &to->senders, node)
-		there = there || other->us == us;
-	if (!there) {
-		unix_get(us);
-		list_add_tail(&to->senders, &s->node);
-	}
-	/* It may have come since the caller looked: then nobody else would wake us. */
-	room = to->listening ? to->n_embryos <= to->backlog
-			     : has_room(to, sndbuf, us->sk.type);
-	mutex_unlock(&to->sk.lock);
-	if (there)
-		mem_free(s);
-	if (room)
-		waitq_wake(&us->sk.queue, LX_POLL_OUT_MASK);
-}
-
 /* Puts @b into @to's queue: taken on 0. */
 static int deliver(struct unix_sock *us, struct unix_sock *to, struct skb *b,
 		   uint32_t sndbuf)
@@ -142,7 +87,7 @@ static int deliver(struct unix_sock *us, struct unix_sock *to, struct skb *b,
 		r = dgram ? -ECONNREFUSED : -EPIPE;
 	else if (to->rcv_shut)
 		r = -EPIPE;
-	else if (!has_room(to, sndbuf, us->sk.type))
+	else if (!unix_has_room(to, sndbuf, us->sk.type))
 		r = -EAGAIN;
 	if (!r) {
 		list_add_tail(&to->queue, &b->node);
@@ -213,13 +158,15 @@ static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct tas
 {
 	struct uio before = *m->data;
 	struct skb *b;
+	bool files;
 	ssize_t got;
 	int r;
 
 	/* Look before copying: a full queue costs nothing. */
 	mutex_lock(&to->sk.lock);
-	r = !to->closed && !to->rcv_shut && !has_room(to, sndbuf, us->sk.type) ? -EAGAIN
-									       : 0;
+	r = !to->closed && !to->rcv_shut && !unix_has_room(to, sndbuf, us->sk.type)
+		    ? -EAGAIN
+		    : 0;
 	mutex_unlock(&to->sk.lock);
 	if (r)
 		return r;
@@ -237,11 +184,18 @@ static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct tas
 	b->from = us->addr;
 	mutex_unlock(&us->sk.lock);
 	attach_scm(b, m->scm);
-	r = deliver(us, to, b, sndbuf);
+	files = b->scm->n_files;
+	r = files ? flight_add(t, b->scm) : 0;
 	if (!r)
+		r = deliver(us, to, b, sndbuf);
+	if (!r) {
+		if (files)
+			flight_collect(t->k, false);
 		return got;
+	}
 	/* Given back, so that a blocked call can try again with the same. */
 	if (m->scm) {
+		flight_drop(b->scm);
 		m->scm->file = TAKE_PTR(b->scm->file);
 		m->scm->n_files = b->scm->n_files;
 		b->scm->n_files = 0;
@@ -319,7 +273,7 @@ uint32_t unix_poll(struct socket *sk)
 		bool full;
 
 		mutex_lock(&peer->sk.lock);
-		full = !peer->closed && !has_room(peer, sndbuf, sk->type);
+		full = !peer->closed && !unix_has_room(peer, sndbuf, sk->type);
 		mutex_unlock(&peer->sk.lock);
 		if (full)
 			unix_join_senders(us, peer);

@@ -13,41 +13,17 @@
 
 /* What one pass leaves to be done without the lock. */
 struct pass {
-	struct list gone;   /* messages that were read up: to be freed */
-	struct file **lost; /* descriptors nobody has room for: to be closed */
-	unsigned n_lost;
-	bool final; /* pages that are not there will not come */
-	bool fault; /* out: it ended at one; nothing was taken */
-	bool took;  /* out: there is room for senders */
+	struct list gone; /* messages that were read up: to be freed */
+	struct scm lost;  /* descriptors nobody has room for: to be closed */
+	bool final;	  /* pages that are not there will not come */
+	bool fault;	  /* out: it ended at one; nothing was taken */
+	bool took;	  /* out: there is room for senders */
 };
-
-/* A copy of what travels with @b, for a peek: the message keeps its own. */
-static void peek_files(const struct skb *b, struct scm *out)
-{
-	unsigned n = b->scm->n_files;
-
-	if (!out || !n)
-		return;
-	out->file = mem_calloc(n, sizeof(*out->file));
-	for (unsigned i = 0; out->file && i < n; i++)
-		out->file[i] = file_get(b->scm->file[i]);
-	out->n_files = out->file ? n : 0;
-}
 
 /* Files go with the first byte of their message; whoever has no room loses them. */
 static void take_files(struct skb *b, struct scm *out, struct pass *p)
 {
-	struct file **file = TAKE_PTR(b->scm->file);
-	unsigned n = b->scm->n_files;
-
-	b->scm->n_files = 0;
-	if (out) {
-		out->file = file;
-		out->n_files = n;
-	} else {
-		p->lost = file;
-		p->n_lost = n;
-	}
+	flight_take(b->scm, out ? out : &p->lost);
 }
 
 /* Who sent it, for SCM_CREDENTIALS. MSG_WAITALL comes here again with the next piece. */
@@ -145,7 +121,8 @@ static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m, struct pass
 	if (want < len)
 		m->out_flags |= LX_MSG_TRUNC;
 	if (peek) {
-		peek_files(b, m->scm);
+		if (m->scm)
+			flight_peek(b->scm, m->scm);
 	} else {
 		take_files(b, m->scm, p);
 		consume(us, 0, true, p);
@@ -214,7 +191,8 @@ static ssize_t recv_stream(struct unix_sock *us, struct sock_msg *m, struct pass
 	m->addr = first->from;
 	take_cred(first, m->scm);
 	if (peek) {
-		peek_files(last, m->scm);
+		if (m->scm)
+			flight_peek(last->scm, m->scm);
 		return (ssize_t)n;
 	}
 	if (last->scm->n_files)
@@ -233,9 +211,9 @@ static void finish(struct unix_sock *us, struct pass *p)
 		list_del(&b->node);
 		skb_free(b);
 	}
-	while (p->n_lost)
-		file_put(p->lost[--p->n_lost]);
-	mem_free(p->lost);
+	while (p->lost.n_files)
+		file_put(p->lost.file[--p->lost.n_files]);
+	mem_free(p->lost.file);
 	if (!p->took)
 		return;
 	peer = unix_peer_get(us);

@@ -35,6 +35,7 @@ struct user_account {
 	refcount_t ref;
 	uint32_t uid;
 	atomic_int n_tasks, n_sigpending, n_inotify, n_epoll_watches;
+	atomic_int n_in_flight; /* descriptors in AF_UNIX messages */
 	atomic_ullong n_mqueue_bytes;
 	struct kernel *k;
 	struct user_account *next; /* in the kernel's list, under its lock */

@@ -23,6 +23,7 @@ struct memory_limit;
 struct stats;
 struct strace;
 struct ipc_state;
+struct unix_flight;
 struct unix_names;
 struct cpu_text;
 struct vdso;
@@ -82,7 +83,9 @@ struct kernel {
 	struct strace *strace; /* NULL: off */
 	struct ipc_state *ipc;
 	_Atomic(struct unix_names *)
-		unix_names;	    /* sentry/socket/unix.c; made on first use */
+		unix_names; /* sentry/socket/unix.c; made on first use */
+	_Atomic(struct unix_flight *)
+		unix_flight;	    /* sentry/socket/unix_flight.c; made on first use */
 	atomic_uint last_sessionid; /* /proc/PID/sessionid */
 	atomic_uint next_ns_ino;    /* kernel_new_ns_ino() */
 };

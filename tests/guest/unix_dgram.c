@@ -190,6 +190,47 @@ TEST(queue_limit)
 	CHECK_EQ(poll(&pfd, 1, 0), 1);
 }
 
+/* Those asleep for room: one goes, the others are woken all the same. */
+TEST(waiting_senders)
+{
+	struct pollfd pfd[3];
+	int from[3], to;
+	char c;
+
+	scratch_cd();
+	to = bound("full");
+	for (int i = 0; i < 3; i++) {
+		from[i] = sock(SOCK_DGRAM | SOCK_NONBLOCK);
+		CHECK_OK(connect(from[i], (void *)&addr, addr_len));
+		pfd[i] = (struct pollfd){from[i], POLLOUT, 0};
+	}
+	while (send(from[0], "x", 1, 0) == 1)
+		;
+	CHECK_EQ(poll(pfd, 3, 0), 0);
+	CHECK_EQ(poll(pfd, 3, 0), 0); /* once more: still one place each */
+	close(from[1]);
+	pid_t pid = fork_child();
+	if (pid == 0) {
+		settle();
+		while (recv(to, &c, 1, MSG_DONTWAIT) == 1)
+			;
+		_exit(0);
+	}
+	pfd[1].fd = -1;
+	CHECK(poll(pfd, 3, 5000) > 0);
+	wait_ok(pid);
+	CHECK_EQ(poll(pfd, 3, 5000), 2);
+	for (int i = 0; i < 3; i += 2)
+		CHECK_EQ(send(from[i], "y", 1, 0), 1);
+	/* The receiver goes while they wait. */
+	while (send(from[0], "x", 1, 0) == 1)
+		;
+	CHECK_EQ(poll(pfd, 3, 0), 0);
+	close(to);
+	CHECK_EQ(poll(pfd, 3, 5000), 2);
+	CHECK_ERRNO(send(from[2], "x", 1, 0), ECONNREFUSED);
+}
+
 TEST(inq_is_the_next_datagram)
 {
 	int n, s[2];
