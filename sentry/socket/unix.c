@@ -156,14 +156,9 @@ static int bind_path(struct unix_sock *us, struct task *t, const struct sock_add
 	AUTO_VFS_CTX struct vfs_ctx c = {0};
 	char path[LX_UNIX_PATH_MAX + 1];
 	struct path p = {0};
-	int r = 0;
+	int r;
 
-	mutex_lock(&us->sk.lock);
-	if (us->addr.len)
-		r = -EINVAL;
-	mutex_unlock(&us->sk.lock);
-	if (r)
-		return r;
+	/* As on Linux the name is made first: it tells what is wrong with it. */
 	addr_path(a, path);
 	task_vfs_ctx(t, &c);
 	r = vfs_mknod(&c, NULL, path, LX_S_IFSOCK | (0777 & ~c.umask), 0, &p);
@@ -171,7 +166,7 @@ static int bind_path(struct unix_sock *us, struct task *t, const struct sock_add
 		return r == -EEXIST ? -EADDRINUSE : r;
 	mutex_lock(&us->sk.lock);
 	if (us->addr.len) {
-		r = -EINVAL; /* another thread was first; the name stays, as on Linux */
+		r = -EINVAL; /* it has a name already */
 	} else {
 		us->addr = *a;
 		/* The name that getsockname shows ends at its NUL. */
@@ -182,6 +177,8 @@ static int bind_path(struct unix_sock *us, struct task *t, const struct sock_add
 	mutex_unlock(&us->sk.lock);
 	if (!r)
 		atomic_store(&us->inode->socket, &us->sk);
+	else
+		vfs_unlink(&c, NULL, path);
 	path_put(p);
 	return r;
 }

@@ -153,8 +153,13 @@ TEST(bind_rules)
 	CHECK_OK(stat("sock", &st));
 	CHECK_EQ(st.st_mode, S_IFSOCK | 0755);
 	CHECK_ERRNO(bind(b, (void *)&addr, addr_len), EADDRINUSE);
+	/* The name is looked at first, and one that was made is taken back. */
+	CHECK_ERRNO(bind(a, (void *)&addr, addr_len), EADDRINUSE);
+	name("none/sock");
+	CHECK_ERRNO(bind(a, (void *)&addr, addr_len), ENOENT);
 	name("other");
 	CHECK_ERRNO(bind(a, (void *)&addr, addr_len), EINVAL); /* has a name already */
+	CHECK(!exists("other"));
 	close(a);
 	CHECK(exists("sock")); /* the name stays behind */
 	name("sock");
