@@ -68,6 +68,7 @@
 #define LX_SO_PEERGROUPS   59
 #define LX_SO_RCVTIMEO_NEW 66
 #define LX_SO_SNDTIMEO_NEW 67
+#define LX_SO_PEERPIDFD	   77
 
 #define LX_SCM_RIGHTS	   1
 #define LX_SCM_CREDENTIALS 2

@@ -9,6 +9,7 @@
 #include "sentry/base/bytes.h"
 #include "sentry/socket/unix_internal.h"
 #include "sentry/task/fs_struct.h"
+#include "sentry/task/pidfd.h"
 
 /* The abstract name space of the sandbox, made with its first socket (k->unix_names). */
 struct unix_names {
@@ -634,6 +635,26 @@ static int unix_getname(struct socket *sk, bool peer_wanted, struct sock_addr *o
 	return 0;
 }
 
+/* Where the peer's process is known, a new descriptor of it. */
+static int peer_pidfd(struct unix_sock *us, struct task *t, void *val, uint32_t *len)
+{
+	struct pid *pid;
+	int32_t fd;
+
+	mutex_lock(&us->sk.lock);
+	pid = us->peer_pid ? pid_get(us->peer_pid) : NULL;
+	mutex_unlock(&us->sk.lock);
+	if (!pid)
+		return -ENODATA;
+	fd = pidfd_create(t, pid, 0);
+	pid_put(pid);
+	if (fd < 0)
+		return fd;
+	memcpy(val, &fd, sizeof(fd));
+	*len = min_t(uint32_t, *len, sizeof(fd));
+	return 0;
+}
+
 static int unix_getopt(struct socket *sk, struct task *t, int level, int opt, void *val,
 		       uint32_t *len)
 {
@@ -655,6 +676,8 @@ static int unix_getopt(struct socket *sk, struct task *t, int level, int opt, vo
 		*len = min_t(uint32_t, *len, sizeof(uc));
 		memcpy(val, &uc, *len);
 		return 0;
+	case LX_SO_PEERPIDFD:
+		return peer_pidfd(us, t, val, len);
 	case LX_SO_ACCEPTCONN:
 		mutex_lock(&sk->lock);
 		v = us->listening;

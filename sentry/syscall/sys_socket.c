@@ -265,9 +265,17 @@ SYSCALL5(getsockopt, int fd, int level, int opt, uaddr_t uval, uaddr_t ulen)
 	if (r)
 		return r;
 	len = (int32_t)n;
-	if (n && copy_to_user(&t->mem, uval, val, n))
-		return -EFAULT;
-	return put_user(&t->mem, ulen, len);
+	r = n ? copy_to_user(&t->mem, uval, val, n) : 0;
+	if (!r)
+		r = put_user(&t->mem, ulen, len);
+	if (r && level == LX_SOL_SOCKET && opt == LX_SO_PEERPIDFD) {
+		int32_t made;
+
+		/* Nobody knows its number. */
+		memcpy(&made, val, sizeof(made));
+		fd_close(t, made);
+	}
+	return r ? -EFAULT : 0;
 }
 
 /* --- sending ------------------------------------------------------------------ */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who sent it: SCM_CREDENTIALS, and the peer's pidfd. */
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "harness.h"
 
@@ -181,15 +183,77 @@ TEST(only_root_may_lie)
 	as_nobody(lies, s);
 }
 
+#define SO_PEERPIDFD_ 77
+
+static int pidfd_of_peer(int s)
+{
+	int fd = -1;
+	socklen_t len = sizeof(fd);
+
+	NEED(getsockopt(s, SOL_SOCKET, SO_PEERPIDFD_, &fd, &len), "SO_PEERPIDFD");
+	CHECK_EQ(len, sizeof(fd));
+	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	return fd;
+}
+
 /* SO_PEERPIDFD (6.5): the peer as a process descriptor. */
 TEST(peer_pidfd)
 {
-	int s[2], fd = -1;
-	socklen_t len = sizeof(fd);
 	char path[64];
+	int s[2];
 
 	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
-	NEED(getsockopt(s[0], SOL_SOCKET, 77, &fd, &len), "SO_PEERPIDFD");
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd_of_peer(s[0]));
 	CHECK_EQ(file_field(path, "Pid"), getpid());
+}
+
+/* Whoever connected, and whoever listened; alone there is no peer. */
+TEST(peer_pidfd_of_a_connection)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX, .sun_path = "sock"};
+	int l = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0)), a, fd = -1;
+	struct pollfd pfd;
+	socklen_t len = sizeof(fd);
+	char path[64];
+	pid_t pid;
+
+	scratch_cd();
+	if (getsockopt(l, SOL_SOCKET, SO_PEERPIDFD_, &fd, &len) == -1 &&
+	    errno == ENOPROTOOPT)
+		SKIP("no SO_PEERPIDFD");
+	CHECK_ERRNO(getsockopt(l, SOL_SOCKET, SO_PEERPIDFD_, &fd, &len), ENODATA);
+	CHECK_OK(bind(l, (void *)&addr, sizeof(addr)));
+	CHECK_OK(listen(l, 1));
+	pid = fork_child();
+	if (pid == 0) {
+		int c = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+
+		CHECK_OK(connect(c, (void *)&addr, sizeof(addr)));
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd_of_peer(c));
+		CHECK_EQ(file_field(path, "Pid"), getppid());
+		CHECK_EQ(read(c, path, 1), 0);
+		_exit(0);
+	}
+	a = CHECK_OK(accept(l, NULL, NULL));
+	fd = pidfd_of_peer(a);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	CHECK_EQ(file_field(path, "Pid"), pid);
+	CHECK_OK(shutdown(a, SHUT_WR));
+	pfd = (struct pollfd){fd, POLLIN, 0};
+	CHECK_EQ(poll(&pfd, 1, 5000), 1); /* it ended */
+	wait_ok(pid);
+}
+
+/* A number that cannot be told is none. */
+TEST(peer_pidfd_into_bad_memory)
+{
+	int s[2], next;
+	socklen_t len = sizeof(int);
+
+	CHECK_OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, s));
+	close(pidfd_of_peer(s[0]));
+	next = CHECK_OK(dup(0));
+	close(next);
+	CHECK_ERRNO(getsockopt(s[0], SOL_SOCKET, SO_PEERPIDFD_, BAD_PTR, &len), EFAULT);
+	CHECK_EQ(dup(0), next);
 }
