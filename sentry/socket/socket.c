@@ -109,8 +109,31 @@ static void socket_release(struct file *f)
 {
 	struct socket *sk = f->priv;
 
+	mutex_lock(&sk->lock);
+	sk->file = NULL;
+	mutex_unlock(&sk->lock);
 	sk->ops->close(sk);
 	socket_put(sk);
+}
+
+void socket_send_urgent(struct socket *sk)
+{
+	struct file_owner owner = {.pid = NULL};
+
+	mutex_lock(&sk->lock);
+	if (sk->file) {
+		mutex_lock(&sk->file->lock);
+		owner = sk->file->owner;
+		if (owner.pid)
+			pid_get(owner.pid);
+		mutex_unlock(&sk->file->lock);
+	}
+	mutex_unlock(&sk->lock);
+	if (!owner.pid)
+		return;
+	owner.signo = LX_SIGURG;
+	sigsend_owner(&owner, 0, LX_SI_KERNEL, 0);
+	pid_put(owner.pid);
 }
 
 static const struct file_ops socket_file_ops = {
@@ -155,6 +178,9 @@ int socket_file_create(struct socket *sk, int flags, const struct cred *cred,
 		return r;
 	}
 	(*out)->priv = sk;
+	mutex_lock(&sk->lock);
+	sk->file = *out;
+	mutex_unlock(&sk->lock);
 	(*out)->mode &= ~(unsigned)(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE);
 	(*out)->mode |= FMODE_STREAM | FMODE_NONOTIFY;
 	return 0;

@@ -101,6 +101,7 @@ struct socket {
 	struct mutex lock;	    /* LOCK_SOCKET */
 	struct waitq queue;
 	/* protected by lock */
+	struct file *file; /* NULL before it has one, and once that is closed */
 	uint32_t sndbuf, rcvbuf;
 	int64_t rcvtimeo_ns, sndtimeo_ns; /* NO_DEADLINE: none */
 	bool passcred, reuseaddr, keepalive, broadcast, oobinline, timestamp;
@@ -117,6 +118,8 @@ DEFINE_AUTO_PUT(socket);
 /* A file over @sk (takes the reference). @flags: O_NONBLOCK. */
 int socket_file_create(struct socket *sk, int flags, const struct cred *cred,
 		       struct file **out);
+/* SIGURG to the owner of @sk's file. No lock is held. */
+void socket_send_urgent(struct socket *sk);
 /* The socket of @f, borrowed, or NULL. */
 struct socket *file_socket(struct file *f);
 

@@ -571,7 +571,7 @@ static void close_sock(struct unix_sock *us, bool reset)
 	us->closed = true;
 	us->rcv_shut = us->snd_shut = true;
 	us->listening = false;
-	reset = reset || us->n_queued;
+	reset = reset || (sk->type == LX_SOCK_STREAM ? us->queued : us->n_queued);
 	peer = TAKE_PTR(us->peer);
 	mutex_unlock(&sk->lock);
 	unix_flush(us);

@@ -90,10 +90,8 @@ int flight_add(struct task *t, struct scm *scm)
 	for (unsigned i = 0; i < scm->n_files; i++) {
 		struct unix_sock *us = unix_of(scm->file[i]);
 
-		if (!us || us->in_flight++)
-			continue;
-		us->file = scm->file[i];
-		list_add_tail(&fl->sockets, &us->flight);
+		if (us && !us->in_flight++)
+			list_add_tail(&fl->sockets, &us->flight);
 	}
 	mutex_unlock(&fl->lock);
 	return 0;
@@ -214,6 +212,8 @@ static void purge_queue(struct unix_sock *us, struct list *gone) MUST_HOLD(us->s
 			continue;
 		us->queued -= b->len;
 		us->n_queued--;
+		if (us->oob == b)
+			us->oob = NULL;
 		list_del(&b->node);
 		list_add_tail(gone, &b->node);
 	}
@@ -239,8 +239,9 @@ static void search_locked(struct unix_flight *fl, struct list *gone) MUST_HOLD(f
 	struct list todo = LIST_INIT(todo), live = LIST_INIT(live);
 	struct unix_sock *us, *next;
 
+	/* In flight the file does not end: its socket may be asked without lock. */
 	list_for_each (us, &fl->sockets, flight) {
-		us->suspect = us->in_flight == refcount_read(&us->file->ref);
+		us->suspect = us->in_flight == refcount_read(&us->sk.file->ref);
 		us->unseen = us->in_flight;
 	}
 	list_for_each (us, &fl->sockets, flight)

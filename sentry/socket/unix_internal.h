@@ -22,7 +22,7 @@
 /* One write's worth of data. */
 struct skb {
 	struct list node;
-	size_t off, len;
+	size_t off, len; /* no bytes in a stream's: here was one out of band */
 	struct scm *scm; /* owned; NULL only for a kernel's own */
 	struct sock_addr from;
 	char data[];
@@ -41,11 +41,11 @@ struct unix_sock {
 	unsigned in_flight; /* how many messages' descriptors are this socket */
 	unsigned unseen;    /* of those: not found yet in a queue that may be garbage */
 	bool suspect;	    /* nobody but messages is known to have it */
-	struct file *file;  /* while in flight; the messages' references keep it */
 	/* protected by sk.lock */
 	struct list queue; /* struct skb to be read */
 	size_t queued;	   /* bytes in it */
 	unsigned n_queued;
+	struct skb *oob;	/* of those: one byte that MSG_OOB gets; NULL: none */
 	struct unix_sock *peer; /* a reference; NULL: none */
 	bool connected; /* stream, seqpacket: it was; stays when the peer is gone */
 	bool rcv_shut, snd_shut;

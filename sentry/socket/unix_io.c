@@ -27,6 +27,7 @@ void unix_flush(struct unix_sock *us)
 			list_del(&b->node);
 			us->queued -= b->len;
 			us->n_queued--;
+			us->oob = NULL;
 		}
 		mutex_unlock(&us->sk.lock);
 		if (!b)
@@ -77,7 +78,7 @@ static void attach_scm(struct skb *b, struct scm *from)
 
 /* Puts @b into @to's queue: taken on 0. */
 static int deliver(struct unix_sock *us, struct unix_sock *to, struct skb *b,
-		   uint32_t sndbuf)
+		   uint32_t sndbuf, bool oob)
 {
 	bool dgram = us->sk.type == LX_SOCK_DGRAM;
 	int r = 0;
@@ -93,10 +94,15 @@ static int deliver(struct unix_sock *us, struct unix_sock *to, struct skb *b,
 		list_add_tail(&to->queue, &b->node);
 		to->queued += b->len;
 		to->n_queued++;
+		if (oob)
+			to->oob = b;
 	}
 	mutex_unlock(&to->sk.lock);
 	if (!r)
-		waitq_wake(&to->sk.queue, LX_POLL_IN_MASK);
+		waitq_wake(&to->sk.queue,
+			   oob ? LX_POLL_IN_MASK | LX_POLLPRI : LX_POLL_IN_MASK);
+	if (!r && oob)
+		socket_send_urgent(&to->sk);
 	return r;
 }
 
@@ -154,7 +160,7 @@ static void forget_peer(struct unix_sock *us, struct unix_sock *peer)
 }
 
 static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct task *t,
-			  struct sock_msg *m, size_t n, uint32_t sndbuf)
+			  struct sock_msg *m, size_t n, uint32_t sndbuf, bool oob)
 {
 	struct uio before = *m->data;
 	struct skb *b;
@@ -187,7 +193,7 @@ static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct tas
 	files = b->scm->n_files;
 	r = files ? flight_add(t, b->scm) : 0;
 	if (!r)
-		r = deliver(us, to, b, sndbuf);
+		r = deliver(us, to, b, sndbuf, oob);
 	if (!r) {
 		if (files)
 			flight_collect(t->k, false);
@@ -213,7 +219,9 @@ ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 	uint32_t sndbuf;
 	int r;
 
-	if (m->flags & LX_MSG_OOB)
+	bool oob = m->flags & LX_MSG_OOB;
+
+	if (oob && (!stream || !m->data->left))
 		return -EOPNOTSUPP;
 	mutex_lock(&sk->lock);
 	sndbuf = sk->sndbuf;
@@ -229,10 +237,14 @@ ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 	do {
 		size_t len = stream ? min_t(size_t, m->data->left, STREAM_CHUNK)
 				    : m->data->left;
+		bool last = oob && m->data->left == 1;
 
 		if (stream && !len)
 			break;
-		n = send_piece(us, to, t, m, len, sndbuf);
+		/* The last byte goes out of band, in a message of its own. */
+		if (oob && !last && len == m->data->left)
+			len--;
+		n = send_piece(us, to, t, m, len, sndbuf, last);
 		if (n < 0)
 			break;
 		done += n;
@@ -257,6 +269,8 @@ uint32_t unix_poll(struct socket *sk)
 	mutex_lock(&sk->lock);
 	if (us->n_queued || us->n_embryos || us->rcv_shut)
 		mask |= LX_POLL_IN_MASK;
+	if (us->oob)
+		mask |= LX_POLLPRI;
 	if (us->rcv_shut)
 		mask |= LX_POLLRDHUP;
 	if (us->rcv_shut && us->snd_shut)
@@ -283,8 +297,9 @@ uint32_t unix_poll(struct socket *sk)
 	return writable ? mask | LX_POLL_OUT_MASK | LX_POLLWRBAND : mask;
 }
 
-#define LX_SIOCOUTQ 0x5411
-#define LX_SIOCINQ  0x541b
+#define LX_SIOCOUTQ   0x5411
+#define LX_SIOCINQ    0x541b
+#define LX_SIOCATMARK 0x8905
 
 int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64_t arg)
 {
@@ -313,6 +328,14 @@ int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64
 			mutex_unlock(&peer->sk.lock);
 			unix_put(peer);
 		}
+		return put_user(u, arg, n);
+	case LX_SIOCATMARK:
+		if (sk->type != LX_SOCK_STREAM)
+			return -EOPNOTSUPP;
+		mutex_lock(&sk->lock);
+		b = list_first(&us->queue, struct skb, node);
+		n = b && (b == us->oob || !b->len);
+		mutex_unlock(&sk->lock);
 		return put_user(u, arg, n);
 	default:
 		return -ENOTTY;

@@ -41,12 +41,16 @@ static void take_cred(const struct skb *b, struct scm *out)
 /* Why there is nothing to read. */
 static int no_data(struct unix_sock *us)
 {
+	bool some;
 	int r = 0;
 
 	mutex_lock(&us->sk.lock);
+	/* A byte out of band and its mark are nothing to read. */
+	some = us->sk.type == LX_SOCK_STREAM ? us->queued > (us->oob && !us->sk.oobinline)
+					     : !list_empty(&us->queue);
 	if (us->sk.type != LX_SOCK_DGRAM && !us->connected) {
 		r = us->sk.type == LX_SOCK_STREAM ? -EINVAL : -ENOTCONN;
-	} else if (!list_empty(&us->queue)) {
+	} else if (some) {
 		r = -EAGAIN; /* it came since: the caller is woken */
 	} else if (us->sk.error) {
 		r = -us->sk.error;
@@ -130,6 +134,75 @@ static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m, struct pass
 	return (ssize_t)(m->flags & LX_MSG_TRUNC ? len : want);
 }
 
+/* Does @b, behind what was read already, end the read as the mark of a byte out of band? */
+static bool at_mark(struct unix_sock *us, const struct skb *b) MUST_HOLD(us->rcv_lock)
+{
+	bool r;
+
+	mutex_lock(&us->sk.lock);
+	r = us->oob == b || !b->len;
+	mutex_unlock(&us->sk.lock);
+	return r;
+}
+
+/*
+ * The message a stream's read starts with, or NULL. Marks in front of it are left behind,
+ * and with them a byte out of band that nobody asked for; SO_OOBINLINE makes it plain data.
+ */
+static struct skb *first_of_stream(struct unix_sock *us, bool peek, struct pass *p)
+	MUST_HOLD(us->rcv_lock)
+{
+	struct skb *b = NULL;
+
+	while ((b = next_skb(us, peek ? b : NULL)) && at_mark(us, b)) {
+		bool plain;
+
+		mutex_lock(&us->sk.lock);
+		plain = b->len && us->sk.oobinline;
+		if (!peek && us->oob == b)
+			us->oob = NULL;
+		if (!peek && !plain) {
+			us->queued -= b->len;
+			us->n_queued--;
+			list_del(&b->node);
+			list_add_tail(&p->gone, &b->node);
+			p->took = true;
+		}
+		mutex_unlock(&us->sk.lock);
+		if (plain)
+			break;
+	}
+	return b;
+}
+
+/* MSG_OOB: the one byte. Where it stood, a mark stays in the queue. */
+static ssize_t recv_oob(struct unix_sock *us, struct sock_msg *m, struct pass *p)
+	MUST_HOLD(us->rcv_lock)
+{
+	struct skb *b;
+
+	mutex_lock(&us->sk.lock);
+	b = us->sk.oobinline ? NULL : us->oob;
+	mutex_unlock(&us->sk.lock);
+	if (!b)
+		return -EINVAL;
+	if (m->data->left && uio_copy_to_nofault(m->data, b->data + b->off, 1) != 1) {
+		p->fault = !p->final;
+		return -EFAULT;
+	}
+	m->out_flags |= LX_MSG_OOB;
+	if (m->flags & LX_MSG_PEEK)
+		return 1;
+	mutex_lock(&us->sk.lock);
+	us->queued -= b->len;
+	b->len = 0;
+	if (us->oob == b)
+		us->oob = NULL;
+	mutex_unlock(&us->sk.lock);
+	p->took = true;
+	return 1;
+}
+
 static bool same_sender(const struct scm *a, const struct scm *b)
 {
 	return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
@@ -140,10 +213,10 @@ static bool same_sender(const struct scm *a, const struct scm *b)
  * another sender's when the receiver wants to know who. A message's share counts only
  * when all of it could be written. *last: the message that ended it.
  */
-static size_t copy_stream(struct unix_sock *us, struct sock_msg *m, struct pass *p,
-			  struct skb **last) MUST_HOLD(us->rcv_lock)
+static size_t copy_stream(struct unix_sock *us, struct sock_msg *m, struct skb *first,
+			  struct pass *p, struct skb **last) MUST_HOLD(us->rcv_lock)
 {
-	struct skb *first = next_skb(us, NULL), *b;
+	struct skb *b;
 	size_t done = 0;
 	bool passcred;
 
@@ -154,6 +227,8 @@ static size_t copy_stream(struct unix_sock *us, struct sock_msg *m, struct pass 
 		size_t want = min_t(size_t, b->len, m->data->left);
 
 		if (passcred && !same_sender(b->scm, first->scm))
+			break;
+		if (b != first && at_mark(us, b))
 			break;
 		if (uio_copy_to_nofault(m->data, b->data + b->off, want) !=
 		    (ssize_t)want) {
@@ -171,14 +246,14 @@ static size_t copy_stream(struct unix_sock *us, struct sock_msg *m, struct pass 
 static ssize_t recv_stream(struct unix_sock *us, struct sock_msg *m, struct pass *p)
 	MUST_HOLD(us->rcv_lock)
 {
-	struct skb *first = next_skb(us, NULL), *last = NULL;
 	bool peek = m->flags & LX_MSG_PEEK;
+	struct skb *first = first_of_stream(us, peek, p), *last = NULL;
 	struct uio before = *m->data;
 	size_t n;
 
 	if (!first)
 		return no_data(us);
-	n = copy_stream(us, m, p, &last);
+	n = copy_stream(us, m, first, p, &last);
 	if (p->fault && !p->final)
 		return -EFAULT;
 	if (p->fault) {
@@ -227,20 +302,22 @@ static void finish(struct unix_sock *us, struct pass *p)
 ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 {
 	struct unix_sock *us = to_unix(sk);
-	bool stream = sk->type == LX_SOCK_STREAM;
+	bool stream = sk->type == LX_SOCK_STREAM, oob = m->flags & LX_MSG_OOB;
 	struct uio before = *m->data;
 	struct pass p = {.final = false};
 	ssize_t n;
 
 	(void)t;
-	if (m->flags & LX_MSG_OOB)
+	if (oob && !stream)
 		return -EOPNOTSUPP;
-	if (stream && !m->data->left)
+	if (stream && !oob && !m->data->left)
 		return 0;
 	list_init(&p.gone);
 	for (;;) {
 		mutex_lock(&us->rcv_lock);
-		n = stream ? recv_stream(us, m, &p) : recv_packet(us, m, &p);
+		n = oob	     ? recv_oob(us, m, &p)
+		    : stream ? recv_stream(us, m, &p)
+			     : recv_packet(us, m, &p);
 		mutex_unlock(&us->rcv_lock);
 		if (!p.fault)
 			break;

@@ -411,17 +411,6 @@ TEST(message_flags)
 	CHECK_ERRNO(recv(sock(), buf, 1, 0), EINVAL);
 }
 
-TEST(out_of_band_byte)
-{
-	char c;
-	int s[2];
-
-	pair(s);
-	NEED(send(s[0], "x", 1, MSG_OOB), "MSG_OOB");
-	CHECK_EQ(recv(s[1], &c, 1, MSG_OOB), 1);
-	CHECK_EQ(c, 'x');
-}
-
 TEST(waitall)
 {
 	char buf[8];
