@@ -480,6 +480,7 @@ static void epoll_show_fdinfo(struct file *f, struct strbuf *out)
 static const struct file_ops epoll_ops = {
 	.lseek = simple_noop_lseek,
 	.poll = epoll_poll,
+	.no_async = true,
 	.release = epoll_release,
 	.show_fdinfo = epoll_show_fdinfo,
 };

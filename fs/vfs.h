@@ -496,6 +496,8 @@ struct file_ops {
 	/* Current LX_POLL* mask; registers with poll_wait(pt, q).
 	 * NULL: always IN and OUT. */
 	uint32_t (*poll)(struct file *f, struct poll_table *pt);
+	/* Can be polled, but never sends SIGIO: O_ASYNC does not stick. */
+	bool no_async;
 	/* How long a blocking read or write may sleep,
 	 * ns (SO_RCVTIMEO). NULL: for ever. */
 	int64_t (*timeout)(struct file *f, bool write);

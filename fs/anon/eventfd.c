@@ -104,6 +104,7 @@ static const struct file_ops eventfd_ops = {
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,
+	.no_async = true,
 	.release = eventfd_release,
 	.show_fdinfo = eventfd_show_fdinfo,
 };

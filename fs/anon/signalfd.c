@@ -122,6 +122,7 @@ static const struct file_ops signalfd_ops = {
 	.lseek = simple_noop_lseek,
 	.read = signalfd_read,
 	.poll = signalfd_poll,
+	.no_async = true,
 	.release = signalfd_release,
 	.show_fdinfo = signalfd_show_fdinfo,
 };

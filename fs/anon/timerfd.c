@@ -200,6 +200,7 @@ static const struct file_ops timerfd_ops = {
 	.lseek = simple_noop_lseek,
 	.read = timerfd_read,
 	.poll = timerfd_poll,
+	.no_async = true,
 	.release = timerfd_release,
 	.show_fdinfo = timerfd_show_fdinfo,
 };

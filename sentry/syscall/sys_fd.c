@@ -230,6 +230,8 @@ static int64_t set_flags(struct task *t, struct file *f, int fd, unsigned arg)
 	AUTO_VFS_CTX struct vfs_ctx c;
 	int r;
 
+	if (f->ops->no_async)
+		arg &= ~(unsigned)LX_FASYNC;
 	task_vfs_ctx(t, &c);
 	if ((arg & ~old & LX_O_NOATIME) && !inode_owner_or_capable(&c, f->inode))
 		return -EPERM;

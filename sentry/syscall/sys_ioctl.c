@@ -38,7 +38,8 @@ static int64_t set_flag(struct task *t, struct file *f, int fd, unsigned flag,
 		return -EFAULT;
 	new = on ? old | flag : old & ~flag;
 	if (flag == LX_FASYNC && new != old &&
-	    (LX_S_ISREG(f->inode->mode) || LX_S_ISDIR(f->inode->mode)))
+	    (LX_S_ISREG(f->inode->mode) || LX_S_ISDIR(f->inode->mode) ||
+	     f->ops->no_async))
 		return -ENOTTY;
 	r = f->ops->setfl ? f->ops->setfl(f, (int)new) : 0;
 	if (r)

@@ -58,6 +58,7 @@ static void pidfd_show_fdinfo(struct file *f, struct strbuf *out)
 
 static const struct file_ops pidfd_ops = {
 	.poll = pidfd_poll,
+	.no_async = true,
 	.release = pidfd_release,
 	.show_fdinfo = pidfd_show_fdinfo,
 };

@@ -158,7 +158,7 @@ static void announce_locked(struct thread_group *tg, struct task *t, bool group,
 	bool fatal = tg->sighand->action[signo - 1].handler == LX_SIG_DFL &&
 		     !sig_in(SIGSET_IGNORE | SIGSET_STOP, signo);
 
-	waitq_wake(&tg->signalfd_wait, LX_POLLIN);
+	waitq_wake(&tg->signalfd_wait->q, LX_POLLIN);
 	if (!th)
 		return;
 	/* Fatal: nobody need wait for that thread to come around. */

@@ -60,7 +60,7 @@ bool sigsend_poll(struct poll_table *pt, lx_sigset_t mask)
 
 	if (!t)
 		return false;
-	poll_wait(pt, &t->tg->signalfd_wait);
+	poll_wait(pt, &t->tg->signalfd_wait->q);
 	return signal_pending_set(t) & mask;
 }
 

@@ -88,6 +88,12 @@ int thread_group_alloc(struct kernel *k, struct sighand *sh, struct thread_group
 	*out = tg;
 	if (!tg)
 		return -ENOMEM;
+	tg->signalfd_wait = shared_waitq_create();
+	if (!tg->signalfd_wait) {
+		mem_free(tg);
+		*out = NULL;
+		return -ENOMEM;
+	}
 	refcount_init(&tg->ref);
 	tg->k = k;
 	list_init(&tg->threads);
@@ -97,7 +103,6 @@ int thread_group_alloc(struct kernel *k, struct sighand *sh, struct thread_group
 	for (int i = 0; i < PIDTYPE_N; i++)
 		list_init(&tg->pid_node[i]);
 	waitq_init(&tg->wait_chld);
-	waitq_init(&tg->signalfd_wait);
 	sigpending_init(&tg->pending);
 	mutex_init(&tg->lock, LOCK_TASK);
 	refcount_inc(&sh->ref);
@@ -126,7 +131,7 @@ void thread_group_put(struct thread_group *tg)
 	pid_put(tg->tty_old_pgrp);
 	pid_put(tg->pid_self);
 	waitq_destroy(&tg->wait_chld);
-	waitq_destroy(&tg->signalfd_wait);
+	shared_waitq_close(tg->signalfd_wait);
 	mutex_destroy(&tg->lock);
 	mem_free(tg);
 }

@@ -205,7 +205,11 @@ struct thread_group {
 	bool unkillable;
 	/* what waitid reports, cleared by wait without WNOWAIT */
 	bool report_stopped, report_continued;
-	struct waitq signalfd_wait;
+	/*
+	 * Immutable. A signalfd is registered where its poller's signals come; in an epoll
+	 * that stays when the process has ended.
+	 */
+	struct shared_waitq *signalfd_wait;
 
 	struct mutex lock; /* LOCK_TASK; protects the next group */
 	struct rlimit64 rlim[LX_RLIMIT_N];

@@ -8,10 +8,12 @@
  */
 #include "sentry/wait/waitq.h"
 
+#include "sentry/base/alloc.h"
 #include "sentry/base/log.h"
 
 void waitq_init(struct waitq *q)
 {
+	q->shared = false;
 	mutex_init(&q->lock, LOCK_WAITQ);
 	list_init(&q->entries);
 }
@@ -22,8 +24,36 @@ void waitq_destroy(struct waitq *q)
 	mutex_destroy(&q->lock);
 }
 
+struct shared_waitq *shared_waitq_create(void)
+{
+	struct shared_waitq *sq = mem_zalloc(sizeof(*sq));
+
+	if (!sq)
+		return NULL;
+	refcount_init(&sq->ref);
+	waitq_init(&sq->q);
+	sq->q.shared = true;
+	return sq;
+}
+
+static void shared_put(struct shared_waitq *sq)
+{
+	if (!refcount_dec(&sq->ref))
+		return;
+	waitq_destroy(&sq->q);
+	mem_free(sq);
+}
+
+void shared_waitq_close(struct shared_waitq *sq)
+{
+	waitq_wake(&sq->q, LX_POLLHUP);
+	shared_put(sq);
+}
+
 void waitq_add(struct waitq *q, struct wait_entry *e)
 {
+	if (q->shared)
+		refcount_inc(&container_of(q, struct shared_waitq, q)->ref);
 	mutex_lock(&q->lock);
 	e->q = q;
 	if (e->exclusive)
@@ -43,6 +73,8 @@ void waitq_remove(struct wait_entry *e)
 	list_del(&e->node);
 	mutex_unlock(&q->lock);
 	e->q = NULL;
+	if (q->shared)
+		shared_put(container_of(q, struct shared_waitq, q));
 }
 
 /* Errors and hang-ups are never masked: poll(2) reports them unasked. */

@@ -21,10 +21,21 @@
 #include "sentry/abi/poll.h"
 #include "sentry/base/list.h"
 #include "sentry/base/lock.h"
+#include "sentry/base/refcount.h"
 
 struct waitq {
 	struct mutex lock;
 	struct list entries; /* protected by lock; exclusive ones at the tail */
+	bool shared;	     /* immutable: a struct shared_waitq holds it */
+};
+
+/*
+ * A queue whose entries may outlive what wakes them: each entry holds a reference. For
+ * a file whose poll registers on something that the file does not hold.
+ */
+struct shared_waitq {
+	refcount_t ref;
+	struct waitq q;
 };
 
 struct wait_entry {
@@ -43,6 +54,11 @@ struct wait_entry {
 void waitq_init(struct waitq *q);
 /* No entry may be left. */
 void waitq_destroy(struct waitq *q);
+
+/* NULL: no memory. */
+struct shared_waitq *shared_waitq_create(void);
+/* The owner's reference. Tells whoever waits that nothing will come (LX_POLLHUP). */
+void shared_waitq_close(struct shared_waitq *sq);
 
 /* waitq_add - join; the entry is owned by the
  * caller and must be removed before it dies. */

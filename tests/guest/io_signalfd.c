@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* signalfd: what it takes, what it tells, who reads it. */
 #include <poll.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 
 #include "harness.h"
@@ -204,4 +206,48 @@ TEST(thread_directed)
 	thread_join(thread_start(signal_thread, &self));
 	si = get(fd);
 	CHECK_EQ(si.ssi_code, SI_TKILL);
+}
+
+/* Its child registers a signalfd in an epoll of both and ends: nothing dangles. */
+TEST(epoll_outlives_who_registered)
+{
+	struct epoll_event e = {.events = EPOLLIN};
+	int fd = blocked_fd(SIGUSR1, 0, SFD_NONBLOCK), ep = CHECK_OK(epoll_create1(0));
+	pid_t pid = fork_child();
+
+	if (pid == 0) {
+		CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e));
+		_exit(0);
+	}
+	wait_ok(pid);
+	/* The end of the child made it look again: here, now. */
+	CHECK_OK(raise(SIGUSR1));
+	CHECK_EQ(epoll_wait(ep, &e, 1, 5000), 1);
+	CHECK_EQ(get(fd).ssi_signo, SIGUSR1);
+	CHECK_EQ(epoll_wait(ep, &e, 1, 0), 0);
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL));
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e));
+	CHECK_OK(raise(SIGUSR1));
+	CHECK_EQ(epoll_wait(ep, &e, 1, 5000), 1);
+}
+
+/* A signalfd never sends SIGIO; O_ASYNC does not stick. */
+TEST(not_asynchronous)
+{
+	int fd = blocked_fd(SIGUSR1, 0, SFD_NONBLOCK), on = 1;
+	pid_t pid, parent = getpid();
+
+	catch_signal(SIGIO, 0);
+	pid = fork_child();
+	if (pid == 0) {
+		CHECK_OK(fcntl(fd, F_SETOWN, parent));
+		CHECK_OK(fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK));
+		CHECK_EQ(fcntl(fd, F_GETFL) & O_ASYNC, 0);
+		CHECK_ERRNO(ioctl(fd, FIOASYNC, &on), ENOTTY);
+		_exit(0);
+	}
+	wait_ok(pid);
+	CHECK_OK(raise(SIGUSR1));
+	CHECK_EQ(get(fd).ssi_signo, SIGUSR1);
+	CHECK_EQ(sig_count[SIGIO], 0);
 }

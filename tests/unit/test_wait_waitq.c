@@ -160,12 +160,25 @@ static void test_race(void **state)
 	waitq_destroy(&r.q);
 }
 
+/* The owner goes first, the entry keeps the queue. */
+static void test_shared(void **state)
+{
+	struct shared_waitq *sq = shared_waitq_create();
+	struct waiter in;
+
+	(void)state;
+	assert_non_null(sq);
+	join(&sq->q, &in, LX_POLLIN, false);
+	shared_waitq_close(sq);
+	assert_int_equal(in.got, LX_POLLHUP);
+	waitq_remove(&in.e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_masks),
-		cmocka_unit_test(test_exclusive),
-		cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_masks),	  cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_exclusive), cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_race),
 	};
 
