@@ -10,7 +10,10 @@
  *
  * Locks: ep->lock (LOCK_EPOLL; a set inside a set by address of nesting, outer first)
  * protects the items; ready_lock (LOCK_EPOLL_READY) the ready list, it is taken from
- * wake functions; f->lock the file's list of items.
+ * wake functions; f->lock the file's list of items. A set is put into a set under
+ * vfs_epoll_nest(), from the check until the item is there: so no circle is made, and
+ * what recurses from set to set (poll, wake-ups, the check) is bounded by
+ * EPOLL_MAX_NESTS.
  */
 #include "fs/epoll.h"
 
@@ -26,12 +29,18 @@
 
 struct epoll {
 	refcount_t ref;	   /* its file, and whoever is about to lock it */
+	struct file *file; /* borrowed; valid as long as there are items */
 	struct mutex lock; /* protects items */
 	struct htab items; /* struct epitem.node */
 	bool dead;	   /* the file is gone */
 	struct waitq queue;
 	struct mutex ready_lock; /* protects ready and epitem.on_ready */
 	struct list ready;
+	/* what the check that is running found: protected by vfs_epoll_nest() */
+	struct {
+		uint64_t number;
+		int levels;
+	} below, above;
 };
 
 struct ep_entry {
@@ -216,28 +225,83 @@ static int add_item(struct epoll *ep, int fd, struct file *f,
 
 /* --- epoll_ctl -------------------------------------------------------------------- */
 
-/*
- * Would watching @to from @from close a circle, or nest too deep? @depth: sets above.
- * Recursion is bounded by the nesting limit.
- */
-static int check_nesting(struct epoll *to, const struct epoll *from, int depth)
-{
-	int r = 0;
+/* One search for circles and depth; each set is looked into once in each direction. */
+struct nest_check {
+	uint64_t number;
+	const struct epoll *outer; /* must not be found below */
+};
 
-	if (to == from || depth > EPOLL_MAX_NESTS)
+/*
+ * Levels of sets below @ep: 0 when it watches none; -ELOOP for a circle or too many.
+ * @depth: how far we are from the first, which bounds the recursion.
+ */
+static int levels_below(struct nest_check *nc, struct epoll *ep, int depth)
+{
+	int levels = 0;
+
+	if (ep == nc->outer || depth > EPOLL_MAX_NESTS)
 		return -ELOOP;
-	mutex_lock_nested(&to->lock);
-	for (size_t i = 0; !r && i < to->items.n_slots; i++) {
-		for (struct hnode *n = to->items.slot[i]; !r && n; n = n->next) {
+	if (ep->below.number == nc->number)
+		return ep->below.levels;
+	mutex_lock_nested(&ep->lock);
+	for (size_t i = 0; levels >= 0 && i < ep->items.n_slots; i++) {
+		for (struct hnode *n = ep->items.slot[i]; levels >= 0 && n; n = n->next) {
 			struct epitem *it = container_of(n, struct epitem, node);
 			struct epoll *inner = file_epoll(it->f);
+			int r = inner ? levels_below(nc, inner, depth + 1) : -1;
 
-			if (inner)
-				r = check_nesting(inner, from, depth + 1);
+			if (r == -ELOOP)
+				levels = r;
+			else
+				levels = max_t(int, levels, r + 1);
 		}
 	}
-	mutex_unlock(&to->lock);
-	return r;
+	mutex_unlock(&ep->lock);
+	ep->below.number = nc->number;
+	ep->below.levels = levels;
+	return levels;
+}
+
+/*
+ * Levels of sets above @ep, as levels_below(). The locks of the files, child before
+ * parent: only here are two held, and vfs_epoll_nest() makes "here" one thread. An item
+ * that is on a list keeps its set and that set's file.
+ */
+static int levels_above(struct nest_check *nc, struct epoll *ep, int depth)
+{
+	struct epitem *it;
+	int levels = 0;
+
+	if (depth > EPOLL_MAX_NESTS)
+		return -ELOOP;
+	if (ep->above.number == nc->number)
+		return ep->above.levels;
+	mutex_lock_nested(&ep->file->lock);
+	list_for_each (it, &ep->file->epoll_items, file_node) {
+		int r = levels_above(nc, it->ep, depth + 1);
+
+		levels = r < 0 ? r : max_t(int, levels, r + 1);
+		if (r < 0)
+			break;
+	}
+	mutex_unlock(&ep->file->lock);
+	ep->above.number = nc->number;
+	ep->above.levels = levels;
+	return levels;
+}
+
+/* Would watching @inner from @ep close a circle, or nest too deep? Under nest->lock. */
+static int check_nesting(struct epoll_nest *nest, struct epoll *ep, struct epoll *inner)
+{
+	struct nest_check nc = {.number = ++nest->n_checks, .outer = ep};
+	int below = levels_below(&nc, inner, 1), above;
+
+	if (below < 0)
+		return below;
+	above = levels_above(&nc, ep, 0);
+	if (above < 0)
+		return above;
+	return above + 1 + below > EPOLL_MAX_NESTS ? -ELOOP : 0;
 }
 
 static int modify_item(struct epitem *it, const struct lx_epoll_event *event)
@@ -259,31 +323,12 @@ static int modify_item(struct epitem *it, const struct lx_epoll_event *event)
 	(LX_POLL_IN_MASK | LX_POLL_OUT_MASK | LX_POLLERR | LX_POLLHUP | LX_EPOLLWAKEUP | \
 	 LX_EPOLLET | LX_EPOLLEXCLUSIVE)
 
-int epoll_change(struct epoll *ep, int op, int fd, struct file *target,
-		 const struct lx_epoll_event *event, const struct cred *cred)
+static int change_item(struct epoll *ep, int op, int fd, struct file *target,
+		       const struct lx_epoll_event *event, const struct cred *cred)
 {
-	struct epoll *inner = file_epoll(target);
 	struct epitem *it;
 	int r;
 
-	if (!target->ops->poll)
-		return -EPERM;
-	if (inner == ep)
-		return -EINVAL;
-	if (op != LX_EPOLL_CTL_DEL && event->events & LX_EPOLLEXCLUSIVE &&
-	    (op == LX_EPOLL_CTL_MOD || inner || event->events & ~EXCLUSIVE_BITS))
-		return -EINVAL;
-	/*
-	 * Two sets added to each other at the same time could both pass the check: one
-	 * at a time.
-	 */
-	if (op == LX_EPOLL_CTL_ADD && inner) {
-		mutex_lock(vfs_epoll_nest(target->inode->sb->k));
-		r = check_nesting(inner, ep, 1);
-		mutex_unlock(vfs_epoll_nest(target->inode->sb->k));
-		if (r)
-			return r;
-	}
 	mutex_lock(&ep->lock);
 	it = find_item(ep, target, fd);
 	switch (op) {
@@ -303,6 +348,32 @@ int epoll_change(struct epoll *ep, int op, int fd, struct file *target,
 		break;
 	}
 	mutex_unlock(&ep->lock);
+	return r;
+}
+
+int epoll_change(struct epoll *ep, int op, int fd, struct file *target,
+		 const struct lx_epoll_event *event, const struct cred *cred)
+{
+	struct epoll *inner = file_epoll(target);
+	struct epoll_nest *nest;
+	int r;
+
+	if (!target->ops->poll)
+		return -EPERM;
+	if (inner == ep)
+		return -EINVAL;
+	if (op != LX_EPOLL_CTL_DEL && event->events & LX_EPOLLEXCLUSIVE &&
+	    (op == LX_EPOLL_CTL_MOD || inner || event->events & ~EXCLUSIVE_BITS))
+		return -EINVAL;
+	if (op != LX_EPOLL_CTL_ADD || !inner)
+		return change_item(ep, op, fd, target, event, cred);
+	/* Until the item is there: two sets added to each other would both pass. */
+	nest = vfs_epoll_nest(target->inode->sb->k);
+	mutex_lock(&nest->lock);
+	r = check_nesting(nest, ep, inner);
+	if (!r)
+		r = change_item(ep, op, fd, target, event, cred);
+	mutex_unlock(&nest->lock);
 	return r;
 }
 
@@ -501,6 +572,8 @@ int epoll_create_file(struct kernel *k, const struct cred *cred, struct file **o
 	r = anon_file_create(k, "[eventpoll]", &epoll_ops, ep, LX_O_RDWR, cred, out);
 	if (r)
 		ep_put(ep);
+	else
+		ep->file = *out;
 	return r;
 }
 

@@ -30,7 +30,11 @@ int epoll_collect(struct epoll *ep, struct uio *to, int max);
 struct waitq *epoll_waitq(struct epoll *ep);
 
 /* Admits one EPOLL_CTL_ADD of a set to a set at a time; the VFS core's state holds it. */
-struct mutex *vfs_epoll_nest(struct kernel *k);
+struct epoll_nest {
+	struct mutex lock; /* LOCK_EPOLL_NEST */
+	uint64_t n_checks; /* protected by lock */
+};
+struct epoll_nest *vfs_epoll_nest(struct kernel *k);
 
 /* The last reference to @f is gone: out of every set. Called before f->ops->release. */
 void epoll_file_closed(struct file *f);

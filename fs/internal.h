@@ -2,6 +2,7 @@
 /* What the files of the VFS core share; nobody else includes this. */
 #pragma once
 
+#include "fs/epoll.h"
 #include "fs/mount.h"
 #include "fs/vfs.h"
 #include "sentry/abi/errno.h"
@@ -45,8 +46,8 @@ struct vfs {
 	struct super *pipefs;
 	struct inode *anon_inode; /* of every file without a place */
 	struct super *memfs;	  /* where memfds live */
-	struct mutex epoll_nest;  /* LOCK_EPOLL_NEST: see epoll.c */
-	struct super *sockfs;	  /* where sockets live */
+	struct epoll_nest epoll_nest;
+	struct super *sockfs; /* where sockets live */
 
 	struct mutex async_lock; /* LOCK_EPOLL_READY; protects the next group */
 	struct list async;	 /* struct fasync.node: files to send SIGIO for */

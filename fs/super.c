@@ -35,7 +35,7 @@ int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out)
 	mutex_init(&v->mount_lock, LOCK_MOUNT);
 	mutex_init(&v->supers_lock, LOCK_LEAF);
 	mutex_init(&v->locks_lock, LOCK_FILE_DATA);
-	mutex_init(&v->epoll_nest, LOCK_EPOLL_NEST);
+	mutex_init(&v->epoll_nest.lock, LOCK_EPOLL_NEST);
 	mutex_init(&v->async_lock, LOCK_EPOLL_READY);
 	list_init(&v->async);
 	list_init(&v->lru);
@@ -72,7 +72,7 @@ struct super *vfs_memfs(struct kernel *k)
 	return kernel_vfs(k)->memfs;
 }
 
-struct mutex *vfs_epoll_nest(struct kernel *k)
+struct epoll_nest *vfs_epoll_nest(struct kernel *k)
 {
 	return &kernel_vfs(k)->epoll_nest;
 }

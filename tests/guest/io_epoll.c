@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* epoll: level, edge, oneshot, exclusive, nesting, lifetimes, masks, errors. */
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -484,4 +486,112 @@ TEST(fdinfo_lists_targets)
 	buf[read_file(path, buf, sizeof(buf) - 1)] = 0;
 	CHECK(strstr(buf, "tfd:") != NULL);
 	CHECK(strstr(buf, "data:               77") != NULL);
+}
+
+static int watch(int set, int fd)
+{
+	struct epoll_event e = {.events = EPOLLIN};
+
+	return epoll_ctl(set, EPOLL_CTL_ADD, fd, &e);
+}
+
+/* Five sets in a row and no more, whichever end it grows from. */
+TEST(nesting_is_limited_from_above)
+{
+	struct epoll_event e;
+	int set[7], fds[2];
+
+	for (int i = 0; i < 7; i++)
+		set[i] = CHECK_OK(epoll_create1(0));
+	for (int i = 0; i < 4; i++)
+		CHECK_OK(watch(set[i], set[i + 1]));
+	CHECK_ERRNO(watch(set[4], set[5]), ELOOP);
+	/* In the middle, and with sets on both sides. */
+	CHECK_OK(watch(set[5], set[6]));
+	CHECK_ERRNO(watch(set[3], set[5]), ELOOP);
+	CHECK_OK(watch(set[2], set[5]));
+	CHECK_ERRNO(watch(set[6], set[0]), ELOOP);
+	CHECK_OK(pipe(fds));
+	CHECK_OK(watch(set[4], fds[0]));
+	CHECK_EQ(write(fds[1], "x", 1), 1);
+	CHECK_EQ(epoll_wait(set[0], &e, 1, 5000), 1);
+	CHECK_OK(epoll_ctl(set[0], EPOLL_CTL_DEL, set[1], NULL));
+	CHECK_OK(watch(set[4], set[0]));
+}
+
+/* Every set of a level watches all of the next: many ways, looked at once each. */
+TEST(nesting_many_ways)
+{
+	enum { WIDE = 40 };
+	static int set[4][WIDE];
+	long long start = now_ms();
+
+	for (int i = 0; i < 4; i++)
+		for (int j = 0; j < WIDE; j++)
+			set[i][j] = CHECK_OK(epoll_create1(0));
+	for (int i = 0; i < 3; i++)
+		for (int j = 0; j < WIDE; j++)
+			for (int k = 0; k < WIDE; k++)
+				CHECK_OK(watch(set[i][j], set[i + 1][k]));
+	CHECK_ERRNO(watch(set[3][0], set[0][0]), ELOOP);
+	CHECK(now_ms() - start < 5000);
+}
+
+static struct {
+	int a, b, ret[2];
+	pthread_barrier_t start, end;
+} circle;
+
+static void *close_circle(void *second)
+{
+	for (int i = 0; i < 300; i++) {
+		pthread_barrier_wait(&circle.start);
+		circle.ret[second != NULL] =
+			second ? watch(circle.a, circle.b) : watch(circle.b, circle.a);
+		pthread_barrier_wait(&circle.end);
+	}
+	return NULL;
+}
+
+/* One lock of a set is kept busy: a long list of its items is read. */
+static void *read_items(void *stop)
+{
+	static char buf[1 << 18];
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", circle.a);
+	while (!*(atomic_bool *)stop)
+		read_file(path, buf, sizeof(buf));
+	return NULL;
+}
+
+/* Two sets added to each other at the same time: at most one may be. */
+TEST(no_circle_by_a_race)
+{
+	struct rlimit files = {4096, 4096};
+	atomic_bool stop = false;
+	pthread_t th[5];
+
+	NEED(setrlimit(RLIMIT_NOFILE, &files), "4096 files");
+	start();
+	circle.a = CHECK_OK(epoll_create1(0));
+	circle.b = CHECK_OK(epoll_create1(0));
+	for (int i = 0; i < 2000; i++)
+		CHECK_OK(watch(circle.a, CHECK_OK(dup(p[0]))));
+	pthread_barrier_init(&circle.start, NULL, 3);
+	pthread_barrier_init(&circle.end, NULL, 3);
+	th[0] = thread_start(close_circle, NULL);
+	th[1] = thread_start(close_circle, &circle);
+	for (int i = 2; i < 5; i++)
+		th[i] = thread_start(read_items, &stop);
+	for (int i = 0; i < 300; i++) {
+		pthread_barrier_wait(&circle.start);
+		pthread_barrier_wait(&circle.end);
+		CHECK(circle.ret[0] == -1 || circle.ret[1] == -1);
+		epoll_ctl(circle.a, EPOLL_CTL_DEL, circle.b, NULL);
+		epoll_ctl(circle.b, EPOLL_CTL_DEL, circle.a, NULL);
+	}
+	stop = true;
+	for (int i = 0; i < 5; i++)
+		thread_join(th[i]);
 }
