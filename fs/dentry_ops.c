@@ -6,6 +6,14 @@
  */
 #include "fs/internal.h"
 
+int dentry_revalidate(struct dentry *d)
+{
+	const struct dentry_ops *ops = atomic_load(&d->dops);
+	int r = ops && ops->revalidate ? ops->revalidate(d) : 1;
+
+	return r <= 0 && atomic_load(&d->dops) != ops ? 1 : r;
+}
+
 int dentry_create(struct dentry *dir, struct dentry *d, struct create_args *a)
 {
 	struct inode *inode = dentry_inode(dir), *made = NULL;

@@ -133,7 +133,7 @@ static int lookup_cached(struct dentry *dir, const char *name, size_t len, bool 
 
 	if (!d)
 		return 0;
-	r = d->dops && d->dops->revalidate ? d->dops->revalidate(d) : 1;
+	r = dentry_revalidate(d);
 	/* What is mounted on stays reachable, whatever became of the name below. */
 	if (r > 0 || (r == 0 && drop && dentry_is_mounted(d))) {
 		*out = d;

@@ -72,11 +72,12 @@ static int print(struct path p, struct path root, enum style style, bool *reacha
 
 int path_print(struct path p, struct path root, bool strict, struct strbuf *out)
 {
+	const struct dentry_ops *ops = atomic_load(&p.dentry->dops);
 	bool reachable;
 
 	/* What lives outside every tree has no path, just a text. */
-	if (p.dentry->dops && p.dentry->dops->dname) {
-		p.dentry->dops->dname(p.dentry, out);
+	if (ops && ops->dname) {
+		ops->dname(p.dentry, out);
 		return sb_failed(out) ? -ENOMEM : 0;
 	}
 	if (!p.mnt) {

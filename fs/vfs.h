@@ -213,8 +213,8 @@ struct inode_ops {
 	 * lookup - find @name in @dir (locked). 0 with *out; 0 with *out == NULL: no such
 	 * name (a negative dentry is cached); other errors are passed on. The dentry is
 	 * allocated and unhashed: the file system may set d->fsdata, d->dops. Later
-	 * nobody may change d->dops: the walker reads it without a lock. NULL: not a
-	 * directory.
+	 * d->dops changes only when the name does (directory locked): readers without a
+	 * lock load it once. NULL: not a directory.
 	 */
 	int (*lookup)(struct inode *dir, struct dentry *d, struct inode **out);
 	/*
@@ -412,6 +412,11 @@ static inline bool dentry_negative(const struct dentry *d)
 {
 	return dentry_inode(d) == NULL;
 }
+/*
+ * dentry_ops.revalidate, called here alone. The ops may change meanwhile: a name that is
+ * made or moved is true then, whatever the ops it had before would say.
+ */
+int dentry_revalidate(struct dentry *d);
 
 /*
  * One name at a time, below the walker: for file systems stacked on others and for the

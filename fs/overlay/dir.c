@@ -65,7 +65,7 @@ static int ovl_lookup(struct inode *dir, struct dentry *d, struct inode **out)
 static bool lower_knows(struct dentry *dir, const char *name, size_t len)
 {
 	struct dentry *d = dcache_lookup(dir, name, len);
-	bool r = d && (!d->dops || !d->dops->revalidate || d->dops->revalidate(d) > 0);
+	bool r = d && dentry_revalidate(d) > 0;
 
 	if (d)
 		dentry_put(d);

@@ -191,7 +191,7 @@ static int revalidate(struct dentry *d)
 		return 1;
 	if (atomic_load(&ld->flags) & DENTRY_UNHASHED)
 		return 0;
-	r = ld->dops && ld->dops->revalidate ? ld->dops->revalidate(ld) : 1;
+	r = dentry_revalidate(ld);
 	if (r <= 0)
 		return r;
 	li = dentry_inode(ld);
