@@ -95,9 +95,8 @@ int dentry_rmdir(struct dentry *dir, struct dentry *d)
 
 /*
  * Both victims of a rename; either may be missing, or both be one. A directory before a
- * file, which may have another name in that very directory; else by address: two
- * directories whose parents are locked cannot be each other's. (Locks that there may not
- * be, in an order of their own: clang cannot follow.)
+ * file, which may have another name in that very directory; else by address: rename_lock
+ * is held (lock_order.h). (Locks that there may not be: clang cannot follow.)
  */
 static void lock_victims(struct inode *a, struct inode *b)
 	ACQUIRES(a->lock, b->lock) NO_LOCK_ANALYSIS
@@ -181,28 +180,24 @@ static struct dentry *child_towards(struct dentry *top, struct dentry *d)
 /* Ordered by ancestry, and both may be one: clang cannot follow. */
 struct dentry *rename_lock_dirs(struct dentry *a, struct dentry *b) NO_LOCK_ANALYSIS
 {
+	struct inode *ia = dentry_inode(a), *ib = dentry_inode(b);
 	struct vfs *v = super_vfs(a->sb);
 	struct dentry *trap;
+	bool b_first;
 
-	if (a == b) {
-		mutex_lock(&dentry_inode(a)->lock);
-		return NULL;
-	}
-	/* No directory of this super moves now: ancestry holds still. */
+	/*
+	 * No directory of this super moves now: ancestry holds still. In one directory too:
+	 * the two that are exchanged are locked beside each other.
+	 */
 	mutex_lock(&a->sb->rename_lock);
 	mutex_lock(&v->dlock);
 	trap = child_towards(a, b);
-	if (trap) {
-		mutex_unlock(&v->dlock);
-		lock_in_order(dentry_inode(a), dentry_inode(b));
-		return trap;
-	}
-	trap = child_towards(b, a);
+	b_first = !trap && a != b && ((trap = child_towards(b, a)) || ib < ia);
 	mutex_unlock(&v->dlock);
-	if (trap || b < a)
-		lock_in_order(dentry_inode(b), dentry_inode(a));
+	if (b_first)
+		lock_in_order(ib, ia);
 	else
-		lock_in_order(dentry_inode(a), dentry_inode(b));
+		lock_in_order(ia, ib);
 	return trap;
 }
 
@@ -211,6 +206,5 @@ void rename_unlock_dirs(struct dentry *a, struct dentry *b) NO_LOCK_ANALYSIS
 	mutex_unlock(&dentry_inode(a)->lock);
 	if (dentry_inode(a) != dentry_inode(b))
 		mutex_unlock(&dentry_inode(b)->lock);
-	if (a != b)
-		mutex_unlock(&a->sb->rename_lock);
+	mutex_unlock(&a->sb->rename_lock);
 }

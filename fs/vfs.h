@@ -437,8 +437,8 @@ int dentry_rmdir(struct dentry *dir, struct dentry *d);
 int dentry_rename(struct dentry *old_dir, struct dentry *old, struct dentry *new_dir,
 		  struct dentry *new, unsigned flags);
 /*
- * Lock the two directories of a rename (they may be one): rename_lock first when they
- * differ, ancestors before descendants. Returns the ancestor's child on the way to the
+ * Lock the two directories of a rename (they may be one): rename_lock first, ancestors
+ * before descendants (lock_order.h says why). Returns the ancestor's child on the way to the
  * other one (borrowed; the trap of "into its own subtree"), or NULL.
  */
 struct dentry *rename_lock_dirs(struct dentry *a, struct dentry *b)

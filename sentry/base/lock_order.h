@@ -4,6 +4,13 @@
  * lock is taken while one of the same or a later rank is held. Two of one rank
  * only through mutex_lock_nested() in a named helper (parent before child,
  * else by address).
+ *
+ * Inodes (LOCK_INODE, and apart from those LOCK_INODE_LAYER): a directory before what it
+ * holds, directories before files, two files by address. Two directories neither of
+ * which holds the other are locked by renames alone, ancestors first, else by address,
+ * and those hold LOCK_RENAME: one thread of a super. So there is no circle: all others
+ * go down the tree, at most one step, and to wait for what that thread holds they would
+ * have to start above it, where it has locked or refused (the "trap") already.
  */
 #pragma once
 
@@ -12,7 +19,7 @@ enum lock_rank {
 	LOCK_EPOLL_NEST,   /* one change of nested sets at a time */
 	LOCK_EPOLL,	   /* an epoll's interest set */
 	LOCK_MOUNT,	   /* the mount tree of a namespace */
-	LOCK_RENAME,	   /* cross-directory renames of a super */
+	LOCK_RENAME,	   /* renames of a super: ancestry holds still */
 	LOCK_INODE,	   /* an inode's namespace operations (overlay) */
 	LOCK_OVERLAY_DATA, /* which blocks of a file the private layer holds */
 	LOCK_INODE_LAYER,  /* the same of a layer below an overlay */

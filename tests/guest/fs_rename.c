@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rename, renameat, renameat2. */
 #include <dirent.h>
+#include <stdatomic.h>
 
 #include "harness.h"
 
@@ -335,4 +336,67 @@ TEST(replacement_is_atomic)
 	}
 	while (waitpid(pid, NULL, WNOHANG) == 0)
 		check_file("f", "content");
+}
+
+static struct {
+	char a[16], b[16], in_a[32], in_b[32];
+	atomic_bool stop;
+} swap;
+
+static void *move_between(void *arg)
+{
+	(void)arg;
+	while (!swap.stop) {
+		rename(swap.in_a, swap.in_b);
+		rename(swap.in_b, swap.in_a);
+	}
+	return NULL;
+}
+
+static void *exchange_parents(void *arg)
+{
+	(void)arg;
+	while (!swap.stop)
+		rename2(swap.a, swap.b, EXCHANGE);
+	return NULL;
+}
+
+static void *remove_and_make(void *arg)
+{
+	(void)arg;
+	while (!swap.stop) {
+		rmdir(swap.b);
+		mkdir(swap.b, 0755);
+	}
+	return NULL;
+}
+
+/* Two directories are locked as parents, as victims, as parent and victim: no deadlock. */
+TEST(exchange_against_moves)
+{
+	pthread_t th[3];
+
+	scratch_cd();
+	for (int i = 0; i < 12; i++) {
+		/* Which of the two is made, and lies in memory, first? */
+		snprintf(swap.a, sizeof(swap.a), i % 2 ? "b%d" : "a%d", i);
+		snprintf(swap.b, sizeof(swap.b), i % 2 ? "a%d" : "b%d", i);
+		snprintf(swap.in_a, sizeof(swap.in_a), "%s/f", swap.a);
+		snprintf(swap.in_b, sizeof(swap.in_b), "%s/f", swap.b);
+		CHECK_OK(mkdir(i % 4 < 2 ? swap.a : swap.b, 0755));
+		CHECK_OK(mkdir(i % 4 < 2 ? swap.b : swap.a, 0755));
+		if (i % 3 == 0) {
+			CHECK_OK(rmdir(swap.a));
+			CHECK_OK(mkdir(swap.a, 0755));
+		}
+		put_str(swap.in_a, "");
+		swap.stop = false;
+		th[0] = thread_start(move_between, NULL);
+		th[1] = thread_start(exchange_parents, NULL);
+		th[2] = thread_start(remove_and_make, NULL);
+		sleep_ms(150);
+		swap.stop = true;
+		for (int j = 0; j < 3; j++)
+			thread_join(th[j]);
+	}
 }
