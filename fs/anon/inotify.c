@@ -30,12 +30,13 @@ struct lx_inotify_event {
 };
 
 struct inotify {
-	refcount_t ref;	   /* the file and every watch */
-	struct mutex lock; /* LOCK_INOTIFY; protects the next group */
+	refcount_t ref;	       /* the file and every watch */
+	struct mutex add_lock; /* LOCK_INOTIFY_ADD: finding or adding is one step */
+	int last_wd;	       /* protected by add_lock */
+	struct mutex lock;     /* LOCK_INOTIFY; protects the next group */
 	struct list events;
 	unsigned n_events;
 	struct list watches; /* struct watch.node */
-	int last_wd;
 	bool closed;
 	struct waitq queue;
 	struct user_account *user; /* borrowed from the file's cred */
@@ -57,6 +58,7 @@ static void inotify_put(struct inotify *in)
 		return;
 	waitq_destroy(&in->queue);
 	mutex_destroy(&in->lock);
+	mutex_destroy(&in->add_lock);
 	mem_free(in);
 }
 
@@ -174,11 +176,18 @@ static void reap(struct inotify *in, bool all)
 	}
 }
 
-static bool is_ours(struct notify_mark *m, void *in)
+static bool is_ours(struct notify_mark *m, void *arg)
 {
 	struct watch *w = container_of(m, struct watch, mark);
+	struct inotify *in = arg;
+	bool r;
 
-	return m->free == watch_free && w->in == in && !w->dead;
+	if (m->free != watch_free || w->in != in)
+		return false;
+	mutex_lock(&in->lock);
+	r = !w->dead;
+	mutex_unlock(&in->lock);
+	return r;
 }
 
 static uint32_t watch_mask(uint32_t mask)
@@ -187,40 +196,30 @@ static uint32_t watch_mask(uint32_t mask)
 	       FS_NOTIFY_UNMOUNT;
 }
 
-/* An inode is watched once an instance: adding again changes the mask. */
-static int change(struct watch *w, uint32_t mask)
+/* An inode is watched once an instance: adding again changes the mask. 0: it ended. */
+static int change(struct inotify *in, struct watch *w, uint32_t mask)
 {
-	if (mask & LX_IN_MASK_CREATE)
-		return -EEXIST;
-	if (mask & LX_IN_MASK_ADD)
+	int r = w->wd;
+
+	mutex_lock(&in->lock);
+	if (w->dead)
+		r = 0;
+	else if (mask & LX_IN_MASK_CREATE)
+		r = -EEXIST;
+	else if (mask & LX_IN_MASK_ADD)
 		atomic_fetch_or(&w->mark.mask, watch_mask(mask));
 	else
 		atomic_store(&w->mark.mask, watch_mask(mask));
-	return w->wd;
+	mutex_unlock(&in->lock);
+	return r;
 }
 
-int inotify_add(struct file *f, struct inode *inode, uint32_t mask)
+static struct watch *watch_new(struct inotify *in, int wd, uint32_t mask)
 {
-	struct inotify *in = f->priv;
-	struct notify_mark *m;
-	struct watch *w;
-	int wd;
+	struct watch *w = mem_zalloc(sizeof(*w));
 
-	reap(in, false);
-	m = notify_find(inode, is_ours, in);
-	if (m) {
-		wd = change(container_of(m, struct watch, mark), mask);
-		notify_mark_put(m);
-		return wd;
-	}
-	w = mem_zalloc(sizeof(*w));
 	if (!w)
-		return -ENOMEM;
-	if (atomic_fetch_add(&in->user->n_inotify, 1) >= INOTIFY_MAX_WATCHES) {
-		atomic_fetch_sub(&in->user->n_inotify, 1);
-		mem_free(w);
-		return -ENOSPC;
-	}
+		return NULL;
 	refcount_init(&w->mark.ref); /* ours; notify_attach() wants one too */
 	refcount_inc(&w->mark.ref);
 	list_init(&w->mark.node);
@@ -230,20 +229,65 @@ int inotify_add(struct file *f, struct inode *inode, uint32_t mask)
 	atomic_init(&w->mark.mask, watch_mask(mask));
 	refcount_inc(&in->ref);
 	w->in = in;
-	mutex_lock(&in->lock);
-	wd = w->wd = ++in->last_wd;
-	list_add_tail(&in->watches, &w->node);
-	mutex_unlock(&in->lock);
+	w->wd = wd;
+	return w;
+}
+
+/*
+ * Attached first, then published: whoever finds a watch in the list finds its inode,
+ * and one that ended meanwhile is there to be reaped.
+ */
+static int add(struct inotify *in, struct inode *inode, uint32_t mask)
+	MUST_HOLD(in->add_lock)
+{
+	struct watch *w = watch_new(in, in->last_wd + 1, mask);
+	int wd;
+
+	if (!w)
+		return -ENOMEM;
 	if (notify_attach(inode, &w->mark)) {
-		mutex_lock(&in->lock);
-		list_del(&w->node);
-		mutex_unlock(&in->lock);
-		atomic_fetch_sub(&in->user->n_inotify, 1);
 		notify_mark_put(&w->mark);
 		notify_mark_put(&w->mark);
 		return -ENOMEM;
 	}
-	return wd;
+	wd = in->last_wd = w->wd;
+	mutex_lock(&in->lock);
+	list_add_tail(&in->watches, &w->node);
+	mutex_unlock(&in->lock);
+	return wd; /* the watch may be gone already */
+}
+
+static int change_or_add(struct inotify *in, struct inode *inode, uint32_t mask)
+	MUST_HOLD(in->add_lock)
+{
+	struct notify_mark *m = notify_find(inode, is_ours, in);
+	int r = 0;
+
+	if (m) {
+		r = change(in, container_of(m, struct watch, mark), mask);
+		notify_mark_put(m);
+	}
+	if (r)
+		return r;
+	if (atomic_fetch_add(&in->user->n_inotify, 1) < INOTIFY_MAX_WATCHES)
+		r = add(in, inode, mask);
+	else
+		r = -ENOSPC;
+	if (r < 0)
+		atomic_fetch_sub(&in->user->n_inotify, 1);
+	return r;
+}
+
+int inotify_add(struct file *f, struct inode *inode, uint32_t mask)
+{
+	struct inotify *in = f->priv;
+	int r;
+
+	reap(in, false);
+	mutex_lock(&in->add_lock);
+	r = change_or_add(in, inode, mask);
+	mutex_unlock(&in->add_lock);
+	return r;
 }
 
 int inotify_remove(struct file *f, int wd)
@@ -408,6 +452,7 @@ int inotify_create(struct kernel *k, int flags, const struct cred *cred,
 	if (!in)
 		return -ENOMEM;
 	refcount_init(&in->ref);
+	mutex_init(&in->add_lock, LOCK_INOTIFY_ADD);
 	mutex_init(&in->lock, LOCK_INOTIFY);
 	waitq_init(&in->queue);
 	list_init(&in->events);

@@ -42,9 +42,10 @@ enum lock_rank {
 	LOCK_UNIX_FLIGHT, /* sockets in flight: over the queues they wait in */
 	LOCK_SOCKET,
 	LOCK_PIPE,
-	LOCK_NOTIFY,  /* the marks of an inode */
-	LOCK_INOTIFY, /* an inotify instance: marks by number, queued events */
-	LOCK_LINK,    /* watched host descriptors */
+	LOCK_INOTIFY_ADD, /* an instance: one finds or adds a watch */
+	LOCK_NOTIFY,	  /* the marks of an inode */
+	LOCK_INOTIFY,	  /* an inotify instance: marks by number, queued events */
+	LOCK_LINK,	  /* watched host descriptors */
 	LOCK_WAITQ,
 	LOCK_EPOLL_READY, /* an epoll's ready list: taken from wake functions */
 	LOCK_PARK,

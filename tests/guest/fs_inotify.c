@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inotify: events of each kind, order, coalescing, masks, limits of the read buffer. */
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 
@@ -382,13 +383,92 @@ TEST(many_files)
 
 	start();
 	wd = watch(".", IN_CREATE);
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 4000; i++) {
 		snprintf(name, sizeof(name), "d%d", i);
 		CHECK_OK(mknod(name, S_IFREG | 0600, 0));
 	}
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 4000; i++) {
 		snprintf(name, sizeof(name), "d%d", i);
 		expect(wd, IN_CREATE, name);
 	}
 	expect_none();
+}
+
+static struct {
+	int fd;
+	atomic_int next;
+	atomic_bool stop;
+} raced;
+
+static void *remove_predicted(void *arg)
+{
+	(void)arg;
+	while (!raced.stop)
+		inotify_rm_watch(raced.fd, raced.next + 1);
+	return NULL;
+}
+
+static void *read_watches(void *arg)
+{
+	char path[64], buf[4096];
+
+	(void)arg;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", raced.fd);
+	while (!raced.stop)
+		read_file(path, buf, sizeof(buf));
+	return NULL;
+}
+
+/* A watch is removed, and shown, by other threads while it is being made. */
+TEST(remove_and_show_while_adding)
+{
+	pthread_t th[2];
+	char buf[4096];
+
+	scratch_cd();
+	raced.fd = CHECK_OK(inotify_init1(IN_NONBLOCK));
+	th[0] = thread_start(remove_predicted, NULL);
+	th[1] = thread_start(read_watches, NULL);
+	for (int i = 0; i < 30000; i++) {
+		raced.next = CHECK_OK(inotify_add_watch(raced.fd, ".", IN_CREATE));
+		inotify_rm_watch(raced.fd, raced.next);
+		while (read(raced.fd, buf, sizeof(buf)) > 0)
+			;
+	}
+	raced.stop = true;
+	thread_join(th[0]);
+	thread_join(th[1]);
+}
+
+static struct {
+	pthread_barrier_t barrier;
+	int wd[2];
+} twice;
+
+static void *add_it(void *second)
+{
+	for (int i = 0; i < 4000; i++) {
+		pthread_barrier_wait(&twice.barrier);
+		twice.wd[second != NULL] =
+			CHECK_OK(inotify_add_watch(raced.fd, ".", IN_CREATE));
+		pthread_barrier_wait(&twice.barrier);
+		if (second)
+			continue;
+		CHECK_EQ(twice.wd[0], twice.wd[1]);
+		CHECK_OK(inotify_rm_watch(raced.fd, twice.wd[0]));
+	}
+	return NULL;
+}
+
+/* One directory is one watch, whoever adds it at the same time. */
+TEST(added_twice_at_once)
+{
+	pthread_t th;
+
+	scratch_cd();
+	raced.fd = CHECK_OK(inotify_init1(IN_NONBLOCK));
+	pthread_barrier_init(&twice.barrier, NULL, 2);
+	th = thread_start(add_it, &twice);
+	add_it(NULL);
+	thread_join(th);
 }
