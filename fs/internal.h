@@ -35,8 +35,10 @@ struct vfs {
 	struct list peers;	 /* mounts that are shared or slaves */
 	int next_mnt_id, next_group;
 
-	struct mutex supers_lock; /* LOCK_LEAF */
+	struct mutex supers_lock; /* LOCK_LEAF; protects the next group */
 	struct list supers;
+	struct list ended_ns; /* struct mnt_ns.ended */
+	bool ending_ns;	      /* somebody takes from it */
 
 	struct mutex
 		locks_lock; /* LOCK_FILE_DATA: every file lock and who waits for one */
@@ -127,6 +129,7 @@ struct mnt_ns {
 	/* protected by v->mount_lock */
 	struct mount *root; /* the tree's reference */
 	unsigned n_mounts;
+	struct list ended; /* nobody references it: protected by v->supers_lock */
 };
 
 /*
@@ -151,7 +154,12 @@ enum {
 	COPY_UNBINDABLE = 2, /* unbindable ones too (a namespace) */
 	COPY_TO_SLAVE = 4,   /* shared ones become slaves (a less privileged namespace) */
 	COPY_PRIVATE = 8,    /* no propagation at all */
+	COPY_MNT_NS = 16,    /* files of mount namespaces too; else they are left out */
 };
+/* Does it show a mount namespace's file, which not every other may keep? */
+bool mount_of_mnt_ns(const struct mount *m);
+/* The next mount of a tree, without what is below @m. */
+struct mount *mount_next_beside(struct mount *m, struct mount *top);
 int mount_tree_copy(struct vfs *v, struct mount *m, struct dentry *root, unsigned how,
 		    struct mount **out);
 void mount_tree_changed(struct mnt_ns *ns);

@@ -17,6 +17,7 @@ static struct mnt_ns *new_ns(struct vfs *v, struct user_ns *owner)
 	ns->owner = owner ? user_ns_get(owner) : NULL;
 	ns->ino = kernel_new_ns_ino(v->k);
 	waitq_init(&ns->waitq);
+	list_init(&ns->ended);
 	atomic_init(&ns->event, 1);
 	return ns;
 }
@@ -35,12 +36,10 @@ static void free_ns(struct mnt_ns *ns)
 	mem_free(ns);
 }
 
-void mnt_ns_put(struct mnt_ns *ns)
+static void end_ns(struct mnt_ns *ns)
 {
 	struct list dead;
 
-	if (!refcount_dec(&ns->ref))
-		return;
 	list_init(&dead);
 	mutex_lock(&ns->v->mount_lock);
 	if (ns->root)
@@ -48,6 +47,33 @@ void mnt_ns_put(struct mnt_ns *ns)
 	mutex_unlock(&ns->v->mount_lock);
 	mounts_put(&dead);
 	free_ns(ns);
+}
+
+/*
+ * Its tree may hold the last mount of another namespace's file, and so on: one thread
+ * ends them one after the other, nobody recurses.
+ */
+void mnt_ns_put(struct mnt_ns *ns)
+{
+	struct vfs *v = ns->v;
+
+	if (!refcount_dec(&ns->ref))
+		return;
+	mutex_lock(&v->supers_lock);
+	list_add_tail(&v->ended_ns, &ns->ended);
+	if (v->ending_ns) {
+		mutex_unlock(&v->supers_lock);
+		return;
+	}
+	v->ending_ns = true;
+	while ((ns = list_first(&v->ended_ns, struct mnt_ns, ended))) {
+		list_del(&ns->ended);
+		mutex_unlock(&v->supers_lock);
+		end_ns(ns);
+		mutex_lock(&v->supers_lock);
+	}
+	v->ending_ns = false;
+	mutex_unlock(&v->supers_lock);
 }
 
 int mnt_ns_create(struct kernel *k, struct super *sb, struct user_ns *owner,
@@ -104,9 +130,11 @@ int mnt_ns_copy(struct mnt_ns *old, struct user_ns *owner, struct path *root,
 		return r;
 	}
 	mount_tree_own(v, ns);
-	/* Both trees have the same shape. */
-	for (m = old->root, copy = ns->root; m;
+	/* Both trees have the same shape, but for what the copy left out. */
+	for (m = old->root, copy = ns->root; copy;
 	     m = mount_next(m, old->root), copy = mount_next(copy, ns->root)) {
+		while (mount_of_mnt_ns(m))
+			m = mount_next_beside(m, old->root);
 		if (foreign)
 			atomic_fetch_or(&copy->flags,
 					MNT_LOCK_FLAGS |
@@ -197,9 +225,13 @@ static void put_super_options(struct strbuf *out, struct super *sb)
 static void show_mountinfo(struct mount *m, const struct strbuf *where,
 			   struct strbuf *out)
 {
+	const struct dentry_ops *ops = atomic_load(&m->root->dops);
 	struct strbuf root = STRBUF_INIT;
 
-	path_print_within(m->root, m->sb->root, &root);
+	if (ops && ops->dname)
+		ops->dname(m->root, &root);
+	else
+		path_print_within(m->root, m->sb->root, &root);
 	sb_printf(out, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : m->id,
 		  lx_major(m->sb->dev), lx_minor(m->sb->dev));
 	put_path(out, &root);

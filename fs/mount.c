@@ -422,8 +422,14 @@ static struct mount *copy_one(struct vfs *v, struct mount *m, struct dentry *roo
 	return copy;
 }
 
-/* The next mount of a tree, without what is below @m. */
-static struct mount *next_beside(struct mount *m, struct mount *top)
+bool mount_of_mnt_ns(const struct mount *m)
+{
+	const struct super_ops *ops = m->sb->ops;
+
+	return ops->bindable && ops->bindable(dentry_inode(m->root), NULL);
+}
+
+struct mount *mount_next_beside(struct mount *m, struct mount *top)
 {
 	while (m != top) {
 		if (m->sibling.next != &m->parent->children)
@@ -439,6 +445,9 @@ int mount_tree_copy(struct vfs *v, struct mount *top, struct dentry *root, unsig
 	struct mount *m, *at, *copy;
 	struct list dead;
 
+	*out = NULL;
+	if (!(how & COPY_MNT_NS) && mount_of_mnt_ns(top))
+		return -EINVAL;
 	*out = at = copy_one(v, top, root, how);
 	if (!at)
 		return -ENOMEM;
@@ -450,10 +459,11 @@ int mount_tree_copy(struct vfs *v, struct mount *top, struct dentry *root, unsig
 	for (m = mount_next(top, top); m;) {
 		bool skip = mount_flagged(m, MNT_UNBINDABLE) && !(how & COPY_UNBINDABLE);
 
+		skip = skip || (mount_of_mnt_ns(m) && !(how & COPY_MNT_NS));
 		if (!skip && m->parent == top)
 			skip = !dentry_below(v, m->mountpoint, root);
 		if (skip) {
-			m = next_beside(m, top);
+			m = mount_next_beside(m, top);
 			continue;
 		}
 		while (from != m->parent) {

@@ -112,6 +112,19 @@ static int new_mount(const struct vfs_ctx *c, struct path where, const char *typ
 	return graft(c, m, where);
 }
 
+/* May what @old names be bound here, but for what is mounted below it? */
+static bool may_bind(const struct vfs_ctx *c, struct path old)
+{
+	const struct super_ops *ops = old.dentry->sb->ops;
+
+	if (ops->bindable && ops->bindable(dentry_inode(old.dentry), c->mnt_ns))
+		return false;
+	if (!old.mnt)
+		return ops->bindable;
+	return (in_our_ns(c, old) || ops->bindable) &&
+	       !(atomic_load(&old.mnt->flags) & MNT_UNBINDABLE);
+}
+
 static bool has_locked_child(struct mount *m, struct dentry *root, struct vfs *v)
 {
 	struct mount *child;
@@ -129,7 +142,7 @@ static int bind_mount(const struct vfs_ctx *c, struct path where, const char *so
 	struct vfs *v = c->mnt_ns->v;
 	AUTO_PATH struct path old = {0};
 	AUTO_PATH struct path to = path_get(where);
-	struct mount *copy;
+	struct mount *copy = NULL;
 	int r;
 
 	if (!source || !*source)
@@ -141,14 +154,19 @@ static int bind_mount(const struct vfs_ctx *c, struct path where, const char *so
 	path_follow_mounts(&to);
 	if (dentry_removed(to.dentry))
 		r = -ENOENT;
-	else if (!in_our_ns(c, old) || !in_our_ns(c, to) ||
-		 atomic_load(&old.mnt->flags) & MNT_UNBINDABLE ||
-		 (!recursive && has_locked_child(old.mnt, old.dentry, v)))
+	else if (!in_our_ns(c, to) || !may_bind(c, old) ||
+		 (old.mnt && !recursive && has_locked_child(old.mnt, old.dentry, v)))
 		r = -EINVAL;
-	if (!r)
+	if (!r && old.mnt)
 		r = mount_tree_copy(v, old.mnt, old.dentry,
-				    recursive ? COPY_RECURSIVE : 0, &copy);
+				    COPY_MNT_NS | (recursive ? COPY_RECURSIVE : 0),
+				    &copy);
 	mutex_unlock(&v->mount_lock);
+	if (!r && !old.mnt) {
+		copy = mount_alloc(v, old.dentry->sb, old.dentry,
+				   old.dentry->sb->type->name);
+		r = copy ? 0 : -ENOMEM;
+	}
 	if (r)
 		return r;
 	atomic_fetch_and(&copy->flags, ~(unsigned)MNT_LOCKED);

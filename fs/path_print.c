@@ -75,8 +75,8 @@ int path_print(struct path p, struct path root, bool strict, struct strbuf *out)
 	const struct dentry_ops *ops = atomic_load(&p.dentry->dops);
 	bool reachable;
 
-	/* What lives outside every tree has no path, just a text. */
-	if (ops && ops->dname) {
+	/* What lives outside every tree, and is not mounted, has no path, just a text. */
+	if (ops && ops->dname && !p.mnt) {
 		ops->dname(p.dentry, out);
 		return sb_failed(out) ? -ENOMEM : 0;
 	}

@@ -41,6 +41,7 @@ int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out)
 	list_init(&v->lru);
 	list_init(&v->peers);
 	list_init(&v->supers);
+	list_init(&v->ended_ns);
 	list_init(&v->lock_lists);
 	list_init(&v->lock_waiters);
 	/* The first numbers are what a Linux host has for its own internal mounts. */

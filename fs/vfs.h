@@ -106,6 +106,7 @@ struct iattr {
 
 /* --- supers --------------------------------------------------------------- */
 
+struct mnt_ns;
 struct super_ops {
 	int (*statfs)(struct super *sb, struct lx_statfs *out); /* required */
 	int (*sync)(struct super *sb);				/* NULL: nothing to do */
@@ -117,7 +118,12 @@ struct super_ops {
 	/* the last reference to an inode is gone:
 	 * free it (and its content when nlink is 0) */
 	void (*free_inode)(struct inode *inode); /* required */
-	void (*release)(struct super *sb);	 /* required: frees sb */
+	/*
+	 * May @inode, of a file outside every tree, be bind-mounted in @ns (NULL: in any
+	 * namespace, also one still to come)? 0 or -EINVAL. NULL: -EINVAL.
+	 */
+	int (*bindable)(struct inode *inode, struct mnt_ns *ns);
+	void (*release)(struct super *sb); /* required: frees sb */
 };
 
 enum { SB_RDONLY = 1, SB_NOEXEC = 2, SB_NODEV = 4, SB_NOSUID = 8 };

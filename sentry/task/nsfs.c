@@ -206,9 +206,23 @@ static void nsfs_free_inode(struct inode *inode)
 	mem_free(ni);
 }
 
+/*
+ * A mount keeps its namespace. One of a mount namespace only in an older one, or they
+ * could keep each other: numbers only grow.
+ */
+static int nsfs_bindable(struct inode *inode, struct mnt_ns *ns)
+{
+	const struct ns_ref *ref = &container_of(inode, struct ns_inode, inode)->ref;
+
+	if (ref->kind != LX_CLONE_NEWNS)
+		return 0;
+	return ns && mnt_ns_ino(ns) < mnt_ns_ino(ref->mnt) ? 0 : -EINVAL;
+}
+
 static const struct super_ops nsfs_super_ops = {
 	.statfs = simple_statfs,
 	.free_inode = nsfs_free_inode,
+	.bindable = nsfs_bindable,
 	.release = simple_release,
 };
 static const struct fs_type nsfs_type = {.name = "nsfs", .flags = FS_NODEV | FS_INTERNAL};

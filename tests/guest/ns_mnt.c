@@ -320,3 +320,147 @@ TEST(propagation)
 	put_str("a/m/h", "x");
 	CHECK(!exists("b/m/h"));
 }
+
+static uint64_t ino_of(const char *path)
+{
+	struct stat st;
+
+	CHECK_OK(stat(path, &st));
+	return st.st_ino;
+}
+
+/* What keeps a namespace alive without a process: a mount of its file. */
+TEST(bind_of_a_namespace)
+{
+	char name[64], before[65], line[256], text[4096];
+	uint64_t ino;
+	int fd, status;
+	pid_t pid;
+
+	private_mounts();
+	put_str("f", "file");
+	CHECK_OK(gethostname(before, sizeof(before)));
+	pid = fork_child();
+	if (pid == 0) {
+		CHECK_OK(unshare(CLONE_NEWUTS));
+		CHECK_OK(sethostname("kept", 4));
+		CHECK_OK(mount("/proc/self/ns/uts", "f", NULL, MS_BIND, NULL));
+		_exit(0);
+	}
+	status = wait_exit(pid);
+	CHECK_EQ(status, 0);
+	ino = ino_of("f");
+	CHECK(ino != ino_of("/proc/self/ns/uts"));
+	snprintf(line, sizeof(line), " uts:[%llu] %s/f ", (unsigned long long)ino,
+		 scratch());
+	text[read_file("/proc/self/mountinfo", text, sizeof(text) - 1)] = 0;
+	CHECK(strstr(text, line) != NULL);
+	fd = CHECK_OK(open("f", O_RDONLY));
+	snprintf(line, sizeof(line), "/proc/self/fd/%d", fd);
+	ssize_t n = CHECK_OK(readlink(line, text, sizeof(text) - 1));
+	text[n] = 0;
+	snprintf(line, sizeof(line), "%s/f", scratch());
+	CHECK_STR(text, line);
+	close(fd);
+	/* It can be bound from there again, and goes with a copy of the tree. */
+	put_str("g", "");
+	CHECK_OK(mount("f", "g", NULL, MS_BIND, NULL));
+	CHECK_OK(umount("f"));
+	check_file("f", "file");
+	CHECK_OK(unshare(CLONE_NEWNS));
+	CHECK_EQ(ino_of("g"), ino);
+	fd = CHECK_OK(open("g", O_RDONLY));
+	CHECK_OK(setns(fd, CLONE_NEWUTS));
+	CHECK_OK(gethostname(name, sizeof(name)));
+	CHECK_STR(name, "kept");
+	close(fd);
+	CHECK_OK(umount("g"));
+	CHECK_EQ(ino_of("/proc/self/ns/uts"), ino);
+}
+
+static void bind_mnt_ns(const char *of, int want)
+{
+	if (want)
+		CHECK_ERRNO(mount(of, "f", NULL, MS_BIND, NULL), want);
+	else
+		CHECK_OK(mount(of, "f", NULL, MS_BIND, NULL));
+}
+
+/* Linux 6.18 numbers namespaces by CPU, and compares by number which is newer. */
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(CHECK_OK(sched_getcpu()), &one);
+	CHECK_OK(sched_setaffinity(0, sizeof(one), &one));
+}
+
+/* Of mount namespaces only newer ones: none may keep itself, or a circle of them. */
+TEST(bind_of_a_mount_namespace)
+{
+	char path[64];
+	int go[2], ready[2];
+	pid_t pid;
+	char c;
+
+	stay_on_one_cpu();
+	private_mounts();
+	put_str("f", "file");
+	bind_mnt_ns("/proc/self/ns/mnt", EINVAL);
+	CHECK_OK(pipe(go));
+	CHECK_OK(pipe(ready));
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", getpid());
+	pid = fork_child();
+	if (pid == 0) {
+		CHECK_OK(unshare(CLONE_NEWNS));
+		bind_mnt_ns(path, EINVAL);
+		CHECK_EQ(write(ready[1], "", 1), 1);
+		CHECK_EQ(read(go[0], &c, 1), 1);
+		check_file("f", "file"); /* the mount came to nobody else */
+		_exit(0);
+	}
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	bind_mnt_ns(path, 0);
+	CHECK_EQ(write(go[1], "", 1), 1);
+	wait_ok(pid);
+	/* A copy of the tree leaves it out. */
+	CHECK_OK(unshare(CLONE_NEWNS));
+	check_file("f", "file");
+}
+
+/* Each keeps the next: when the first ends, all do. */
+TEST(row_of_mount_namespaces)
+{
+	char path[64], c;
+	pid_t pid;
+
+	stay_on_one_cpu();
+	private_mounts();
+	put_str("f", "file");
+	for (int i = 0; i < 300; i++) {
+		int made[2], bound[2];
+
+		CHECK_OK(pipe(made));
+		CHECK_OK(pipe(bound));
+		pid = CHECK_OK(fork());
+		if (pid) {
+			/* The parent keeps the child's, and goes last. */
+			CHECK_EQ(read(made[0], &c, 1), 1);
+			snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+			bind_mnt_ns(path, 0);
+			CHECK_EQ(write(bound[1], "", 1), 1);
+			wait_ok(pid);
+			_exit(0);
+		}
+		CHECK_OK(unshare(CLONE_NEWNS));
+		CHECK_EQ(write(made[1], "", 1), 1);
+		CHECK_EQ(read(bound[0], &c, 1), 1);
+		for (int j = 0; j < 2; j++) {
+			close(made[j]);
+			close(bound[j]);
+		}
+	}
+	_exit(0);
+}
