@@ -244,7 +244,7 @@ static int dir_link(struct inode *dir, struct dentry *d, struct inode *old)
 	c.t.txlink.dfid = atomic_load(&ginode(dir)->fid);
 	c.t.txlink.fid = atomic_load(&ginode(old)->fid);
 	c.t.txlink.name = name_of(d);
-	r = call_send(&c);
+	r = ginode_failed(ginode(old), call_send(&c));
 	if (r == 0) {
 		ginode_set_attr(ginode(old), &c.r.rattr.attr, false, asked);
 		ginode_stale(ginode(dir));
@@ -275,6 +275,16 @@ static int dir_remove(struct inode *dir, struct dentry *d, uint32_t flags)
 	ginode_stale(ginode(dir));
 	ginode_stale(ginode(victim));
 	return 0;
+}
+
+/*
+ * One of a file's names is gone. Our fid may stand for just that one: what has others is
+ * walked to again.
+ */
+static void name_lost(struct ginode *g)
+{
+	if (!g->unlinked)
+		atomic_store(&g->fid_stale, true);
 }
 
 /*
@@ -324,6 +334,7 @@ static int dir_unlink(struct inode *dir, struct dentry *d)
 		return r;
 	}
 	g->unlinked = last;
+	name_lost(g);
 	if (victim->nlink)
 		inode_drop_nlink(victim);
 	return 0;
@@ -369,6 +380,7 @@ static int dir_rename(struct inode *old_dir, struct dentry *old, struct inode *n
 	ginode_stale(ginode(dentry_inode(old)));
 	if (victim && !(flags & LX_RENAME_EXCHANGE)) {
 		ginode(victim)->unlinked = LX_S_ISDIR(victim->mode) || victim->nlink <= 1;
+		name_lost(ginode(victim));
 		ginode_stale(ginode(victim));
 		if (LX_S_ISDIR(victim->mode))
 			victim->nlink = 0;

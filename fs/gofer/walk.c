@@ -201,7 +201,11 @@ int gofer_walk(const struct vfs_ctx *vc, struct walk_req *req)
 static int revalidate(struct dentry *d)
 {
 	struct gofer_super *gs = gsuper(d->sb);
+	struct inode *inode = dentry_inode(d);
 
+	/* Its fid's name was lost, this one may still lead there: a walk tells. */
+	if (inode && !LX_S_ISDIR(inode->mode) && atomic_load(&ginode(inode)->fid_stale))
+		return 0;
 	return !gs->shared || stamp_valid(gs->s, dentry_stamp(d));
 }
 

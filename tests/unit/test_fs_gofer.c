@@ -268,6 +268,44 @@ static void test_changes_by_the_guest(void **state)
 	stop_env(&e);
 }
 
+/* Linked by the name it has left; how it was found first may be gone. */
+static int link_it(struct fs_env *fs, const char *from, const char *to)
+{
+	struct path p;
+	int r = path_lookup(&fs->c, NULL, from, 0, &p);
+
+	if (r)
+		return r;
+	r = vfs_link(&fs->c, p, NULL, to);
+	path_put(p);
+	return r;
+}
+
+static void test_names_of_one_file(void **state)
+{
+	struct kstat st;
+	struct env e;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		start_env(&e, i, false, 64);
+		host_file(e.c, "a", "text");
+		assert_int_equal(link(host_path(e.c, "a"), host_path(e.c, "b")), 0);
+		check_text(&e, "/g/a", "text");
+		check_text(&e, "/g/b", "text");
+		assert_int_equal(vfs_unlink(&e.fs.c, NULL, "/g/a"), 0);
+		assert_int_equal(link_it(&e.fs, "/g/b", "/g/c"), 0);
+		assert_int_equal(fs_lstat(&e.fs, "/g/b", &st), 0);
+		assert_int_equal(st.nlink, 2);
+		/* The same by a rename over it. */
+		assert_int_equal(fs_put(&e.fs, "/g/x", "other"), 0);
+		assert_int_equal(vfs_rename(&e.fs.c, NULL, "/g/x", NULL, "/g/b", 0), 0);
+		assert_int_equal(link_it(&e.fs, "/g/c", "/g/d"), 0);
+		check_text(&e, "/g/d", "text");
+		stop_env(&e);
+	}
+}
+
 static void test_read_only(void **state)
 {
 	struct env e;
@@ -583,6 +621,7 @@ int main(void)
 		cmocka_unit_test(test_held_directory),
 		cmocka_unit_test(test_exclusive),
 		cmocka_unit_test(test_changes_by_the_guest),
+		cmocka_unit_test(test_names_of_one_file),
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_descriptors_are_a_cache),
 		cmocka_unit_test(test_mapping),
