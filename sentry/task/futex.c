@@ -51,6 +51,19 @@ int futex_get_key(struct task *t, uaddr_t addr, bool shared, struct futex_key *k
 	return r;
 }
 
+int futex_get_present_key(struct task *t, uaddr_t addr, bool shared,
+			  struct futex_key *key)
+{
+	int r = futex_get_key(t, addr, shared, key);
+
+	if (r || !key->shared)
+		return r;
+	r = futex_fault_in(t, addr, false);
+	if (r)
+		mm_futex_key_put(key);
+	return r;
+}
+
 void futex_key_dup(const struct futex_key *from, struct futex_key *to)
 {
 	struct mappable *m = from->object;
@@ -267,7 +280,7 @@ int futex_wake(struct task *t, uaddr_t addr, bool shared, int n, uint32_t bitset
 
 	if (!bitset)
 		return -EINVAL;
-	r = futex_get_key(t, addr, shared, &key);
+	r = futex_get_present_key(t, addr, shared, &key);
 	if (r)
 		return r;
 	b = futex_bucket_of(t->k->futexes, &key);

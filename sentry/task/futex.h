@@ -106,6 +106,12 @@ int futex_cmp_requeue_pi(struct task *t, uaddr_t addr, uaddr_t addr2, bool share
 
 /* -EINVAL unaligned, -EFAULT. Released with mm_futex_key_put(). */
 int futex_get_key(struct task *t, uaddr_t addr, bool shared, struct futex_key *key);
+/*
+ * The same for calls that do not read the word: -EFAULT also when a shared mapping has
+ * nothing there (behind the end of its file).
+ */
+int futex_get_present_key(struct task *t, uaddr_t addr, bool shared,
+			  struct futex_key *key);
 static inline bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)
 {
 	return a->object == b->object && a->offset == b->offset && a->shared == b->shared;

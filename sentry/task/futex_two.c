@@ -6,11 +6,11 @@
 static int get_two_keys(struct task *t, uaddr_t addr, bool shared, uaddr_t addr2,
 			bool shared2, struct futex_key key[2])
 {
-	int r = futex_get_key(t, addr, shared, &key[0]);
+	int r = futex_get_present_key(t, addr, shared, &key[0]);
 
 	if (r)
 		return r;
-	r = futex_get_key(t, addr2, shared2, &key[1]);
+	r = futex_get_present_key(t, addr2, shared2, &key[1]);
 	if (r)
 		mm_futex_key_put(&key[0]);
 	return r;

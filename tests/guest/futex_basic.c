@@ -368,6 +368,25 @@ TEST(shared_through_a_file)
 	wait_ok(pid);
 }
 
+/* Behind the end of its file a mapping has no word: also for calls that read none. */
+TEST(shared_behind_the_end)
+{
+	int fd = CHECK_OK(memfd_create("futex", 0));
+	uint32_t *a;
+
+	CHECK_OK(ftruncate(fd, PAGE));
+	a = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+	CHECK(a != MAP_FAILED);
+	CHECK_EQ(wake(a, 1), 0);
+	CHECK_OK(ftruncate(fd, 0));
+	CHECK_ERRNO(wake(a, 1), EFAULT);
+	CHECK_ERRNO(futex(a, FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
+	CHECK_ERRNO(futex(a, FUTEX_REQUEUE, 1, (void *)1, a + 1, 0), EFAULT);
+	CHECK_ERRNO(futex(a, FUTEX_CMP_REQUEUE, 1, (void *)1, a + 1, 0), EFAULT);
+	CHECK_OK(ftruncate(fd, PAGE));
+	CHECK_EQ(wake(a, 1), 0);
+}
+
 /* After a fork private memory is two memories, so shared keys there are two as well. */
 TEST(private_memory_is_not_shared_by_fork)
 {
