@@ -463,17 +463,17 @@ struct pipe *file_pipe(struct file *f)
 		       : NULL;
 }
 
-int pipe_get_size(struct pipe *p)
+int64_t pipe_get_size(struct pipe *p)
 {
-	int size;
+	int64_t size;
 
 	mutex_lock(&p->lock);
-	size = (int)(p->n_slots * PAGE_SIZE);
+	size = (int64_t)p->n_slots * PAGE_SIZE;
 	mutex_unlock(&p->lock);
 	return size;
 }
 
-int pipe_set_size(struct pipe *p, uint64_t size, const struct cred *cred)
+int64_t pipe_set_size(struct pipe *p, uint64_t size, const struct cred *cred)
 {
 	unsigned n_slots = 1;
 	struct slot *ring;
@@ -502,7 +502,7 @@ int pipe_set_size(struct pipe *p, uint64_t size, const struct cred *cred)
 	p->head = 0;
 	mutex_unlock(&p->lock);
 	waitq_wake(&p->queue, LX_POLL_OUT_MASK);
-	return (int)(n_slots * PAGE_SIZE);
+	return (int64_t)n_slots * PAGE_SIZE;
 }
 
 /* --- FIFOs ------------------------------------------------------------------------ */

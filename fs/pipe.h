@@ -23,8 +23,8 @@ bool fifo_open_done(struct file *f);
 
 /* F_GETPIPE_SZ, F_SETPIPE_SZ: bytes.
  * -EBUSY, -EPERM (beyond the limit without CAP_SYS_RESOURCE), -EINVAL. */
-int pipe_get_size(struct pipe *p);
-int pipe_set_size(struct pipe *p, uint64_t size, const struct cred *cred);
+int64_t pipe_get_size(struct pipe *p);
+int64_t pipe_set_size(struct pipe *p, uint64_t size, const struct cred *cred);
 #define PIPE_DEFAULT_SIZE 65536u
 #define PIPE_MAX_SIZE	  1048576u
 #define PIPE_BUF_ATOMIC	  4096u

@@ -143,7 +143,13 @@ TEST(set_size)
 
 TEST(set_size_errors)
 {
+	long r;
+
 	new_pipe(0);
+	/* The largest that is a size: positive, for who has the right and the memory. */
+	errno = 0;
+	r = syscall(SYS_fcntl, p[1], F_SETPIPE_SZ, 1u << 31);
+	CHECK(r == 1L << 31 || (r == -1 && (errno == EPERM || errno == ENOMEM)));
 	CHECK_EQ(fcntl(p[1], F_SETPIPE_SZ, 1), 4096);
 	CHECK_EQ(fcntl(p[1], F_SETPIPE_SZ, 0), 4096);
 	CHECK_ERRNO(fcntl(p[1], F_SETPIPE_SZ, -1), EINVAL);
