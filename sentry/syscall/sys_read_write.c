@@ -77,6 +77,9 @@ static int64_t rw_vector(struct task *t, int fd, uaddr_t iov, uint64_t n, int64_
 	r = uio_init_iovec(&u, &t->mem, iov, n);
 	if (r)
 		return r;
+	/* Where there is nothing to move nobody looks at the flags. */
+	if (!u.left)
+		rwf &= LX_RWF_ALL;
 	if (rwf & ~(unsigned)LX_RWF_ALL)
 		r = -EOPNOTSUPP;
 	else

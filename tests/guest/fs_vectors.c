@@ -157,6 +157,11 @@ TEST(v2_flags)
 	check_file("f", "XY23XY");
 	CHECK_ERRNO(pwritev2(fd, &out, 1, 0, 0x40000000), EOPNOTSUPP);
 	CHECK_ERRNO(preadv2(fd, &out, 1, 0, 0x40000000), EOPNOTSUPP);
+	/* Nothing to move: nobody looks. */
+	CHECK_EQ(pwritev2(fd, &out, 0, 0, 0x40000000), 0);
+	CHECK_EQ(preadv2(fd, &out, 0, 0, 0x40000000), 0);
+	out.iov_len = 0;
+	CHECK_EQ(pwritev2(fd, &out, 1, 0, 0x40000000), 0);
 }
 
 /* RWF_APPEND at -1 moves the position to the new end. */
