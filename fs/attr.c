@@ -178,6 +178,8 @@ static int check_size(const struct vfs_ctx *c, struct path p, const struct iattr
 	}
 	if (a->size > INT64_MAX)
 		return -EINVAL;
+	if (a->size > inode->sb->max_bytes)
+		return -EFBIG;
 	if (a->size > c->fsize_limit) {
 		/* Only growing beyond the limit is refused. */
 		r = vfs_getattr(p, LX_STATX_SIZE, &st);

@@ -232,7 +232,7 @@ static int check_write(struct file *f, unsigned rwf)
 static int limit_write(const struct vfs_ctx *c, struct file *f, struct uio *u,
 		       int64_t pos, size_t *cut)
 {
-	uint64_t max = INT64_MAX;
+	uint64_t max = f->inode->sb->max_bytes;
 	uint64_t start = (uint64_t)pos;
 
 	*cut = 0;
@@ -398,6 +398,9 @@ int64_t file_lseek(struct file *f, int64_t off, int whence)
 	mutex_lock(&f->pos_lock);
 	pos = f->ops->lseek ? f->ops->lseek(f, off, whence)
 			    : lseek_by_size(f, off, whence);
+	if (pos >= 0 && LX_S_ISREG(f->inode->mode) &&
+	    (uint64_t)pos > f->inode->sb->max_bytes)
+		pos = -EINVAL;
 	if (pos >= 0)
 		f->pos = pos;
 	mutex_unlock(&f->pos_lock);
@@ -492,7 +495,7 @@ int file_fallocate(const struct vfs_ctx *c, struct file *f, int mode, int64_t of
 		return -EISDIR;
 	if (!LX_S_ISREG(f->inode->mode) && !LX_S_ISBLK(f->inode->mode))
 		return -ENODEV;
-	if (!add_ok(off, len, &end))
+	if (!add_ok(off, len, &end) || (uint64_t)end > f->inode->sb->max_bytes)
 		return -EFBIG;
 	if (!f->ops->fallocate)
 		return -EOPNOTSUPP;

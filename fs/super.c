@@ -116,6 +116,7 @@ void super_init(struct super *sb, const struct fs_type *type, const struct super
 	sb->dev = lx_makedev(0, atomic_fetch_add(&v->next_dev, 1));
 	sb->magic = magic;
 	atomic_init(&sb->flags, 0);
+	sb->max_bytes = INT64_MAX;
 	mutex_init(&sb->rename_lock, LOCK_RENAME);
 	sb->root = NULL;
 	sb->k = k;

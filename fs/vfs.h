@@ -139,6 +139,7 @@ struct super {
 	const struct fs_type *type;
 	uint64_t dev;		  /* st_dev of its files: an anonymous device number */
 	uint64_t magic;		  /* statfs f_type */
+	uint64_t max_bytes;	  /* of a file; INT64_MAX unless the file system says */
 	atomic_uint flags;	  /* SB_* */
 	struct mutex rename_lock; /* LOCK_RENAME: directories change parents under it */
 	struct dentry *root;	  /* a reference, dropped by dcache_kill_super() */

@@ -22,6 +22,9 @@
 #define OVL_BLOCK_SHIFT 16
 #define OVL_BLOCK	(1ull << OVL_BLOCK_SHIFT)
 
+/* ext4's with blocks of 4 KB: what lies below is not asked. */
+#define OVL_MAX_BYTES ((1ull << 44) - 4096)
+
 struct ovl_super {
 	struct super base;
 	struct super *lower; /* a reference */

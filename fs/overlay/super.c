@@ -57,6 +57,7 @@ int overlay_super_create(struct kernel *k, struct super *lower, struct super **o
 	if (!os)
 		return -ENOMEM;
 	super_init(&os->base, &overlay_type, &ovl_super_ops, k, OVERLAYFS_MAGIC);
+	os->base.max_bytes = OVL_MAX_BYTES;
 	mutex_init(&os->lock, LOCK_LEAF);
 	os->pool = kernel_pool(k);
 	os->lower = super_get(lower);

@@ -2,6 +2,8 @@
 /* truncate, ftruncate, fallocate and its modes, posix_fadvise, readahead. */
 #include <linux/falloc.h>
 
+#include <sys/statfs.h>
+
 #include "harness.h"
 
 static int new_file(const char *content)
@@ -137,6 +139,26 @@ TEST(huge_sizes)
 	CHECK_EQ(at(fd, (1LL << 40) - 1), 'z');
 	CHECK_EQ(at(fd, 0), 'a');
 	CHECK_OK(ftruncate(fd, 0));
+}
+
+/* Of a disk: tmpfs and others go further. */
+TEST(beyond_the_largest_file)
+{
+	enum { EXT4 = 0xef53, OVERLAY = 0x794c7630 };
+	int fd = new_file("abc");
+	struct statfs fs;
+
+	CHECK_OK(fstatfs(fd, &fs));
+	if (fs.f_type != EXT4 && fs.f_type != OVERLAY)
+		SKIP("neither ext4 nor an overlay: %#lx", (long)fs.f_type);
+	CHECK_ERRNO(ftruncate(fd, 1LL << 62), EFBIG);
+	CHECK_ERRNO(truncate("f", 1LL << 45), EFBIG);
+	CHECK_ERRNO(fallocate(fd, 0, 0, 1LL << 50), EFBIG);
+	CHECK_ERRNO(fallocate(fd, 0, 1, INT64_MAX), EFBIG);
+	CHECK_ERRNO(pwrite(fd, "x", 1, 1LL << 50), EFBIG);
+	CHECK_ERRNO(lseek(fd, 1LL << 50, SEEK_SET), EINVAL);
+	CHECK_EQ(pread(fd, (char[1]){0}, 1, 1LL << 50), 0);
+	CHECK_EQ(st_of(fd).st_size, 3);
 }
 
 TEST(fallocate_plain)
