@@ -264,8 +264,8 @@ static int levels_below(struct nest_check *nc, struct epoll *ep, int depth)
 
 /*
  * Levels of sets above @ep, as levels_below(). The locks of the files, child before
- * parent: only here are two held, and vfs_epoll_nest() makes "here" one thread. An item
- * that is on a list keeps its set and that set's file.
+ * parent: only here and in count_ways() are two held, and vfs_epoll_nest() makes that
+ * one thread. An item that is on a list keeps its set and that set's file.
  */
 static int levels_above(struct nest_check *nc, struct epoll *ep, int depth)
 {
@@ -288,6 +288,50 @@ static int levels_above(struct nest_check *nc, struct epoll *ep, int depth)
 	ep->above.number = nc->number;
 	ep->above.levels = levels;
 	return levels;
+}
+
+/*
+ * Ways from a file to the outermost sets, by how many sets are between: a wake-up may go
+ * each. The limits are Linux's; there is none for sets that are in no other.
+ */
+static const int most_ways[EPOLL_MAX_NESTS + 1] = {INT32_MAX, 500, 100, 50, 10};
+
+static int count_ways(struct file *f, int sets, int ways[EPOLL_MAX_NESTS + 1])
+{
+	struct epitem *it;
+	int r = 0;
+
+	if (sets > EPOLL_MAX_NESTS + 1)
+		return -EINVAL;
+	mutex_lock_nested(&f->lock);
+	if (sets && list_empty(&f->epoll_items))
+		r = ++ways[sets - 1] > most_ways[sets - 1] ? -EINVAL : 0;
+	list_for_each (it, &f->epoll_items, file_node) {
+		r = count_ways(it->ep->file, sets + 1, ways);
+		if (r)
+			break;
+	}
+	mutex_unlock(&f->lock);
+	return r;
+}
+
+/* Are there too many ways up from @f or, if it is a set's, from what is in it? */
+static int check_ways(struct nest_check *nc, struct file *f)
+{
+	int ways[EPOLL_MAX_NESTS + 1] = {0}, r = 0;
+	struct epoll *ep = file_epoll(f);
+
+	if (!ep)
+		return count_ways(f, 0, ways);
+	if (ep->below.number == nc->number)
+		return 0;
+	ep->below.number = nc->number;
+	mutex_lock_nested(&ep->lock);
+	for (size_t i = 0; !r && i < ep->items.n_slots; i++)
+		for (struct hnode *n = ep->items.slot[i]; !r && n; n = n->next)
+			r = check_ways(nc, container_of(n, struct epitem, node)->f);
+	mutex_unlock(&ep->lock);
+	return r;
 }
 
 /* Would watching @inner from @ep close a circle, or nest too deep? Under nest->lock. */
@@ -351,11 +395,45 @@ static int change_item(struct epoll *ep, int op, int fd, struct file *target,
 	return r;
 }
 
+static bool is_watched(struct epoll *ep)
+{
+	bool r;
+
+	mutex_lock(&ep->file->lock);
+	r = !list_empty(&ep->file->epoll_items);
+	mutex_unlock(&ep->file->lock);
+	return r;
+}
+
+/*
+ * A set into a set, or anything into one that is in another. One at a time until the
+ * item is there: two sets added to each other would both pass.
+ */
+static int add_nested(struct epoll *ep, int fd, struct file *target,
+		      const struct lx_epoll_event *event, const struct cred *cred)
+{
+	struct epoll_nest *nest = vfs_epoll_nest(target->inode->sb->k);
+	struct epoll *inner = file_epoll(target);
+	struct nest_check nc;
+	int r;
+
+	mutex_lock(&nest->lock);
+	r = inner ? check_nesting(nest, ep, inner) : 0;
+	if (!r)
+		r = change_item(ep, LX_EPOLL_CTL_ADD, fd, target, event, cred);
+	nc = (struct nest_check){.number = ++nest->n_checks};
+	if (!r && check_ways(&nc, target)) {
+		change_item(ep, LX_EPOLL_CTL_DEL, fd, target, event, cred);
+		r = -EINVAL;
+	}
+	mutex_unlock(&nest->lock);
+	return r;
+}
+
 int epoll_change(struct epoll *ep, int op, int fd, struct file *target,
 		 const struct lx_epoll_event *event, const struct cred *cred)
 {
 	struct epoll *inner = file_epoll(target);
-	struct epoll_nest *nest;
 	int r;
 
 	if (!target->ops->poll)
@@ -365,15 +443,10 @@ int epoll_change(struct epoll *ep, int op, int fd, struct file *target,
 	if (op != LX_EPOLL_CTL_DEL && event->events & LX_EPOLLEXCLUSIVE &&
 	    (op == LX_EPOLL_CTL_MOD || inner || event->events & ~EXCLUSIVE_BITS))
 		return -EINVAL;
-	if (op != LX_EPOLL_CTL_ADD || !inner)
-		return change_item(ep, op, fd, target, event, cred);
-	/* Until the item is there: two sets added to each other would both pass. */
-	nest = vfs_epoll_nest(target->inode->sb->k);
-	mutex_lock(&nest->lock);
-	r = check_nesting(nest, ep, inner);
-	if (!r)
+	if (op == LX_EPOLL_CTL_ADD && (inner || is_watched(ep)))
+		r = add_nested(ep, fd, target, event, cred);
+	else
 		r = change_item(ep, op, fd, target, event, cred);
-	mutex_unlock(&nest->lock);
 	return r;
 }
 

@@ -29,7 +29,7 @@ int epoll_collect(struct epoll *ep, struct uio *to, int max);
 /* Where epoll_wait(2) sleeps; waiters are exclusive. */
 struct waitq *epoll_waitq(struct epoll *ep);
 
-/* Admits one EPOLL_CTL_ADD of a set to a set at a time; the VFS core's state holds it. */
+/* Admits one EPOLL_CTL_ADD among sets in sets at a time; the VFS core's state holds it. */
 struct epoll_nest {
 	struct mutex lock; /* LOCK_EPOLL_NEST */
 	uint64_t n_checks; /* protected by lock */

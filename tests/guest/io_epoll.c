@@ -519,6 +519,31 @@ TEST(nesting_is_limited_from_above)
 	CHECK_OK(watch(set[4], set[0]));
 }
 
+/* From one file ten ways may lead through five sets. */
+TEST(nesting_limits_the_ways_up)
+{
+	int row[4], outer[11], fds[2];
+
+	CHECK_OK(pipe(fds));
+	for (int i = 0; i < 4; i++)
+		row[i] = CHECK_OK(epoll_create1(0));
+	for (int i = 0; i < 3; i++)
+		CHECK_OK(watch(row[i], row[i + 1]));
+	CHECK_OK(watch(row[3], fds[0]));
+	for (int i = 0; i < 11; i++)
+		outer[i] = CHECK_OK(epoll_create1(0));
+	for (int i = 0; i < 10; i++)
+		CHECK_OK(watch(outer[i], row[0]));
+	CHECK_ERRNO(watch(outer[10], row[0]), EINVAL);
+	/* It was not added. */
+	CHECK_ERRNO(epoll_ctl(outer[10], EPOLL_CTL_DEL, row[0], NULL), ENOENT);
+	/* The other way round: the file comes last. */
+	CHECK_OK(epoll_ctl(row[3], EPOLL_CTL_DEL, fds[0], NULL));
+	CHECK_OK(watch(outer[10], row[0]));
+	CHECK_ERRNO(watch(row[3], fds[0]), EINVAL);
+	CHECK_OK(watch(row[0], fds[0]));
+}
+
 /* Every set of a level watches all of the next: many ways, looked at once each. */
 TEST(nesting_many_ways)
 {
