@@ -321,11 +321,12 @@ static int check_ways(struct nest_check *nc, struct file *f)
 	int ways[EPOLL_MAX_NESTS + 1] = {0}, r = 0;
 	struct epoll *ep = file_epoll(f);
 
+	/* Once each: a set may have a file by many descriptors, and many sets a file. */
+	if (f->epoll_check == nc->number)
+		return 0;
+	f->epoll_check = nc->number;
 	if (!ep)
 		return count_ways(f, 0, ways);
-	if (ep->below.number == nc->number)
-		return 0;
-	ep->below.number = nc->number;
 	mutex_lock_nested(&ep->lock);
 	for (size_t i = 0; !r && i < ep->items.n_slots; i++)
 		for (struct hnode *n = ep->items.slot[i]; !r && n; n = n->next)

@@ -567,6 +567,7 @@ struct file {
 	struct file_owner owner; /* protected by lock */
 	/* epoll items that watch this file: protected by epoll's own global lock */
 	struct list epoll_items;
+	uint64_t epoll_check; /* the last that came by: of epoll.c, under its nest lock */
 	struct fasync *async; /* O_ASYNC is on: fs/fasync.c */
 	uint64_t id;	      /* unique: kcmp, savable identity */
 	void *priv;	      /* of the file system */

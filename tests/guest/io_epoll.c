@@ -562,6 +562,31 @@ TEST(nesting_many_ways)
 	CHECK(now_ms() - start < 5000);
 }
 
+/* A set with one file by many descriptors: each is a way, and all are looked at once. */
+TEST(nesting_of_many_descriptors)
+{
+	int set[2] = {CHECK_OK(epoll_create1(0)), CHECK_OK(epoll_create1(0))};
+	long long start = now_ms();
+
+	for (int i = 0; i < 300; i++)
+		CHECK_OK(watch(set[0], CHECK_OK(eventfd(0, 0))));
+	for (int i = 0; i < 200; i++) {
+		CHECK_OK(watch(set[1], set[0]));
+		CHECK_OK(epoll_ctl(set[1], EPOLL_CTL_DEL, set[0], NULL));
+	}
+	int fd = CHECK_OK(eventfd(0, 0));
+	for (int i = 0; i < 300; i++)
+		CHECK_OK(watch(set[0], CHECK_OK(dup(fd))));
+	for (int i = 0; i < 200; i++) {
+		CHECK_OK(watch(set[1], set[0]));
+		CHECK_OK(epoll_ctl(set[1], EPOLL_CTL_DEL, set[0], NULL));
+	}
+	for (int i = 0; i < 201; i++)
+		CHECK_OK(watch(set[0], CHECK_OK(dup(fd))));
+	CHECK_ERRNO(watch(set[1], set[0]), EINVAL);
+	CHECK(now_ms() - start < 5000);
+}
+
 static struct {
 	int a, b, ret[2];
 	pthread_barrier_t start, end;
@@ -602,7 +627,7 @@ TEST(no_circle_by_a_race)
 	circle.a = CHECK_OK(epoll_create1(0));
 	circle.b = CHECK_OK(epoll_create1(0));
 	for (int i = 0; i < 2000; i++)
-		CHECK_OK(watch(circle.a, CHECK_OK(dup(p[0]))));
+		CHECK_OK(watch(circle.a, CHECK_OK(eventfd(0, 0))));
 	pthread_barrier_init(&circle.start, NULL, 3);
 	pthread_barrier_init(&circle.end, NULL, 3);
 	th[0] = thread_start(close_circle, NULL);
