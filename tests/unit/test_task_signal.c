@@ -103,7 +103,8 @@ static int set_up(void **state)
 	cred.user = &user;
 	mutex_init(&kernel.tasklist, LOCK_TASKLIST);
 	list_init(&group.threads);
-	waitq_init(&group.signalfd_wait);
+	group.signalfd_wait = shared_waitq_create();
+	assert_non_null(group.signalfd_wait);
 	sigpending_init(&group.pending);
 	group.k = &kernel;
 	group.rlim[LX_RLIMIT_SIGPENDING].cur = 100;
@@ -127,6 +128,7 @@ static int tear_down(void **state)
 	for (int i = 0; i < 3; i++)
 		sigpending_flush(&thread[i].pending);
 	sighand_put(group.sighand);
+	shared_waitq_close(group.signalfd_wait);
 	assert_int_equal(atomic_load(&user.n_sigpending), 0);
 	return 0;
 }
