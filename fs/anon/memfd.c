@@ -101,6 +101,19 @@ static int64_t memfd_lseek(struct file *f, int64_t off, int whence)
 	}
 }
 
+static int punch(struct memfd *m, uint64_t off, uint64_t size)
+{
+	int r = 0;
+
+	mutex_lock(&m->base.lock);
+	if (seals_of(m) & (LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE))
+		r = -EPERM;
+	else
+		shmem_punch(&m->data, off, size);
+	mutex_unlock(&m->base.lock);
+	return r;
+}
+
 static int memfd_fallocate(struct file *f, int mode, int64_t off, int64_t len)
 {
 	struct memfd *m = to_memfd(f->inode);
@@ -110,14 +123,11 @@ static int memfd_fallocate(struct file *f, int mode, int64_t off, int64_t len)
 
 	if (mode & ~(LX_FALLOC_FL_KEEP_SIZE | LX_FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
+	if (mode & LX_FALLOC_FL_PUNCH_HOLE)
+		return punch(m, (uint64_t)off, (uint64_t)len);
 	mutex_lock(&m->base.lock);
 	seals = seals_of(m);
-	if (mode & LX_FALLOC_FL_PUNCH_HOLE) {
-		if (seals & (LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE))
-			r = -EPERM;
-		else
-			shmem_punch(&m->data, (uint64_t)off, (uint64_t)len);
-	} else if (seals & LX_F_SEAL_GROW && end > shmem_size(&m->data)) {
+	if (seals & LX_F_SEAL_GROW && end > shmem_size(&m->data)) {
 		r = -EPERM;
 	} else {
 		r = shmem_allocate(&m->data, (uint64_t)off, (uint64_t)len);
@@ -217,12 +227,18 @@ static int map_writable(struct mappable *map, enum mapped_change what)
 	return r;
 }
 
+static int map_punch(struct mappable *map, uint64_t off, uint64_t size)
+{
+	return punch(of_map(map), off, size);
+}
+
 static const struct mappable_ops memfd_map_ops = {
 	.translate = shmem_translate,
 	.get = map_get,
 	.put = map_put,
 	.describe = map_describe,
 	.writable = map_writable,
+	.punch = map_punch,
 };
 
 /* --- seals ------------------------------------------------------------------------- */

@@ -149,8 +149,8 @@ static int remove_pages(struct mm *mm, uaddr_t start, uaddr_t end)
 		if (at < end) {
 			if (v->flags & VM_LOCKED || !v->m)
 				r = -EINVAL;
-			else if ((v->flags & (VM_SHARED | VM_WRITE)) !=
-				 (VM_SHARED | VM_WRITE))
+			else if ((v->flags & (VM_SHARED | VM_MAYWRITE)) !=
+				 (VM_SHARED | VM_MAYWRITE))
 				r = -EACCES;
 			else if (!v->m->ops->punch)
 				r = -EOPNOTSUPP;

@@ -63,12 +63,36 @@ static bool vma_window(const struct vma *v, uint64_t off, uint64_t size, uaddr_t
 	return true;
 }
 
-void mappable_invalidate(struct mappable *m, uint64_t off, uint64_t size, bool even_cow)
+bool mappable_copies_locked(struct mappable *m, uint64_t *start, uint64_t *end)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+	uaddr_t from, to;
+	struct vma *v;
+
+	list_for_each (v, &m->vmas, rmap) {
+		struct range *g;
+
+		mutex_assert_held(&v->m->lock);
+		if (!(v->flags & VM_MAYCOPY) ||
+		    !vma_window(v, *start, *end - *start, &from, &to))
+			continue;
+		g = ranges_find(&v->mapped, from);
+		if (!g || g->start >= to)
+			continue;
+		first = min_t(uint64_t, first, vma_off(v, from));
+		last = max_t(uint64_t, last, vma_off(v, to));
+	}
+	*start = first;
+	*end = last;
+	return first < last;
+}
+
+void mappable_invalidate_locked(struct mappable *m, uint64_t off, uint64_t size,
+				bool even_cow)
 {
 	struct vma *v;
 	uaddr_t start, end;
 
-	mutex_lock(&m->lock);
 	m->generation++;
 	list_for_each (v, &m->vmas, rmap) {
 		/*
@@ -81,5 +105,11 @@ void mappable_invalidate(struct mappable *m, uint64_t off, uint64_t size, bool e
 		if (vma_window(v, off, size, &start, &end))
 			vma_forget_locked(v, page_down(start), page_up(end));
 	}
+}
+
+void mappable_invalidate(struct mappable *m, uint64_t off, uint64_t size, bool even_cow)
+{
+	mutex_lock(&m->lock);
+	mappable_invalidate_locked(m, off, size, even_cow);
 	mutex_unlock(&m->lock);
 }

@@ -89,3 +89,12 @@ void mappable_destroy(struct mappable *m);
  * caller holds only ranks before LOCK_RMAP (so not FILE_DATA).
  */
 void mappable_invalidate(struct mappable *m, uint64_t off, uint64_t size, bool even_cow);
+void mappable_invalidate_locked(struct mappable *m, uint64_t off, uint64_t size,
+				bool even_cow) MUST_HOLD(m->lock);
+/*
+ * mappable_copies_locked - narrow [*@start, *@end), offsets of pages, to what private
+ * areas have mapped of it and could have pages of their own in: there the host's mapping
+ * must stay, with whatever it shows. False: nothing.
+ */
+bool mappable_copies_locked(struct mappable *m, uint64_t *start, uint64_t *end)
+	MUST_HOLD(m->lock);

@@ -250,6 +250,11 @@ static void punch(struct pool *p, uint64_t off, uint64_t size)
 		memset(p->window + off, 0, size);
 }
 
+void pool_clear(struct pool *p, uint64_t off, uint64_t size)
+{
+	punch(p, off, size);
+}
+
 int pool_alloc(struct pool *p, uint64_t size, uint64_t *off, uint64_t *got, bool *fresh)
 {
 	struct extent *e;

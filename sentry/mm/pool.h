@@ -35,6 +35,12 @@ uint64_t pool_key(struct pool *p);
 void *pool_ptr(struct pool *p, uint64_t off);
 
 /*
+ * pool_clear - zeroes for an extent that stays taken. Host mappings follow, but for the
+ * pages that a private one has copied.
+ */
+void pool_clear(struct pool *p, uint64_t off, uint64_t size);
+
+/*
  * pool_write_fresh - for pages the host does not have yet: a host write fills them
  * without zeroing and faulting them first, in half the time.
  */

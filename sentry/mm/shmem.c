@@ -32,6 +32,7 @@ void shmem_init(struct shmem *s, struct pool *pool, const struct mappable_ops *o
 	mappable_init(&s->map, ops);
 	mutex_init(&s->lock, LOCK_FILE_DATA);
 	s->pool = pool;
+	s->rmap = &s->map;
 	s->quota = NULL;
 	s->size = s->bytes = 0;
 	s->extents.root = NULL;
@@ -208,6 +209,23 @@ static void zero_locked(struct shmem *s, uint64_t start, uint64_t end) MUST_HOLD
 		uint64_t to = min_t(uint64_t, e->off + e->size, end);
 
 		memset(pool_ptr(s->pool, e->pool_off + (from - e->off)), 0, to - from);
+	}
+}
+
+/*
+ * [@start, @end) (page-aligned) reads as zeroes and keeps its blocks. The host takes the
+ * pages away below all mappings but those that have a copy of their own.
+ */
+static void clear_locked(struct shmem *s, uint64_t start, uint64_t end) MUST_HOLD(s->lock)
+{
+	struct shmem_extent *e = extent_find(s, start);
+
+	for (; e && e->off < end; e = extent_next(e)) {
+		uint64_t from = max_t(uint64_t, e->off, start);
+		uint64_t to = min_t(uint64_t, e->off + e->size, end);
+
+		if (from < to)
+			pool_clear(s->pool, e->pool_off + (from - e->off), to - from);
 	}
 }
 
@@ -423,7 +441,7 @@ void shmem_truncate(struct shmem *s, uint64_t size)
 	}
 	mutex_unlock(&s->lock);
 	if (shrinks)
-		mappable_invalidate(&s->map, end, UINT64_MAX, true);
+		mappable_invalidate(s->rmap, end, UINT64_MAX, true);
 	release_all(s, &gone);
 }
 
@@ -441,6 +459,46 @@ int shmem_allocate(struct shmem *s, uint64_t off, uint64_t size)
 	return r;
 }
 
+int shmem_zero(struct shmem *s, uint64_t off, uint64_t size)
+{
+	uint64_t end, first = page_up(off), last;
+	bool fresh;
+	int r;
+
+	if (!add_ok(off, size, &end) || end > INT64_MAX)
+		return -EFBIG;
+	last = page_down(end);
+	mutex_lock(&s->lock);
+	r = fill_locked(s, page_down(off), page_up(end), &fresh);
+	if (!r && first >= last) {
+		zero_locked(s, off, end);
+	} else if (!r) {
+		zero_locked(s, off, first);
+		clear_locked(s, first, last);
+		zero_locked(s, last, end);
+	}
+	mutex_unlock(&s->lock);
+	return r;
+}
+
+/*
+ * Pages that a private area has mapped stay where they are and are cleared: the host
+ * knows which of them are the guest's own. All others go back to the pool.
+ */
+static void punch_pages_locked(struct shmem *s, uint64_t first, uint64_t last,
+			       struct rb_tree *gone) MUST_HOLD(s->lock)
+	MUST_HOLD(s->rmap->lock)
+{
+	uint64_t keep = first, keep_end = last;
+
+	if (!mappable_copies_locked(s->rmap, &keep, &keep_end))
+		keep = keep_end = last;
+	detach_locked(s, first, keep, gone);
+	clear_locked(s, keep, keep_end);
+	detach_locked(s, keep_end, last, gone);
+	mappable_invalidate_locked(s->rmap, first, last - first, false);
+}
+
 void shmem_punch(struct shmem *s, uint64_t off, uint64_t size)
 {
 	struct rb_tree gone = {0};
@@ -449,17 +507,19 @@ void shmem_punch(struct shmem *s, uint64_t off, uint64_t size)
 	if (!add_ok(off, size, &end) || end > INT64_MAX)
 		end = INT64_MAX;
 	last = page_down(end);
+	/* One piece of work for faults: they see the old blocks and are taken back, or
+	 * the new ones. */
+	mutex_lock(&s->rmap->lock);
 	mutex_lock(&s->lock);
 	if (first >= last) {
 		zero_locked(s, off, end);
 	} else {
 		zero_locked(s, off, first);
 		zero_locked(s, last, end);
-		detach_locked(s, first, last, &gone);
+		punch_pages_locked(s, first, last, &gone);
 	}
 	mutex_unlock(&s->lock);
-	if (first < last)
-		mappable_invalidate(&s->map, first, last - first, true);
+	mutex_unlock(&s->rmap->lock);
 	release_all(s, &gone);
 }
 

@@ -8,7 +8,7 @@
  * get, put, describe and writable are the embedder's. Or shmem_create() one of its own.
  *
  * Locks: takes LOCK_FILE_DATA (one object at a time); shmem_truncate and shmem_punch also
- * LOCK_RMAP before it, to take mappings back. Guest pages are faulted in outside of it.
+ * LOCK_RMAP before it, to take mappings back before a page goes to somebody else. Guest pages are faulted in outside of it.
  */
 #pragma once
 
@@ -27,7 +27,9 @@ struct shmem_quota {
 
 struct shmem {
 	struct mappable map;
-	struct pool *pool; /* immutable, borrowed */
+	struct pool *pool;     /* immutable, borrowed */
+	struct mappable *rmap; /* whose areas show these pages: map, or what the embedder
+				  sets after shmem_init(); then immutable */
 	struct shmem_quota
 		*quota;		/* NULL: none. Set after shmem_init(), then immutable */
 	struct mutex lock;	/* LOCK_FILE_DATA; protects the rest */
@@ -70,8 +72,16 @@ void shmem_truncate(struct shmem *s, uint64_t size);
  * -ENOSPC.
  */
 int shmem_allocate(struct shmem *s, uint64_t off, uint64_t size);
-/* Zeroes there; whole pages become holes, private copies of them are lost as in Linux. */
+/*
+ * shmem_punch - zeroes there; whole pages become holes. Private copies stay, and so do
+ * the blocks below (cleared) while a private area has pages of that range mapped.
+ */
 void shmem_punch(struct shmem *s, uint64_t off, uint64_t size);
+/*
+ * shmem_zero - zeroes in blocks of one's own, as shmem_allocate(): private copies and the
+ * size stay. -EFBIG, -ENOSPC, -ENOMEM: nothing was zeroed.
+ */
+int shmem_zero(struct shmem *s, uint64_t off, uint64_t size);
 /*
  * shmem_next - the first piece of data (@data) or hole at or behind @off: its start, for
  * lseek(SEEK_DATA, SEEK_HOLE). -ENXIO: @off is at or behind the end, or no data follows.

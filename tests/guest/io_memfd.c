@@ -131,6 +131,7 @@ TEST(seal_write_and_mappings)
 	CHECK_ERRNO(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
 	CHECK_EQ(fcntl(fd, F_GET_SEALS), 0);
 	CHECK_OK(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE)); /* this one allows it */
+	CHECK_ERRNO(madvise(p, PAGE, MADV_REMOVE), EPERM);
 	CHECK_ERRNO(write(fd, "x", 1), EPERM);
 	CHECK_ERRNO(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, 0), EPERM);
 	p[0] = 'X'; /* the old mapping may go on */

@@ -233,6 +233,79 @@ static void test_shmem_own_mapping(void **state)
 	env_done(&e);
 }
 
+/* A hole leaves a private area its own pages, and never shows it another file's. */
+static void test_shmem_punch_under_private(void **state)
+{
+	struct env e;
+	struct mappable *m, *other;
+	struct shmem *s;
+	uaddr_t a = 0x100000, out;
+	char page[8 * PG];
+
+	(void)state;
+	env_init(&e);
+	assert_int_equal(shmem_create(e.pool, 8 * PG, &m), 0);
+	s = container_of(m, struct shmem, map);
+	memset(page, 'f', sizeof(page));
+	assert_int_equal(rw(s, 0, page, 8 * PG, true), 8 * PG);
+	struct mmap_args args = {.addr = a,
+				 .size = 4 * PG,
+				 .prot = RW,
+				 .flags = LX_MAP_PRIVATE | LX_MAP_FIXED,
+				 .m = m,
+				 .may = VM_MAYREAD | VM_MAYWRITE,
+				 .limits = &e.lim};
+	assert_int_equal(mm_mmap(e.mm, &args, &out), 0);
+	assert_int_equal(poke(&e, a + PG, 'P'), 0);
+	assert_int_equal(peek(&e, a + 2 * PG), 'f');
+	shmem_punch(s, 100, 7 * PG);
+	/* A file that takes all that was given back. */
+	assert_int_equal(shmem_create(e.pool, 0, &other), 0);
+	memset(page, 'x', sizeof(page));
+	rw(container_of(other, struct shmem, map), 0, page, 8 * PG, true);
+	assert_int_equal(peek(&e, a + PG), 'P');
+	assert_int_equal(peek(&e, a + PG + 1), 'f');
+	assert_int_equal(peek(&e, a + 2 * PG), 0);
+	assert_int_equal(peek(&e, a + 99), 'f');
+	assert_int_equal(peek(&e, a + 100), 0);
+	/* Only what could be private was kept; without the area nothing is. */
+	assert_int_equal(shmem_bytes(s), 5 * PG);
+	assert_int_equal(mm_munmap(e.mm, a, 4 * PG), 0);
+	shmem_punch(s, 0, 8 * PG);
+	assert_int_equal(shmem_bytes(s), 0);
+	other->ops->put(other);
+	m->ops->put(m);
+	env_done(&e);
+}
+
+static void test_shmem_zero(void **state)
+{
+	struct mappable *m;
+	struct shmem *s;
+	struct pool *p;
+	char buf[4 * PG], want[4 * PG];
+
+	(void)state;
+	assert_int_equal(pool_create(6 * PG, &p), 0);
+	assert_int_equal(shmem_create(p, 0, &m), 0);
+	s = container_of(m, struct shmem, map);
+	memset(buf, 'f', sizeof(buf));
+	memcpy(want, buf, sizeof(buf));
+	assert_int_equal(rw(s, 0, buf, 4 * PG, true), 4 * PG);
+	assert_int_equal(shmem_zero(s, 10, 20), 0);
+	memset(want + 10, 0, 20);
+	assert_int_equal(shmem_zero(s, PG - 1, PG + 2), 0);
+	memset(want + PG - 1, 0, PG + 2);
+	assert_int_equal(shmem_zero(s, 3 * PG, 4 * PG), -ENOSPC);
+	assert_int_equal(shmem_zero(s, INT64_MAX, 1), -EFBIG);
+	assert_int_equal(rw(s, 0, buf, 4 * PG, false), 4 * PG);
+	assert_memory_equal(buf, want, sizeof(buf));
+	assert_int_equal(shmem_zero(s, 3 * PG, 2 * PG), 0);
+	assert_int_equal(shmem_size(s), 4 * PG);
+	m->ops->put(m);
+	pool_free(p);
+}
+
 static void test_shmem_full(void **state)
 {
 	struct mappable *m;
@@ -273,6 +346,8 @@ int main(void)
 		cmocka_unit_test(test_pool_random),
 		cmocka_unit_test(test_shmem_random),
 		cmocka_unit_test(test_shmem_own_mapping),
+		cmocka_unit_test(test_shmem_punch_under_private),
+		cmocka_unit_test(test_shmem_zero),
 		cmocka_unit_test(test_shmem_full),
 	};
 
