@@ -35,6 +35,7 @@ void ovl_data_init(struct ovl_data *d, struct pool *pool)
 {
 	mappable_init(&d->map, &ovl_mappable_ops);
 	shmem_init(&d->shm, pool, &shm_ops);
+	d->shm.rmap = &d->map;
 	mutex_init(&d->lock, LOCK_OVERLAY_DATA);
 }
 
@@ -184,30 +185,114 @@ static int copy_block(struct ovl_inode *oi, uint64_t block) MUST_HOLD(oi->data.l
 	return n < 0 ? (int)n : (size_t)n < want ? -ENOSPC : 0;
 }
 
-int ovl_copy_up(struct ovl_inode *oi, uint64_t off, uint64_t size, bool overwritten)
+/* The block at @at is the layer's now, which has its bytes. */
+static void own_block(struct ovl_inode *oi, uint64_t at) MUST_HOLD(oi->data.lock)
 {
 	struct ovl_data *d = &oi->data;
-	uint64_t end = off + size;
+
+	set_bit(d, at >> OVL_BLOCK_SHIFT);
+	mappable_invalidate(&d->map, at, OVL_BLOCK, false);
+}
+
+/* Would bytes for [@off, @end) replace all that the lower has in the block at @at? */
+static bool replaces(const struct ovl_data *d, uint64_t at, uint64_t off, uint64_t end)
+{
+	return at >= off && min_t(uint64_t, at + OVL_BLOCK, d->lower_limit) <= end;
+}
+
+/*
+ * Copy the blocks of [@off, @end); with @edges only those that lie in it in part: the
+ * caller has other bytes for the rest, and calls own_blocks() when they are in place.
+ */
+static int copy_blocks(struct ovl_inode *oi, uint64_t off, uint64_t end, bool edges)
+	MUST_HOLD(oi->data.lock)
+{
+	struct ovl_data *d = &oi->data;
+	int r = become_upper(oi);
+
+	for (uint64_t at = off & ~(OVL_BLOCK - 1); !r && at < end && at < d->lower_limit;
+	     at += OVL_BLOCK) {
+		if (bit(d, at >> OVL_BLOCK_SHIFT) || (edges && replaces(d, at, off, end)))
+			continue;
+		r = copy_block(oi, at >> OVL_BLOCK_SHIFT);
+		if (!r)
+			own_block(oi, at);
+	}
+	return r;
+}
+
+static void own_blocks(struct ovl_inode *oi, uint64_t off, uint64_t end)
+	MUST_HOLD(oi->data.lock)
+{
+	struct ovl_data *d = &oi->data;
+
+	for (uint64_t at = off & ~(OVL_BLOCK - 1); at < end && at < d->lower_limit;
+	     at += OVL_BLOCK)
+		if (!bit(d, at >> OVL_BLOCK_SHIFT))
+			own_block(oi, at);
+}
+
+int ovl_copy_up(struct ovl_inode *oi, uint64_t off, uint64_t size)
+{
 	int r;
 
 	if (!oi->lower)
 		return 0;
 	mutex_lock(&oi->data.lock);
-	r = become_upper(oi);
-	for (uint64_t at = off & ~(OVL_BLOCK - 1); !r && at < end && at < d->lower_limit;
-	     at += OVL_BLOCK) {
-		uint64_t block = at >> OVL_BLOCK_SHIFT;
-		bool whole = overwritten && at >= off &&
-			     min_t(uint64_t, at + OVL_BLOCK, d->lower_limit) <= end;
+	r = copy_blocks(oi, off, off + size, false);
+	mutex_unlock(&oi->data.lock);
+	return r;
+}
 
-		if (bit(d, block))
-			continue;
-		r = whole ? 0 : copy_block(oi, block);
-		if (r)
-			break;
-		set_bit(d, block);
-		mappable_invalidate(&d->map, at, OVL_BLOCK, false);
+ssize_t ovl_write_block(struct ovl_inode *oi, uint64_t off, void *buf, size_t n)
+{
+	struct ovl_data *d = &oi->data;
+	struct uio u;
+	ssize_t w;
+
+	uio_init_kernel(&u, buf, n);
+	mutex_lock(&oi->data.lock);
+	w = copy_blocks(oi, off, off + n, true);
+	if (!w)
+		w = shmem_write(&d->shm, off, &u, n);
+	/* Too little for the block to change sides: it was not written. */
+	if (w > 0 && off < d->lower_limit && !bit(d, off >> OVL_BLOCK_SHIFT) &&
+	    !replaces(d, off, off, off + (uint64_t)w))
+		w = -ENOSPC;
+	if (w > 0)
+		own_blocks(oi, off, off + (uint64_t)w);
+	mutex_unlock(&oi->data.lock);
+	return w;
+}
+
+int ovl_punch(struct ovl_inode *oi, uint64_t off, uint64_t size)
+{
+	struct ovl_data *d = &oi->data;
+	int r = 0;
+
+	mutex_lock(&oi->data.lock);
+	if (oi->lower)
+		r = copy_blocks(oi, off, off + size, true);
+	if (!r) {
+		shmem_punch(&d->shm, off, size);
+		own_blocks(oi, off, off + size);
 	}
+	mutex_unlock(&oi->data.lock);
+	return r;
+}
+
+int ovl_zero(struct ovl_inode *oi, uint64_t off, uint64_t size)
+{
+	struct ovl_data *d = &oi->data;
+	int r = 0;
+
+	mutex_lock(&oi->data.lock);
+	if (oi->lower)
+		r = copy_blocks(oi, off, off + size, true);
+	if (!r)
+		r = shmem_zero(&d->shm, off, size);
+	if (!r)
+		own_blocks(oi, off, off + size);
 	mutex_unlock(&oi->data.lock);
 	return r;
 }
@@ -216,14 +301,13 @@ int ovl_copy_up(struct ovl_inode *oi, uint64_t off, uint64_t size, bool overwrit
 int ovl_truncate(struct ovl_inode *oi, uint64_t size)
 {
 	struct ovl_data *d = &oi->data;
-	uint64_t old;
 	int r = 0;
 
 	if (oi->lower) {
 		/* The page with the new end is the layer's:
 		 * its rest must read as zeroes. */
 		if (size % PAGE_SIZE && size < ovl_size(oi))
-			r = ovl_copy_up(oi, size, 1, false);
+			r = ovl_copy_up(oi, size, 1);
 		mutex_lock(&d->lock);
 		if (!r)
 			r = become_upper(oi);
@@ -233,10 +317,7 @@ int ovl_truncate(struct ovl_inode *oi, uint64_t size)
 		if (r)
 			return r;
 	}
-	old = shmem_size(&d->shm);
 	shmem_truncate(&d->shm, size);
-	if (size < old)
-		mappable_invalidate(&d->map, page_up(size), UINT64_MAX, true);
 	return 0;
 }
 
@@ -277,7 +358,7 @@ static int ovl_translate(struct mappable *m, uint64_t off, uint64_t size, bool s
 		return -ENXIO;
 	size = min_t(uint64_t, size, end - off);
 	if (shared && write) {
-		r = ovl_copy_up(oi, off, 1, false);
+		r = ovl_copy_up(oi, off, 1);
 		if (r)
 			return r;
 	}
@@ -329,6 +410,12 @@ static int map_writable(struct mappable *m, enum mapped_change what)
 	return 0;
 }
 
+static int map_punch(struct mappable *m, uint64_t off, uint64_t size)
+{
+	return ovl_fallocate(of_map(m), LX_FALLOC_FL_PUNCH_HOLE | LX_FALLOC_FL_KEEP_SIZE,
+			     off, size);
+}
+
 static const struct mappable_ops ovl_mappable_ops = {
 	.translate = ovl_translate,
 	.run_put = ovl_run_put,
@@ -336,4 +423,5 @@ static const struct mappable_ops ovl_mappable_ops = {
 	.put = map_put,
 	.describe = map_describe,
 	.writable = map_writable,
+	.punch = map_punch,
 };

@@ -51,26 +51,18 @@ static ssize_t ovl_read(struct file *f, struct uio *u, int64_t pos, unsigned fla
 }
 
 /*
- * Blocks that are overwritten as a whole need not be read, but their bytes must be at
- * hand before the lower's are given up: a guest page that faults would lose both.
+ * A block that is overwritten as a whole need not be read. Its bytes are fetched first: a
+ * guest page that faults must not cost those of the lower.
  */
 static ssize_t write_block(struct ovl_inode *oi, uint64_t off, struct uio *u)
 {
 	AUTO_FREE char *buf = mem_alloc(OVL_BLOCK);
-	struct uio k;
 	ssize_t n;
-	int r;
 
 	if (!buf)
 		return -ENOMEM;
 	n = uio_copy_from(u, buf, OVL_BLOCK);
-	if (n <= 0)
-		return n;
-	r = ovl_copy_up(oi, off, (uint64_t)n, true);
-	if (r)
-		return r;
-	uio_init_kernel(&k, buf, (size_t)n);
-	return shmem_write(&oi->data.shm, off, &k, (size_t)n);
+	return n <= 0 ? n : ovl_write_block(oi, off, buf, (size_t)n);
 }
 
 static ssize_t write_at(struct ovl_inode *oi, uint64_t off, struct uio *u)
@@ -85,12 +77,14 @@ static ssize_t write_at(struct ovl_inode *oi, uint64_t off, struct uio *u)
 		uint64_t seg = ovl_segment(d, off, u->left, &upper);
 
 		if (d->upper && upper) {
-			n = shmem_write(&d->shm, off, u, seg);
+			/* Behind the lower's end: the page's mappings must show it. */
+			r = ovl_copy_up(oi, off, 1);
+			n = r ? r : shmem_write(&d->shm, off, u, seg);
 		} else if (block_left == OVL_BLOCK && u->left >= OVL_BLOCK) {
 			n = write_block(oi, off, u);
 		} else {
 			seg = min_t(uint64_t, u->left, block_left);
-			r = ovl_copy_up(oi, off, seg, false);
+			r = ovl_copy_up(oi, off, seg);
 			n = r ? r : shmem_write(&d->shm, off, u, seg);
 		}
 		if (n <= 0)
@@ -113,7 +107,7 @@ static ssize_t ovl_write(struct file *f, struct uio *u, int64_t *pos, unsigned f
 		mutex_unlock(&oi->base.lock);
 		/* An empty range: the size and the block map become ours. */
 		if (!r)
-			r = ovl_copy_up(oi, 0, 0, false);
+			r = ovl_copy_up(oi, 0, 0);
 		if (r)
 			return r;
 	}
@@ -121,7 +115,7 @@ static ssize_t ovl_write(struct file *f, struct uio *u, int64_t *pos, unsigned f
 		/* Appends do not overlap each other: one at a time. */
 		mutex_lock(&oi->base.lock);
 		*pos = (int64_t)shmem_size(&oi->data.shm);
-		r = ovl_copy_up(oi, (uint64_t)*pos, 1, false);
+		r = ovl_copy_up(oi, (uint64_t)*pos, 1);
 		mutex_unlock(&oi->base.lock);
 		if (!r) {
 			uint64_t end = 0;
@@ -163,38 +157,45 @@ static int64_t ovl_lseek(struct file *f, int64_t off, int whence)
 	return r ? r : (int64_t)start;
 }
 
-static int ovl_fallocate(struct file *f, int mode, int64_t off, int64_t len)
+static int reserve(struct ovl_inode *oi, uint64_t off, uint64_t size)
 {
-	struct ovl_inode *oi = of_file(f);
-	uint64_t start = (uint64_t)off, size = (uint64_t)len;
+	int r = ovl_copy_up(oi, off, size);
+
+	return r ? r : shmem_allocate(&oi->data.shm, off, size);
+}
+
+int ovl_fallocate(struct ovl_inode *oi, int mode, uint64_t off, uint64_t size)
+{
 	int r;
 
-	if (mode & ~(LX_FALLOC_FL_KEEP_SIZE | LX_FALLOC_FL_PUNCH_HOLE))
-		return -EOPNOTSUPP;
-	mutex_lock(&f->inode->lock);
+	mutex_lock(&oi->base.lock);
 	r = ovl_attr_up(oi);
+	if (!r && mode & LX_FALLOC_FL_PUNCH_HOLE)
+		r = ovl_punch(oi, off, size);
+	else if (!r)
+		r = mode & LX_FALLOC_FL_ZERO_RANGE ? ovl_zero(oi, off, size)
+						   : reserve(oi, off, size);
+	if (!r && !(mode & LX_FALLOC_FL_KEEP_SIZE))
+		shmem_extend(&oi->data.shm, off + size);
+	mutex_unlock(&oi->base.lock);
 	if (!r)
-		r = ovl_copy_up(oi, start, size, false);
-	if (!r && mode & LX_FALLOC_FL_PUNCH_HOLE) {
-		shmem_punch(&oi->data.shm, start, size);
-		mappable_invalidate(&oi->data.map, page_up(start),
-				    page_down(start + size) - page_up(start), true);
-	} else if (!r) {
-		r = shmem_allocate(&oi->data.shm, start, size);
-		if (!r && !(mode & LX_FALLOC_FL_KEEP_SIZE))
-			shmem_extend(&oi->data.shm, start + size);
-	}
-	mutex_unlock(&f->inode->lock);
-	if (!r)
-		inode_touch(f->inode, ATTR_MTIME | ATTR_CTIME);
+		inode_touch(&oi->base, ATTR_MTIME | ATTR_CTIME);
 	return r;
+}
+
+static int ovl_file_fallocate(struct file *f, int mode, int64_t off, int64_t len)
+{
+	if (mode &
+	    ~(LX_FALLOC_FL_KEEP_SIZE | LX_FALLOC_FL_PUNCH_HOLE | LX_FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	return ovl_fallocate(of_file(f), mode, (uint64_t)off, (uint64_t)len);
 }
 
 const struct file_ops ovl_file_ops = {
 	.read = ovl_read,
 	.write = ovl_write,
 	.lseek = ovl_lseek,
-	.fallocate = ovl_fallocate,
+	.fallocate = ovl_file_fallocate,
 };
 
 /* A lower file that the host does not let us read is told at open, as the host would. */

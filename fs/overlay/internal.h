@@ -127,6 +127,10 @@ void ovl_names_set(struct ovl_names *n, struct ovl_name *prepared,
 /* The layer says nothing of the name any more. */
 void ovl_names_drop(struct ovl_names *n, const char *name, size_t len);
 
+/* --- file.c --- */
+/* As the file_ops slot; takes the inode's lock. */
+int ovl_fallocate(struct ovl_inode *oi, int mode, uint64_t off, uint64_t size);
+
 /* --- dir.c, readdir.c --- */
 extern const struct inode_ops ovl_dir_inode_ops, ovl_file_inode_ops,
 	ovl_symlink_inode_ops, ovl_special_inode_ops;
@@ -147,10 +151,20 @@ static inline struct ovl_inode *ovl_of_data(struct ovl_data *d)
 int ovl_lower_file(struct ovl_inode *oi, struct file **out);
 uint64_t ovl_size(struct ovl_inode *oi);
 /*
- * ovl_copy_up - the layer holds every block that [@off, @off + @size) touches; blocks
- * that lie in it as a whole need not be read when @overwritten. Makes the file upper.
+ * ovl_copy_up - the layer holds every block that [@off, @off + @size) touches. Makes the
+ * file upper. On an error (-ENOSPC, -ENOMEM, the lower's) the file reads as before.
  */
-int ovl_copy_up(struct ovl_inode *oi, uint64_t off, uint64_t size, bool overwritten);
+int ovl_copy_up(struct ovl_inode *oi, uint64_t off, uint64_t size);
+/*
+ * ovl_write_block - @n bytes of the block that starts at @off. What is overwritten as a
+ * whole is not read from below, and stays the lower's until it is written: bytes, or an
+ * error as ovl_copy_up(). Likewise:
+ * ovl_punch - zeroes, without blocks where pages lie in it whole; ovl_zero - zeroes, with
+ * all their blocks.
+ */
+ssize_t ovl_write_block(struct ovl_inode *oi, uint64_t off, void *buf, size_t n);
+int ovl_punch(struct ovl_inode *oi, uint64_t off, uint64_t size);
+int ovl_zero(struct ovl_inode *oi, uint64_t off, uint64_t size);
 int ovl_truncate(struct ovl_inode *oi, uint64_t size);
 /* How far from @off on the bytes come from one side: true in *upper when the layer's. */
 uint64_t ovl_segment(struct ovl_data *d, uint64_t off, uint64_t size, bool *upper);

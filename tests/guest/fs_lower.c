@@ -181,6 +181,79 @@ TEST(write_into_the_middle)
 	expect_big("big");
 }
 
+/* The program's bytes end inside a block that would be overwritten as a whole. */
+TEST(write_that_faults_half_way)
+{
+	char *p = mmap(NULL, 131072, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+	ssize_t n;
+	int fd;
+
+	ENTER();
+	CHECK(p != MAP_FAILED);
+	memset(p, 'n', 131072);
+	CHECK_OK(munmap(p + 86016, 131072 - 86016));
+	fd = CHECK_OK(open("big", O_RDWR));
+	n = CHECK_OK(pwrite(fd, p, 131072, 65536));
+	CHECK(n > 0 && n <= 86016);
+	memset(big_data + 65536, 'n', (size_t)n);
+	CHECK_ERRNO(pwrite(fd, p + 86016, 65536, 131072 + 65536), EFAULT);
+	expect_big("big");
+}
+
+TEST(written_behind_the_end)
+{
+	volatile char *p, *q;
+	int fd;
+
+	ENTER();
+	fd = CHECK_OK(open("f", O_RDWR));
+	p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_EQ(p[9], '9');
+	CHECK_EQ(pwrite(fd, "x", 1, 200), 1);
+	q = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	CHECK(q != MAP_FAILED);
+	CHECK_EQ(q[200], 'x');
+	CHECK_EQ(p[200], 'x');
+	CHECK_EQ(p[9], '9');
+	CHECK_EQ(p[10], 0);
+}
+
+static void holes(int mode)
+{
+	volatile unsigned char *p;
+	int fd = CHECK_OK(open("big", O_RDWR));
+
+	p = mmap(NULL, BIG, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_EQ(p[100000], big_byte(100000));
+	NEED(fallocate(fd, mode, 100, 10), "fallocate");
+	CHECK_OK(fallocate(fd, mode, 60000, 150000)); /* two blocks whole, two in part */
+	CHECK_OK(fallocate(fd, mode, BIG - 10, 10));
+	memset(big_data + 100, 0, 10);
+	memset(big_data + 60000, 0, 150000);
+	memset(big_data + BIG - 10, 0, 10);
+	expect_big("big");
+	CHECK_EQ(p[105], 0);
+	CHECK_EQ(p[100000], 0);
+	CHECK_EQ(p[59999], big_byte(59999));
+	CHECK_EQ(p[210000], big_byte(210000));
+	CHECK_EQ(p[BIG - 1], 0);
+}
+
+TEST(punch_holes)
+{
+	ENTER();
+	holes(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+}
+
+TEST(zero_ranges)
+{
+	ENTER();
+	holes(FALLOC_FL_ZERO_RANGE);
+}
+
 TEST(truncate_and_grow)
 {
 	static char back[BIG];

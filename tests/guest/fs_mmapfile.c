@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mapped files: coherence with read and write, the end of file, rights, lifetimes. */
 #include <setjmp.h>
+#include <sys/sendfile.h>
 #include <ucontext.h>
 
 #include "harness.h"
@@ -135,6 +136,99 @@ TEST(private_mapping_keeps_its_writes)
 	CHECK_EQ(at(fd, 0), 'a');
 	CHECK_EQ(pwrite(fd, "WW", 2, 0), 2);
 	CHECK_EQ(p[0], 'X'); /* its own page now */
+}
+
+/*
+ * A hole takes the file's pages from all mappings; only truncation takes those that a
+ * program has written privately.
+ */
+static void make_holes(int fd, int mode)
+{
+	volatile char *p = map(fd, RW, MAP_PRIVATE, 8 * PAGE, 0);
+	volatile char *s = map(fd, RW, MAP_SHARED, 8 * PAGE, 0);
+
+	p[2 * PAGE] = 'P';
+	p[5 * PAGE] = 'Q';
+	CHECK_EQ(p[4 * PAGE], 'e'); /* mapped, not written */
+	CHECK_EQ(s[4 * PAGE], 'e');
+	NEED(fallocate(fd, mode, 100, 10), "fallocate");
+	CHECK_EQ(p[99], 'a');
+	CHECK_EQ(p[100], 0);
+	CHECK_EQ(p[110], 'a');
+	CHECK_EQ(p[2 * PAGE], 'P');
+	CHECK_EQ(p[5 * PAGE], 'Q');
+	CHECK_OK(fallocate(fd, mode, 4 * PAGE, 3 * PAGE));
+	CHECK_EQ(p[5 * PAGE], 'Q');
+	CHECK_EQ(p[5 * PAGE + 1], 'f');
+	CHECK_EQ(p[4 * PAGE], 0);
+	CHECK_EQ(p[6 * PAGE], 0);
+	CHECK_EQ(p[7 * PAGE], 'h');
+	for (int i = 4; i < 7; i++) {
+		CHECK_EQ(s[i * PAGE], 0);
+		CHECK_EQ(at(fd, i * PAGE), 0);
+	}
+	s[4 * PAGE] = 'S';
+	CHECK_EQ(at(fd, 4 * PAGE), 'S');
+	CHECK_EQ(p[4 * PAGE], 'S');
+	p[6 * PAGE] = 'R';
+	CHECK_EQ(at(fd, 6 * PAGE), 0);
+	CHECK_OK(ftruncate(fd, 5 * PAGE));
+	CHECK_OK(ftruncate(fd, 8 * PAGE));
+	CHECK_EQ(p[5 * PAGE], 0);
+	CHECK_EQ(p[2 * PAGE], 'P');
+}
+
+TEST(punch_keeps_private_pages)
+{
+	make_holes(paged_file(8), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+}
+
+TEST(zero_range_keeps_private_pages)
+{
+	make_holes(paged_file(8), FALLOC_FL_ZERO_RANGE);
+}
+
+static int copy_to_memfd(int fd)
+{
+	int m = CHECK_OK(memfd_create("m", 0));
+	off_t off = 0;
+
+	CHECK_EQ(sendfile(m, fd, &off, 8 * PAGE), 8 * PAGE);
+	return m;
+}
+
+TEST(punch_of_a_memfd_keeps_private_pages)
+{
+	make_holes(copy_to_memfd(paged_file(8)),
+		   FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+}
+
+static void remove_pages(int fd)
+{
+	volatile char *p = map(fd, RW, MAP_PRIVATE, 8 * PAGE, 0);
+	char *s = (char *)map(fd, RW, MAP_SHARED, 8 * PAGE, 0);
+	char path[40], *ro;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ro = (char *)map(CHECK_OK(open(path, O_RDONLY)), PROT_READ, MAP_SHARED, PAGE, 0);
+	p[PAGE] = 'P';
+	NEED(madvise(s + PAGE, 2 * PAGE, MADV_REMOVE), "MADV_REMOVE");
+	CHECK_EQ(p[PAGE], 'P');
+	CHECK_EQ(s[PAGE], 0);
+	CHECK_EQ(at(fd, 2 * PAGE), 0);
+	CHECK_EQ(at(fd, 0), 'a');
+	CHECK_EQ(at(fd, 3 * PAGE), 'd');
+	CHECK_ERRNO(madvise(ro, PAGE, MADV_REMOVE), EACCES);
+}
+
+TEST(madvise_removes_from_a_file)
+{
+	remove_pages(paged_file(8));
+}
+
+TEST(madvise_removes_from_a_memfd)
+{
+	remove_pages(copy_to_memfd(paged_file(8)));
 }
 
 TEST(private_mapping_and_fork)
