@@ -86,6 +86,16 @@ void pipe_free(struct pipe *p)
 	mem_free(p);
 }
 
+uint64_t pipe_memory(struct pipe *p)
+{
+	uint64_t n;
+
+	mutex_lock(&p->lock);
+	n = (uint64_t)p->used * PAGE_SIZE + p->n_slots * sizeof(*p->ring);
+	mutex_unlock(&p->lock);
+	return n;
+}
+
 static void drop_head(struct pipe *p)
 {
 	struct slot *s = slot_at(p, 0);

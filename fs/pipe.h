@@ -54,6 +54,9 @@ struct pipe_room {
 ssize_t pipe_reserve(struct pipe *p, size_t n, struct pipe_room *room);
 void pipe_commit(struct pipe *p, struct pipe_room *room, const void *src, size_t n);
 
+/* Bytes of the Sentry's heap that it takes. */
+uint64_t pipe_memory(struct pipe *p);
+
 /* Frees the pipe of a dying FIFO inode. */
 void pipe_free(struct pipe *p);
 /* The super that unnamed pipes live on; made by vfs_create(). */

@@ -279,6 +279,11 @@ int memfd_add_seals(struct file *f, unsigned seals)
 	return r;
 }
 
+uint64_t memfd_memory(struct file *f)
+{
+	return f->ops == &memfd_file_ops ? shmem_bytes(&to_memfd(f->inode)->data) : 0;
+}
+
 /* --- creation ---------------------------------------------------------------------- */
 
 static void memfd_free_inode(struct inode *inode)

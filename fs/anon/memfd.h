@@ -26,4 +26,6 @@ int memfd_add_seals(struct file *f, unsigned seals);
 
 /* The super they live on; the VFS core's state holds it. */
 int memfs_create(struct kernel *k, struct super **out);
+/* Bytes of the page pool that @f keeps; 0: it is no memfd. */
+uint64_t memfd_memory(struct file *f);
 struct super *vfs_memfs(struct kernel *k); /* borrowed */

@@ -17,6 +17,7 @@
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
 #include "sentry/task/internal.h"
+#include "sentry/task/memory_limit.h"
 #include "sentry/task/lifecycle.h"
 #include "sentry/task/signal.h"
 #include "sentry/task/sigsend.h"
@@ -317,6 +318,8 @@ void task_do_exit(struct task *t, int code)
 	task_final_usage(t, &usage);
 	drop_mm(t);
 	drop_files(t);
+	if (last && code == LX_SIGKILL)
+		memory_limit_process_ends(t->k->memory_limit);
 	ipc_task_exit(t);
 	if (last)
 		drop_terminal(tg);

@@ -375,6 +375,15 @@ int fd_next(struct fdtable *ft, int from, unsigned *mode)
 	return r;
 }
 
+void fd_for_each(struct fdtable *ft, void (*fn)(struct file *, void *), void *arg)
+{
+	mutex_lock(&ft->lock);
+	for (unsigned fd = 0; fd < ft->size; fd++)
+		if (is_used(ft, fd) && ft->slot[fd].file)
+			fn(ft->slot[fd].file, arg);
+	mutex_unlock(&ft->lock);
+}
+
 unsigned fd_table_size(struct fdtable *ft)
 {
 	unsigned size;

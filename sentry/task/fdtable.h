@@ -44,4 +44,9 @@ void fd_close_on_exec(struct task *t);
  * LOCK_FDTABLE.
  */
 int fd_next(struct fdtable *ft, int from, unsigned *mode);
+/*
+ * fd_for_each - @fn for every descriptor's file, under LOCK_FDTABLE: it may take the
+ * file's locks, and must not sleep or drop references.
+ */
+void fd_for_each(struct fdtable *ft, void (*fn)(struct file *, void *), void *arg);
 unsigned fd_table_size(struct fdtable *ft);

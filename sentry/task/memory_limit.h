@@ -16,3 +16,8 @@ void memory_limit_free(struct memory_limit *ml);
 /* A task that slept runs again:
  * if nobody looks any more, somebody must. @ml may be NULL. */
 void memory_limit_task_runs(struct memory_limit *ml);
+/*
+ * A killed process has dropped its files. Where memory is short others can have what stood in
+ * them at once, before anybody hears of its end. @ml may be NULL.
+ */
+void memory_limit_process_ends(struct memory_limit *ml);

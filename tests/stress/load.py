@@ -4,6 +4,7 @@
 other work in the same sandbox goes on."""
 import os
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from stress import *  # noqa: F403
@@ -181,9 +182,45 @@ os.unlink('/dev/shm/full')
 
 
 @case
-def memory_limit_holds_kernel_objects():
-    """What the Sentry keeps for guests counts: here the bytes in pipes."""
-    r = attacked('''
+def failed_write_keeps_the_old_bytes():
+    """A block of a host file that the full layer cannot take reads as before."""
+    with tempfile.TemporaryDirectory() as folder:
+        name = os.path.join(folder, 'lower')
+        with open(name, 'wb') as f:
+            f.write(b'L' * 300000)
+        r = do('--memory', '64M', '--', 'python3', '-c', '''
+import errno, os, sys
+full = os.memfd_create('full')
+lower = os.open(sys.argv[1], os.O_RDWR)
+def fill(step):
+    try:
+        while True: os.write(full, b'x' * step)
+    except OSError as e:
+        assert e.errno == errno.ENOSPC, e
+fill(1 << 20)
+fill(4096)
+def refused(call, *args):
+    try:
+        call(*args)
+    except OSError as e:
+        assert e.errno == errno.ENOSPC, (call, e)
+    else:
+        sys.exit('%s was not refused' % call)
+refused(os.pwrite, lower, b'n' * 65536, 65536)
+refused(os.pwrite, lower, b'n' * 65536, 4 * 65536)
+refused(os.pwrite, lower, b'n' * 100, 100)
+refused(os.truncate, lower, 100)
+refused(os.posix_fallocate, lower, 0, 65536)
+assert os.pread(lower, 400000, 0) == b'L' * 300000
+os.ftruncate(full, 0)
+assert os.pwrite(lower, b'n' * 65536, 65536) == 65536
+assert os.pread(lower, 400000, 0) == b'L' * 65536 + b'n' * 65536 + b'L' * (300000 - 131072)
+''', name)
+        equal(r.status, 0, r.out[-300:], r.err[-600:])
+
+
+HOGS = {
+    'pipes': '''
 import fcntl, resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
 for i in range(2000):
@@ -193,7 +230,76 @@ for i in range(2000):
         while True: os.write(w, b'x' * 65536)
     except BlockingIOError:
         pass
-''', '--memory', '256M', want=9)
+''',
+    'sockets': '''
+import resource, socket
+resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+keep = []
+for i in range(9000):
+    a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM if i % 2 else socket.SOCK_STREAM)
+    a.setblocking(False)
+    keep.append((a, b))
+    try:
+        while True: a.send(b'x' * 32768)
+    except BlockingIOError:
+        pass
+''',
+    'memfds and growth': '''
+f = os.memfd_create('full')
+try:
+    while True: os.write(f, b'x' * (1 << 20))
+except OSError as e:
+    assert e.errno == errno.ENOSPC, e
+keep = []
+while True: keep.append(b'x' * 100000)
+''',
+    'memory mapped by all': '''
+import mmap
+m = mmap.mmap(-1, 40 << 20)
+for i in range(0, 40 << 20, 4096): m[i] = 1
+keep = []
+while True: keep.append(b'x' * 100000)
+''',
+}
+
+
+@case
+def memory_limit_spares_the_innocent():
+    """Whatever is hoarded, who hoards goes; neither init does, nor another process."""
+    for what, body in HOGS.items():
+        quiet = 'quiet = os.fork()\nif quiet == 0:\n    time.sleep(100)\n' \
+                'if os.fork() == 0:\n' + ''.join('    %s\n' % line for line in body.strip('\n').split('\n')) + \
+                '    os._exit(0)\n' \
+                'pid, status = os.wait()\nos.kill(quiet, 9)\nos.wait()\nos._exit(3 if pid == quiet else status)\n'
+        r = attacked(quiet, '--memory', '128M', want=9 << 8)
+        check('memory limit' in r.err, what, r.err)
+
+
+@case
+def memory_limit_heeds_oom_score_adj():
+    r = python('''
+import os, time
+x = b'x' * (30 << 20)
+a = os.fork()
+if a == 0:
+    open('/proc/self/oom_score_adj', 'w').write('1000')
+    y = b'x' * (20 << 20)
+    time.sleep(100)
+time.sleep(0.5)
+b = os.fork()
+if b == 0:
+    y = b'x' * (72 << 20)
+    time.sleep(1)
+    os._exit(0)
+print(os.waitpid(a, 0)[1], os.waitpid(b, 0)[1])
+''', options=['--memory', '128M'])
+    equal(r.out, '9 0\n', r.err)
+
+
+@case
+def memory_limit_holds_kernel_objects():
+    """What the Sentry keeps for guests counts: here the bytes in pipes."""
+    r = attacked(HOGS['pipes'], '--memory', '256M', want=9)
     check('memory limit' in r.err, r.err)
 
 
