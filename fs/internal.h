@@ -30,6 +30,7 @@ struct vfs {
 	unsigned n_lru;
 	bool shrinking;	    /* somebody takes from it until it is short enough */
 	struct htab mounts; /* by parent and mountpoint; changed under mount_lock too */
+	struct htab mountpoints; /* the same by mountpoint alone */
 
 	struct mutex mount_lock; /* LOCK_MOUNT: the mount trees of all namespaces */
 	struct list peers;	 /* mounts that are shared or slaves */

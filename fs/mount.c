@@ -98,8 +98,8 @@ static uint64_t place_hash(const struct mount *parent, const struct dentry *d)
 	return hash_u64((uint64_t)(uintptr_t)parent * 31 ^ (uint64_t)(uintptr_t)d);
 }
 
-static struct mount *find_locked(struct vfs *v, struct mount *parent, struct dentry *d)
-	MUST_HOLD(v->dlock)
+static struct mount *find_locked(struct vfs *v, const struct mount *parent,
+				 const struct dentry *d) MUST_HOLD(v->dlock)
 {
 	struct hnode *n = htab_first(&v->mounts, place_hash(parent, d));
 
@@ -157,17 +157,23 @@ bool path_follow_up(struct path *p)
 	return true;
 }
 
-/* Any mount on @d, of @ns only unless NULL. Umounts and removals are rare: a scan. */
+static uint64_t point_hash(const struct dentry *d)
+{
+	return hash_u64((uint64_t)(uintptr_t)d);
+}
+
+/* Any mount on @d, of @ns only unless NULL. */
 static struct mount *find_on_locked(struct vfs *v, struct dentry *d, struct mnt_ns *ns)
 	MUST_HOLD(v->dlock)
 {
-	for (size_t i = 0; i < v->mounts.n_slots; i++)
-		for (struct hnode *n = v->mounts.slot[i]; n; n = n->next) {
-			struct mount *m = container_of(n, struct mount, hash);
+	struct hnode *n = htab_first(&v->mountpoints, point_hash(d));
 
-			if (m->mountpoint == d && (!ns || m->ns == ns))
-				return m;
-		}
+	for (; n; n = htab_next(n)) {
+		struct mount *m = container_of(n, struct mount, by_point);
+
+		if (m->mountpoint == d && (!ns || m->ns == ns))
+			return m;
+	}
 	return NULL;
 }
 
@@ -187,12 +193,14 @@ bool dentry_mounted_in(struct dentry *d, struct mnt_ns *ns)
 static void hash_mount(struct vfs *v, struct mount *m)
 {
 	BUG_ON(htab_insert(&v->mounts, &m->hash, place_hash(m->parent, m->mountpoint)));
+	BUG_ON(htab_insert(&v->mountpoints, &m->by_point, point_hash(m->mountpoint)));
 	atomic_fetch_or(&m->mountpoint->flags, DENTRY_MOUNTED);
 }
 
 static void unhash_mount(struct vfs *v, struct mount *m) MUST_HOLD(v->dlock)
 {
 	htab_remove(&v->mounts, &m->hash);
+	htab_remove(&v->mountpoints, &m->by_point);
 	if (!find_on_locked(v, m->mountpoint, NULL))
 		atomic_fetch_and(&m->mountpoint->flags, ~(unsigned)DENTRY_MOUNTED);
 }
@@ -213,8 +221,16 @@ struct mount *mount_next(struct mount *m, struct mount *top)
 
 struct mount *mount_child_at(struct mount *m, const struct dentry *d)
 {
+	struct vfs *v = super_vfs(m->sb);
 	struct mount *child;
 
+	if (m->ns) {
+		mutex_lock(&v->dlock);
+		child = find_locked(v, m, d);
+		mutex_unlock(&v->dlock);
+		return child;
+	}
+	/* A copy that is attached nowhere yet is in no table. */
 	list_for_each (child, &m->children, sibling)
 		if (child->mountpoint == d)
 			return child;

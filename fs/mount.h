@@ -28,6 +28,7 @@ struct mount {
 	struct dentry *mountpoint; /* in parent; a reference */
 	struct list children, sibling;
 	struct hnode hash;	      /* by (parent, mountpoint) */
+	struct hnode by_point;	      /* by mountpoint */
 	struct mnt_ns *ns;	      /* NULL: detached */
 	int peer_group, master_group; /* propagation: 0 none; shared:N, master:N */
 	struct list peers;     /* all mounts of the sandbox that propagate: v->peers */

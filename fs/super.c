@@ -24,7 +24,8 @@ int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out)
 	*out = NULL;
 	if (!v)
 		return -ENOMEM;
-	if (htab_prepare(&v->dentries) || htab_prepare(&v->mounts)) {
+	if (htab_prepare(&v->dentries) || htab_prepare(&v->mounts) ||
+	    htab_prepare(&v->mountpoints)) {
 		htab_free(&v->dentries);
 		mem_free(v);
 		return -ENOMEM;
@@ -97,6 +98,7 @@ void vfs_free(struct vfs *v)
 		super_put(v->pipefs);
 	htab_free(&v->dentries);
 	htab_free(&v->mounts);
+	htab_free(&v->mountpoints);
 	mutex_destroy(&v->dlock);
 	mutex_destroy(&v->mount_lock);
 	mutex_destroy(&v->supers_lock);
