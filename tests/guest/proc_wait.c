@@ -285,13 +285,17 @@ static void *fork_in_thread(void *arg)
 /* __WNOTHREAD: only children of the calling thread. */
 TEST(wnothread)
 {
-	pid_t pid;
+	pid_t pid, got;
 
 	thread_join(thread_start(fork_in_thread, &pid));
-	/* The forking thread is gone:
-	 * its children went to another thread of the group. */
 	until_dead(pid);
-	CHECK_EQ(waitpid(pid, NULL, __WNOTHREAD), pid);
+	/*
+	 * The forking thread is gone: its children went to another thread of the group.
+	 * They do so a moment after its end is announced to who joins it.
+	 */
+	for (int i = 0; (got = waitpid(pid, NULL, __WNOTHREAD)) < 0 && i < 1000; i++)
+		sleep_ms(1);
+	CHECK_EQ(got, pid);
 	pid = exiting(1);
 	CHECK_EQ(waitpid(pid, NULL, __WNOTHREAD), pid);
 }
