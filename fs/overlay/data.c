@@ -297,6 +297,25 @@ int ovl_zero(struct ovl_inode *oi, uint64_t off, uint64_t size)
 	return r;
 }
 
+int ovl_shift(struct ovl_inode *oi, uint64_t from, uint64_t to)
+{
+	struct ovl_data *d = &oi->data;
+	uint64_t first = min_t(uint64_t, from, to);
+	int r = 0;
+
+	if (from % PAGE_SIZE || to % PAGE_SIZE || from >= ovl_size(oi))
+		return -EINVAL;
+	mutex_lock(&oi->data.lock);
+	if (oi->lower)
+		r = copy_blocks(oi, first, UINT64_MAX, false);
+	if (!r)
+		r = shmem_shift(&d->shm, from, to);
+	if (!r && first < d->lower_limit)
+		d->lower_limit = first;
+	mutex_unlock(&oi->data.lock);
+	return r;
+}
+
 /* Inode locked: nobody else changes the size. */
 int ovl_truncate(struct ovl_inode *oi, uint64_t size)
 {

@@ -164,19 +164,38 @@ static int reserve(struct ovl_inode *oi, uint64_t off, uint64_t size)
 	return r ? r : shmem_allocate(&oi->data.shm, off, size);
 }
 
+/* Inode locked. */
+static int change_blocks(struct ovl_inode *oi, int mode, uint64_t off, uint64_t size)
+{
+	int r;
+
+	switch (mode & ~LX_FALLOC_FL_KEEP_SIZE) {
+	case LX_FALLOC_FL_PUNCH_HOLE:
+		return ovl_punch(oi, off, size);
+	case LX_FALLOC_FL_COLLAPSE_RANGE:
+		return ovl_shift(oi, off + size, off);
+	case LX_FALLOC_FL_INSERT_RANGE:
+		return ovl_shift(oi, off, off + size);
+	case LX_FALLOC_FL_ZERO_RANGE:
+		r = ovl_zero(oi, off, size);
+		break;
+	default:
+		r = reserve(oi, off, size);
+		break;
+	}
+	if (!r && !(mode & LX_FALLOC_FL_KEEP_SIZE))
+		shmem_extend(&oi->data.shm, off + size);
+	return r;
+}
+
 int ovl_fallocate(struct ovl_inode *oi, int mode, uint64_t off, uint64_t size)
 {
 	int r;
 
 	mutex_lock(&oi->base.lock);
 	r = ovl_attr_up(oi);
-	if (!r && mode & LX_FALLOC_FL_PUNCH_HOLE)
-		r = ovl_punch(oi, off, size);
-	else if (!r)
-		r = mode & LX_FALLOC_FL_ZERO_RANGE ? ovl_zero(oi, off, size)
-						   : reserve(oi, off, size);
-	if (!r && !(mode & LX_FALLOC_FL_KEEP_SIZE))
-		shmem_extend(&oi->data.shm, off + size);
+	if (!r)
+		r = change_blocks(oi, mode, off, size);
 	mutex_unlock(&oi->base.lock);
 	if (!r)
 		inode_touch(&oi->base, ATTR_MTIME | ATTR_CTIME);
@@ -185,9 +204,8 @@ int ovl_fallocate(struct ovl_inode *oi, int mode, uint64_t off, uint64_t size)
 
 static int ovl_file_fallocate(struct file *f, int mode, int64_t off, int64_t len)
 {
-	if (mode &
-	    ~(LX_FALLOC_FL_KEEP_SIZE | LX_FALLOC_FL_PUNCH_HOLE | LX_FALLOC_FL_ZERO_RANGE))
-		return -EOPNOTSUPP;
+	if (mode & LX_FALLOC_FL_UNSHARE_RANGE)
+		return -EOPNOTSUPP; /* as ext4 */
 	return ovl_fallocate(of_file(f), mode, (uint64_t)off, (uint64_t)len);
 }
 

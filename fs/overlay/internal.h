@@ -165,6 +165,11 @@ int ovl_copy_up(struct ovl_inode *oi, uint64_t off, uint64_t size);
 ssize_t ovl_write_block(struct ovl_inode *oi, uint64_t off, void *buf, size_t n);
 int ovl_punch(struct ovl_inode *oi, uint64_t off, uint64_t size);
 int ovl_zero(struct ovl_inode *oi, uint64_t off, uint64_t size);
+/*
+ * ovl_shift - shmem_shift() of a file, which has only the layer's blocks from there on
+ * then. Inode locked. -EINVAL: not whole pages, or beyond the end.
+ */
+int ovl_shift(struct ovl_inode *oi, uint64_t from, uint64_t to);
 int ovl_truncate(struct ovl_inode *oi, uint64_t size);
 /* How far from @off on the bytes come from one side: true in *upper when the layer's. */
 uint64_t ovl_segment(struct ovl_data *d, uint64_t off, uint64_t size, bool *upper);

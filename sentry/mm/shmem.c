@@ -523,6 +523,42 @@ void shmem_punch(struct shmem *s, uint64_t off, uint64_t size)
 	release_all(s, &gone);
 }
 
+static int shift_locked(struct shmem *s, uint64_t from, uint64_t to, struct rb_tree *gone)
+	MUST_HOLD(s->lock)
+{
+	uint64_t size;
+
+	size = s->size + (to - from); /* down: modulo 2^64 */
+	if (size > INT64_MAX)
+		return -EFBIG;
+	if (cut_locked(s, from) || (to < from && cut_locked(s, to)))
+		return -ENOMEM;
+	if (to < from)
+		detach_locked(s, to, from, gone);
+	/* All move by as much: their order in the tree stays. */
+	for (struct shmem_extent *e = extent_find(s, from); e; e = extent_next(e))
+		e->off += to - from;
+	s->size = size;
+	return 0;
+}
+
+int shmem_shift(struct shmem *s, uint64_t from, uint64_t to)
+{
+	struct rb_tree gone = {0};
+	int r;
+
+	mutex_lock(&s->rmap->lock);
+	mutex_lock(&s->lock);
+	r = shift_locked(s, from, to, &gone);
+	mutex_unlock(&s->lock);
+	if (!r)
+		mappable_invalidate_locked(s->rmap, min_t(uint64_t, from, to), UINT64_MAX,
+					   true);
+	mutex_unlock(&s->rmap->lock);
+	release_all(s, &gone);
+	return r;
+}
+
 int shmem_next(struct shmem *s, uint64_t off, bool data, uint64_t *start)
 {
 	struct shmem_extent *e;

@@ -83,6 +83,13 @@ void shmem_punch(struct shmem *s, uint64_t off, uint64_t size);
  */
 int shmem_zero(struct shmem *s, uint64_t off, uint64_t size);
 /*
+ * shmem_shift - what stands at @from (a multiple of PAGE_SIZE inside the size) and behind
+ * moves to @to: down over what is between, which goes, or up, which leaves a hole. All
+ * from the lower of the two on is taken from the mappings, private copies too. -ENOMEM,
+ * -EFBIG: nothing changed.
+ */
+int shmem_shift(struct shmem *s, uint64_t from, uint64_t to);
+/*
  * shmem_next - the first piece of data (@data) or hole at or behind @off: its start, for
  * lseek(SEEK_DATA, SEEK_HOLE). -ENXIO: @off is at or behind the end, or no data follows.
  */
