@@ -12,6 +12,7 @@
  * whether the helper is still there.
  */
 #include <errno.h>
+#include <limits.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -73,7 +74,7 @@ int stub_order_run(struct stub_space *s, unsigned *failed_at)
 	stub_cpu_follow(s);
 	o->err = 0;
 	atomic_store_explicit(&o->seq, ++s->seq, memory_order_release);
-	host_futex_wake_shared(&o->seq, 1);
+	host_futex_wake_shared(&o->seq, INT_MAX); /* guest threads can wait there, too */
 	r = stub_order_wait(o, s->seq, s->hpid);
 	if (r)
 		s->dead = true;

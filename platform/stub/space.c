@@ -254,6 +254,7 @@ static void space_free(struct stub_space *s)
 		struct stub_slot *slot = s->slots;
 
 		s->slots = slot->next;
+		stub_context_scrub(s->host, slot);
 		stub_slot_free(&s->host->ctxs, slot->nr);
 		mem_free(slot);
 	}

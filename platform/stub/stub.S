@@ -20,6 +20,7 @@
 
 #define FUTEX_WAIT     0
 #define FUTEX_WAKE     1
+#define EVERYBODY      0x7fffffff
 #define PR_SET_PDEATHSIG 1
 #define SIGKILL	       9
 #define PROT_READ      1
@@ -80,7 +81,7 @@ report:
 	syscall
 	lea	ORDER_DONE(%r12), %rdi
 	mov	$FUTEX_WAKE, %esi
-	mov	$1, %edx
+	mov	$EVERYBODY, %edx	/* guest threads can wait there, too */
 	mov	$__NR_futex, %eax
 	syscall
 

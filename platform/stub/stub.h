@@ -231,6 +231,8 @@ int stub_thread_create(struct stub_space *s, struct stub_slot *slot, int *htid)
 int stub_context_get(struct stub_space *s, struct stub_slot **out) MUST_HOLD(s->lock);
 void stub_context_put(struct stub_space *s, struct stub_slot *slot, bool vacant)
 	MUST_HOLD(s->lock);
+/* Its process is gone: what guest code left there goes, too. */
+void stub_context_scrub(const struct stub_host *host, const struct stub_slot *slot);
 /* The process is not to be trusted any more: end it. */
 void stub_space_kill(struct stub_space *s) MUST_HOLD(s->lock);
 int stub_space_init(struct stub_space *s, struct stub_host *host, struct platform *p,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Guest threads are made by their process's helper, and contexts mapped for them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <string.h>
@@ -73,13 +74,34 @@ int stub_thread_create(struct stub_space *s, struct stub_slot *slot, int *htid)
 	return 0;
 }
 
-/* Nothing of a guest's may be seen by the next. */
+static size_t frames_size(const struct stub_host *host)
+{
+	return (FRAMES * (FRAME_SIZE + host->host_xsave_size) + PAGE_SIZE - 1) &
+	       ~(PAGE_SIZE - 1);
+}
+
+/* Of what thread after thread uses. */
 static void clear_context(const struct stub_host *host, struct stub_context *ctx)
 {
-	const size_t frames = FRAMES * (FRAME_SIZE + host->host_xsave_size);
+	const size_t frames = frames_size(host);
 
-	memset(ctx, 0, sizeof(*ctx));
+	memset(ctx, 0, PAGE_SIZE);
 	memset((char *)ctx + STUB_CTX_SIZE - frames, 0, frames);
+}
+
+/*
+ * Nothing of a guest's may be seen by the next. What lies between head and frames is
+ * seldom touched but on purpose, so it is given back rather than written.
+ */
+void stub_context_scrub(const struct stub_host *host, const struct stub_slot *slot)
+{
+	const size_t size = STUB_CTX_SIZE - PAGE_SIZE - frames_size(host);
+
+	if (host_fallocate(
+		    host->pages, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		    (int64_t)(STUB_CTX_FILE_OFF + slot->nr * STUB_CTX_SIZE + PAGE_SIZE),
+		    (int64_t)size))
+		memset((char *)slot->ctx + PAGE_SIZE, 0, size);
 }
 
 static int new_slot(struct stub_space *s, struct stub_slot **out) MUST_HOLD(s->lock);

@@ -24,6 +24,7 @@
 #define EFAULT	   14
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
+#define EVERYBODY  0x7fffffff
 
 #define SIGSYS	  31
 #define SIGSTKFLT 16 /* STUB_SIG_INTERRUPT */
@@ -131,7 +132,7 @@ hand_over:
 	jns	await
 	lea	CTX_STATE(%rbx), %rdi
 	mov	$FUTEX_WAKE, %esi
-	mov	$1, %edx
+	mov	$EVERYBODY, %edx	/* a fellow may wait there, too */
 	mov	$__NR_futex, %eax
 	syscall
 

@@ -11,16 +11,18 @@
  * wants the CPU, or when the host ran somebody else there.
  *
  * A guest thread that dies says so by its robust list, unless guest code has spoilt that;
- * one that guest code has sent into a loop of ours never answers an interrupt. So a long
- * wait looks now and then.
+ * one that guest code has sent into a loop of ours never answers an interrupt; one whose
+ * wake-up it has spoilt sleeps until the next signal. So a long wait looks now and then.
  */
 #include <errno.h>
+#include <limits.h>
 
 #include "platform/systrap/internal.h"
 #include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 
-#define LOOK_AFTER_NS (5 * NSEC_PER_SEC)
+#define LOOK_AFTER_NS NSEC_PER_SEC
+#define LOOKS	      5 /* in vain for the answer to an interrupt, and the thread is lost */
 
 /* In ticks of the time stamp counter, of which there are 2 to 4 in a nanosecond. */
 #define SPIN	     (1u << 17) /* about 50 us */
@@ -98,7 +100,7 @@ void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 	ctx->spin = c->pair.away || restless ? SPIN : 0;
 	old = atomic_exchange(&ctx->state, (unsigned)systrap_htid(c));
 	if (old & CTX_WAITERS)
-		host_futex_wake_shared(&ctx->state, 1);
+		host_futex_wake_shared(&ctx->state, INT_MAX);
 	c->handed_off = __builtin_ia32_rdtsc();
 	if (restless)
 		go_away(c);
@@ -108,10 +110,16 @@ void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 
 static bool still_answers(struct systrap_ctx *c)
 {
-	if (stub_has_exited(c->space->hpid))
+	const int hpid = c->space->hpid, htid = systrap_htid(c);
+
+	if (stub_has_exited(hpid) || host_tgkill(hpid, htid, 0) == -ESRCH)
 		return false;
-	c->late = atomic_load(&c->pending) ? c->late + 1 : 0;
-	return c->late < 2;
+	if (!atomic_load(&c->pending)) {
+		c->late = 0;
+		return true;
+	}
+	host_tgkill(hpid, htid, STUB_SIG_INTERRUPT);
+	return ++c->late < LOOKS;
 }
 
 /* At home: until the turn is ours. */

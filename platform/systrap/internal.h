@@ -19,6 +19,13 @@
 #include "platform/stub/context.h"
 #include "platform/stub/stub.h"
 #include "platform/systrap/carry.h"
+#include "sentry/abi/signal.h"
+
+/* Signals a guest thread takes: what stops it. The rest is not meant for it. */
+#define SYSTRAP_STOPS                                                                    \
+	(LX_SIGMASK(LX_SIGSEGV) | LX_SIGMASK(LX_SIGBUS) | LX_SIGMASK(LX_SIGFPE) |        \
+	 LX_SIGMASK(LX_SIGILL) | LX_SIGMASK(LX_SIGTRAP) | LX_SIGMASK(LX_SIGSYS) |        \
+	 LX_SIGMASK(STUB_SIG_INTERRUPT))
 
 struct systrap_platform {
 	struct platform base;

@@ -48,13 +48,19 @@ static int fault_exit(struct systrap_ctx *c, int signo, int code, struct exit_fa
 	return EXIT_FAULT;
 }
 
+/* Guest code may have written any number there, and the kernel counts on a signal's. */
+static bool is_stop(int signo)
+{
+	return signo >= 1 && signo <= LX_NSIG && (SYSTRAP_STOPS & LX_SIGMASK(signo));
+}
+
 /* -1: not to be reported, let it run on. */
 static int decode(struct systrap_ctx *c, struct exit_info *info)
 {
 	const int signo = (int)*(const volatile uint32_t *)&c->slot->ctx->kind;
 	int code;
 
-	if (systrap_frame_find(c)) {
+	if (!is_stop(signo) || systrap_frame_find(c)) {
 		c->gone = true; /* nobody knows any more where it stood */
 		return EXIT_GONE;
 	}

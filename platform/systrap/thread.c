@@ -4,14 +4,7 @@
 #include <string.h>
 
 #include "platform/systrap/internal.h"
-#include "sentry/abi/signal.h"
 #include "sentry/base/alloc.h"
-
-/* Signals a guest thread takes: what stops it. The rest is not meant for it. */
-static const lx_sigset_t taken = LX_SIGMASK(LX_SIGSEGV) | LX_SIGMASK(LX_SIGBUS) |
-				 LX_SIGMASK(LX_SIGFPE) | LX_SIGMASK(LX_SIGILL) |
-				 LX_SIGMASK(LX_SIGTRAP) | LX_SIGMASK(LX_SIGSYS) |
-				 LX_SIGMASK(STUB_SIG_INTERRUPT);
 
 /* What the thread reads at its birth (stub.S). */
 static void context_init(struct systrap_ctx *c)
@@ -21,7 +14,7 @@ static void context_init(struct systrap_ctx *c)
 
 	ctx->sigstack[0] = at + CTX_STACK;
 	ctx->sigstack[2] = STUB_CTX_SIZE - CTX_STACK;
-	ctx->sigmask = ~taken;
+	ctx->sigmask = ~SYSTRAP_STOPS;
 	/* A list of one lock, the state word. */
 	ctx->robust[0] = at + CTX_NODE;
 	ctx->robust[1] = (uint64_t)(CTX_STATE - CTX_NODE);
