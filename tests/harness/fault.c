@@ -15,7 +15,7 @@ static void on_fault(int sig, siginfo_t *si, void *uc)
 	siglongjmp(back, sig);
 }
 
-enum access { READ_IT, WRITE_IT, CALL_IT };
+enum access { READ_IT, WRITE_IT, WRITE_BACK, CALL_IT };
 
 static int fault_of(volatile char *p, enum access how)
 {
@@ -34,6 +34,8 @@ static int fault_of(volatile char *p, enum access how)
 			(void)*p;
 		else if (how == WRITE_IT)
 			*p = 1;
+		else if (how == WRITE_BACK)
+			__asm__ volatile("lock orb $0, %0" : "+m"(*p));
 		else
 			((void (*)(void))p)();
 	}
@@ -51,6 +53,11 @@ int fault_read(const volatile void *p)
 int fault_write(volatile void *p)
 {
 	return fault_of(p, WRITE_IT);
+}
+
+int fault_write_back(volatile void *p)
+{
+	return fault_of(p, WRITE_BACK);
 }
 
 int fault_call(void *p)
