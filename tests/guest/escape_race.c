@@ -22,7 +22,7 @@ HIDDEN_AREA
 #define CTX_FRAME  192
 #define CTX_KIND   200
 #define CTX_ROBUST 256
-#define CTX_STACK  0x3000
+#define CTX_STACK  0x4000
 
 static volatile int started, stop;
 

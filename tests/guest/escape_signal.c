@@ -154,9 +154,9 @@ TEST(stack_in_the_head_of_the_context)
 TEST(stack_at_the_bottom_of_the_signal_stack)
 {
 	hidden_scan();
-	have_stacks(0x3000, true);
-	have_stacks(0x3008, true);
-	have_stacks(0x3400, true);
+	have_stacks(0x4000, true);
+	have_stacks(0x4008, true);
+	have_stacks(0x4400, true);
 	have_stacks(0x5000, true);
 }
 
@@ -200,7 +200,7 @@ static void stack_there(void *arg)
 /* The frame cannot be written: SIGSEGV, which has no stack either. */
 TEST(signal_stacks_in_hidden_pages)
 {
-	static uintptr_t at[] = {HIDDEN_CTX + 0x3000, HIDDEN_CTX + 0x13000, HIDDEN_FRAME,
+	static uintptr_t at[] = {HIDDEN_CTX + 0x4000, HIDDEN_CTX + 0x14000, HIDDEN_FRAME,
 				 HIDDEN_ORDER, HIDDEN_SCRATCH};
 
 	hidden_scan();

@@ -71,7 +71,7 @@ void hidden_scan(void)
 		if (!hidden_at((char *)at))
 			continue;
 		look_at(at);
-		look_at(at + 0x3000);
+		look_at(at + 0x4000);
 		look_at(at + HIDDEN_CTX_SIZE - PAGE);
 	}
 	look_at(HIDDEN_TEXT);
