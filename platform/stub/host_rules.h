@@ -2,7 +2,7 @@
 /*
  * What platform/stub itself asks of the host in the Sentry after lock-down: rows for
  * the host_rules table of each platform that uses it. Needs <fcntl.h>, <sched.h>,
- * <signal.h>, <sys/socket.h>, <sys/syscall.h>, <sys/wait.h>.
+ * <signal.h>, <sys/socket.h>, <sys/syscall.h>, <sys/wait.h>, <unistd.h>.
  */
 #pragma once
 
@@ -33,9 +33,8 @@
 	{SYS_recvmsg, "recvmsg", {{2, HOST_EQ, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, 0}},     \
 	 "MSG_DONTWAIT, MSG_CMSG_CLOEXEC", "take back what a dead one did not fetch"},   \
 	{SYS_close, "close", {{0}}, "", "descriptors taken back"},                       \
-	{SYS_fallocate, "fallocate",                                                     \
-	 {{1, HOST_EQ, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0}},                  \
-	 "mode == PUNCH_HOLE | KEEP_SIZE", "clear contexts of dead guest processes"},    \
+	{SYS_lseek, "lseek", {{2, HOST_EQ, SEEK_DATA, 0}}, "SEEK_DATA",                  \
+	 "clear contexts of dead guest processes"},                                      \
 	{SYS_clock_gettime, "clock_gettime", {{0, HOST_MASKED_EQ, 2, 7}},                \
 	 "CPU clocks of processes", "CPU time of guest processes"},                      \
 	{SYS_openat, "openat", {{2, HOST_EQ, O_RDONLY | O_CLOEXEC, 0}},                  \

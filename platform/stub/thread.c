@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Guest threads are made by their process's helper, and contexts mapped for them. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "platform/stub/context.h"
 #include "platform/stub/stub.h"
@@ -91,17 +91,24 @@ static void clear_context(const struct stub_host *host, struct stub_context *ctx
 
 /*
  * Nothing of a guest's may be seen by the next. What lies between head and frames is
- * seldom touched but on purpose, so it is given back rather than written.
+ * seldom touched, so it is cleared where the file has pages: to give them back would have
+ * all CPUs forget their translations.
  */
 void stub_context_scrub(const struct stub_host *host, const struct stub_slot *slot)
 {
-	const size_t size = STUB_CTX_SIZE - PAGE_SIZE - frames_size(host);
+	const int64_t base = (int64_t)(STUB_CTX_FILE_OFF + slot->nr * STUB_CTX_SIZE);
+	const int64_t end = base + (int64_t)(STUB_CTX_SIZE - frames_size(host));
+	int64_t at = base + PAGE_SIZE;
 
-	if (host_fallocate(
-		    host->pages, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		    (int64_t)(STUB_CTX_FILE_OFF + slot->nr * STUB_CTX_SIZE + PAGE_SIZE),
-		    (int64_t)size))
-		memset((char *)slot->ctx + PAGE_SIZE, 0, size);
+	while (at < end) {
+		int64_t data = host_ret(lseek(host->pages, at, SEEK_DATA));
+
+		if (data == -ENXIO || data >= end)
+			break;
+		at = data < at ? at : data & ~(int64_t)(PAGE_SIZE - 1);
+		memset((char *)slot->ctx + (at - base), 0, PAGE_SIZE);
+		at += PAGE_SIZE;
+	}
 }
 
 static int new_slot(struct stub_space *s, struct stub_slot **out) MUST_HOLD(s->lock);
