@@ -15,7 +15,6 @@
  */
 #pragma once
 
-
 #include "platform/platform.h"
 #include "sentry/abi/signal.h"
 #include "sentry/abi/time.h"
