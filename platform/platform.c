@@ -6,6 +6,7 @@
 
 #include "platform/ptrace/ptrace.h"
 #include "platform/systrap/systrap.h"
+#include "sentry/base/log.h"
 
 static const struct platform_ops *const platforms[] = {
 	&systrap_platform_ops,
@@ -28,6 +29,7 @@ const struct platform_ops *platform_lookup(const char *name, const char **why)
 			continue;
 		if (platforms[i]->probe(why) == 0)
 			return platforms[i];
+		log_info("platform %s: %s", platforms[i]->name, *why);
 	}
 	return NULL;
 }

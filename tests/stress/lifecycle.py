@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """From the command line to the exit status, as an ordinary shell user meets it."""
+import ctypes
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -498,6 +500,32 @@ def helps():
     check(r.returncode == 0 and r.stdout.startswith(b'runsc-c '), r)
     r = subprocess.run([RUNSC, 'syscalls', '--no'], stderr=subprocess.PIPE, timeout=60)
     check(r.returncode == 125 and b"unknown option '--no'" in r.stderr, r)
+
+
+def without_user_dispatch():
+    """In a child before its exec: prctl(PR_SET_SYSCALL_USER_DISPATCH) gets EPERM from here on."""
+    code = ((0x20, 0, 0, 0),            # the call's number
+            (0x15, 0, 3, 157),          # prctl?
+            (0x20, 0, 0, 16),           # its first argument
+            (0x15, 0, 1, 59),           # PR_SET_SYSCALL_USER_DISPATCH?
+            (0x06, 0, 0, 0x00050001),   # EPERM
+            (0x06, 0, 0, 0x7fff0000))   # allowed
+    text = b''.join(struct.pack('HBBI', *insn) for insn in code)
+    insns = ctypes.create_string_buffer(text, len(text))
+    program = struct.pack('HxxxxxxP', len(code), ctypes.addressof(insns))
+    libc = ctypes.CDLL(None)
+    libc.prctl(38, 1, 0, 0, 0)      # PR_SET_NO_NEW_PRIVS
+    if libc.prctl(22, 2, program):  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+        os._exit(99)
+
+
+@case
+def falls_back_to_ptrace():
+    r = do('--log-level', 'info', '--', 'echo', 'hi', preexec_fn=without_user_dispatch)
+    equal((r.status, r.out), (0, 'hi\n'), r.err)
+    check('platform systrap: ' in r.err and 'user dispatch' in r.err, r.err)
+    r = do('--platform', 'systrap', '--', 'true', preexec_fn=without_user_dispatch)
+    check(r.status == 125 and 'user dispatch' in r.err, r)
 
 
 @case
