@@ -29,6 +29,7 @@
 #define STOLEN	     (1u << 16) /* a step of the loop that took longer: we were not running */
 #define MOVED	     (1u << 18)	  /* a move that took longer: the CPU was not idle */
 #define CALM	     (1ull << 25) /* about 10 ms */
+#define WORTH_IT     128	  /* turns that gain what one theft costs */
 #define QUICK	     16
 #define MAX_FAILURES 8
 #define SETTLED	     4096 /* turns */
@@ -60,20 +61,23 @@ static bool spin(struct systrap_ctx *c, unsigned *v)
 			__builtin_ia32_pause();
 		last = now;
 		now = __builtin_ia32_rdtsc();
-		if (now - last > STOLEN) {
+		if (now - last > STOLEN && c->gains < WORTH_IT) {
 			calm_down(c);
 			break;
 		}
+		if (now - last > STOLEN)
+			c->gains = 0;
 		if (ours)
 			break;
 	}
+	c->gains += ours;
 	atomic_fetch_sub(&cpu->spinning, 1);
 	return ours;
 }
 
 static void go_away(struct systrap_ctx *c)
 {
-	c->quick = 0;
+	c->quick = c->gains = 0;
 	if (!stub_pair_go_away(c->space->host, &c->pair))
 		return;
 	if (__builtin_ia32_rdtsc() - c->handed_off > MOVED)

@@ -75,6 +75,7 @@ struct systrap_ctx {
 	uint64_t taken;	     /* when it came back */
 	uint64_t calm_until; /* until then the Sentry thread stays at home */
 	unsigned failures;   /* tries to go away, lately, that the host had no CPU for */
+	unsigned gains;	     /* turns away since the CPU was last taken from us */
 	unsigned quick;	     /* turns in a row that came back soon */
 	struct systrap_frame *frame; /* in the context, where the guest can write */
 	struct lx_regs regs;
