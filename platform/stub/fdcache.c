@@ -100,14 +100,20 @@ static void add_receive(struct stub_space *s, unsigned i)
 	stub_order_add(s, SYS_fcntl, STUB_FD_FIRST + i, F_GETFD, 0, 0, 0, 0);
 }
 
+#define MAP_NEW_OPS 6
+
 /* Make room, receive, map and, if it is not to be kept, close: in one order. */
 static int map_new(struct stub_space *s, const struct stub_op *map, int hfd, uint64_t key)
 {
 	const unsigned i = find_room(s);
+	const struct stub_fd old = s->fd[i];
 	struct stub_host *host = s->host;
-	unsigned map_index, failed_at = 0;
+	unsigned first, map_index, failed_at = 0;
 	int r;
 
+	if (s->order->n > ORDER_MAX_OPS - MAP_NEW_OPS)
+		stub_order_flush(s);
+	first = s->order->n; /* what was put off comes before */
 	mutex_lock(&host->transfer);
 	r = (int)host_send_fds(host->sock[0], "", 1, &hfd, 1);
 	if (r < 0) {
@@ -127,6 +133,10 @@ static int map_new(struct stub_space *s, const struct stub_op *map, int hfd, uin
 		drain(host);
 	mutex_unlock(&host->transfer);
 
+	if (r && failed_at < first) {
+		s->fd[i] = old;
+		return r;
+	}
 	/* Out of host memory, or spoilt by the guest: its table may differ from ours. */
 	if (r && failed_at < map_index) {
 		stub_space_kill(s);
@@ -145,10 +155,8 @@ int stub_map_file(struct stub_space *s, const struct stub_op *map, int hfd, uint
 {
 	const unsigned i = find(s, key);
 
-	if (i == STUB_CACHED_FDS) {
-		stub_order_flush(s);
+	if (i == STUB_CACHED_FDS)
 		return map_new(s, map, hfd, key);
-	}
 	s->fd[i].used = ++s->fd_clock;
 	stub_order_add(s, SYS_mmap, map->args[0], map->args[1], map->args[2],
 		       map->args[3], STUB_FD_FIRST + i, map->args[5]);

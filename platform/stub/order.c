@@ -84,6 +84,7 @@ int stub_order_run(struct stub_space *s, unsigned *failed_at)
 			*failed_at = o->err_at;
 	}
 	o->n = 0;
+	atomic_store_explicit(&s->put_off, false, memory_order_relaxed);
 	return r;
 }
 
@@ -101,7 +102,6 @@ void stub_order_flush(struct stub_space *s)
 
 	if (!s->order->n)
 		return;
-	atomic_store_explicit(&s->put_off, false, memory_order_relaxed);
 	r = stub_order_run(s, NULL);
 	if (!s->batch_error)
 		s->batch_error = r;
