@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # The bench: tests/bench/README.md. The measured programs are static, whatever V says.
-#   make bench [BENCH='--quick'] [BENCH='--rounds 9 us']
+#   make bench [BENCH='--quick'] [BENCH="--rows 'read_*' systrap bwrap"] [BENCH='--svg x.svg']
+#   make deps-bench     the peers and the programs of the jobs
 BENCH_O := build/bench
 BENCH_BIN := $(BENCH_O)/micro $(BENCH_O)/tiny
 
-.PHONY: bench
+.PHONY: bench bench-programs deps-bench
 bench: $(BENCH_BIN) $(BENCH_O)/ptrace_floor $(if $(wildcard build/bin/runsc-c),,all)
 	@tests/bench/run $(BENCH)
 
-.PHONY: bench-programs
 bench-programs: $(BENCH_BIN)
 
-$(BENCH_O)/micro: tests/bench/micro.c
+deps-bench:
+	@tests/tools/deps bench
+
+$(BENCH_O)/micro: $(wildcard tests/bench/micro/*.c) tests/bench/micro/micro.h
 	@mkdir -p $(@D)
 	@echo "  BENCH $@"
-	@$(CC) -std=gnu11 -O2 -g $(WARN) -static -pthread -o $@ $<
+	@$(CC) -std=gnu11 -O2 -g $(WARN) -static -pthread -o $@ $(filter %.c,$^)
 
 $(BENCH_O)/tiny: tests/bench/tiny.c
 	@mkdir -p $(@D)

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls that do next to nothing, alone, by two threads at once, and between computing. */
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "micro.h"
+
+static void do_getppid(int n)
+{
+	while (n--)
+		syscall(SYS_getppid);
+}
+
+/* Each thread makes N calls: what one call takes while the others make theirs. */
+static void do_getppid_threads(int n)
+{
+	at_once(n, do_getppid);
+}
+
+static void do_clock(int n)
+{
+	struct timespec ts;
+
+	while (n--)
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+}
+
+/* --- a call after `arg` us of computing ------------------------------------------- */
+static long steps; /* of computing that take that long */
+
+static void compute(long n)
+{
+	volatile uint64_t x = 1;
+
+	while (n--)
+		x = x * 6364136223846793005ULL + 1442695040888963407ULL;
+}
+
+static void calibrate(void)
+{
+	int64_t best = INT64_MAX;
+
+	for (int i = 0; i < 7; i++) {
+		int64_t t = now_ns();
+
+		compute(200000);
+		t = now_ns() - t;
+		if (t < best)
+			best = t;
+	}
+	steps = (long)(200000.0 * 1000 * (double)arg / (double)best);
+}
+
+static void do_compute(int n)
+{
+	while (n--) {
+		compute(steps);
+		syscall(SYS_getppid);
+	}
+}
+
+const struct bench calls_benches[] = {
+	ROW("getppid", do_getppid),
+	ROW("getppid_2_at_once", do_getppid_threads, .arg = 2),
+	ROW("clock_gettime", do_clock),
+	ROW("compute", spin),
+	ROW("compute_5us_call", do_compute, .arg = 5, .setup = calibrate),
+	ROW("compute_20us_call", do_compute, .arg = 20, .setup = calibrate),
+	ROW("compute_50us_call", do_compute, .arg = 50, .setup = calibrate),
+	ROW("compute_100us_call", do_compute, .arg = 100, .setup = calibrate),
+	ROW("compute_300us_call", do_compute, .arg = 300, .setup = calibrate),
+	ROW("compute_1000us_call", do_compute, .arg = 1000, .setup = calibrate),
+	{0},
+};
