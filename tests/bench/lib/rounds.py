@@ -64,9 +64,8 @@ def progress(text):
         sys.stderr.flush()
 
 
-def run(bench, all_steps, systems, rounds, seconds):
-    """Returns how many rounds were complete when the time was up."""
-    begin = time.monotonic()
+def run(bench, all_steps, systems, rounds, end):
+    """Returns how many rounds were complete when the time was up (END, monotonic)."""
     for number in range(rounds):
         bench.results.round = number
         round_begin = time.monotonic()
@@ -77,7 +76,7 @@ def run(bench, all_steps, systems, rounds, seconds):
             if number >= step.rounds:
                 continue
             for system in order:
-                if time.monotonic() - begin > seconds:
+                if time.monotonic() > end:
                     progress('')
                     print('time is up in round %d, at %s' % (number + 1, step.name), file=sys.stderr)
                     return number
@@ -87,7 +86,7 @@ def run(bench, all_steps, systems, rounds, seconds):
                 progress('round %d of %d, %s: %s' % (number + 1, rounds, step.name, system.name))
                 step.fn(bench, system, names)
         took = time.monotonic() - round_begin
-        if number + 1 < rounds and time.monotonic() - begin + took * 0.8 > seconds:
+        if number + 1 < rounds and time.monotonic() + took * 0.8 > end:
             progress('')
             print('%d rounds instead of %d: a round takes %d s' % (number + 1, rounds, took),
                   file=sys.stderr)

@@ -5,6 +5,7 @@ import math
 from xml.sax.saxutils import escape
 
 from .report import number
+from .results import UNITS
 
 COLOURS = ('#0b6fb8', '#d9661f', '#3a9a5b', '#8a6bbf', '#b8860b', '#8c564b', '#c2528b', '#5f6b73')
 LABEL, WIDTH, RIGHT = 190, 560, 70  # pixels: names, scale, room for figures
@@ -37,6 +38,8 @@ def draw(results, systems, facts):
     others = [s for s in systems if s != 'native']
     bars = {}
     for _, name in results.rows:
+        if UNITS.get(name) == '%':
+            continue  # next to nothing, divided by next to nothing
         found = [(s, results.ratio(s, name)) for s in others]
         found = [(s, r[0]) for s, r in found if r and r[0] > 0]
         if found:

@@ -179,22 +179,37 @@ static void do_cond(int n)
 /* --- contention ------------------------------------------------------------------- */
 static volatile uint64_t guarded;
 
-/* About as long outside the lock as inside. */
+/* Long enough inside that others come to wait, a little outside so that they get it. */
 static void lock_often(int n)
 {
 	volatile uint64_t own = 1;
 
 	while (n--) {
 		pthread_mutex_lock(&lock);
-		for (int i = 0; i < 50; i++)
+		for (int i = 0; i < 2000; i++)
 			guarded = guarded * 3 + 1;
 		pthread_mutex_unlock(&lock);
-		for (int i = 0; i < 50; i++)
+		for (int i = 0; i < 500; i++)
 			own = own * 3 + 1;
 	}
 }
 
+/* The calls on one word that several make at once: a wait that is told to try again, a
+ * wake of nobody. What a mutex costs hides in how seldom it calls. */
+static void futex_often(int n)
+{
+	for (n /= 2; n-- > 0;) {
+		syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+		syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	}
+}
+
 static void do_contend(int n)
+{
+	at_once(n / (int)arg, futex_often);
+}
+
+static void do_mutex(int n)
 {
 	at_once(n / (int)arg, lock_often);
 }
@@ -210,5 +225,7 @@ const struct bench pairs_benches[] = {
 	ROW("condvar_pingpong", do_cond, .step = 20),
 	ROW("futex_contend_2", do_contend, .arg = 2, .step = 1024),
 	ROW("futex_contend_8", do_contend, .arg = 8, .step = 1024),
+	ROW("mutex_contend_2", do_mutex, .arg = 2, .step = 1024),
+	ROW("mutex_contend_8", do_mutex, .arg = 8, .step = 1024),
 	{0},
 };
