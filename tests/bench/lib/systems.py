@@ -8,10 +8,15 @@ import time
 
 from . import process
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '../../..'))
 BUILT = os.path.join(ROOT, 'build/bench')
 RUNSC = os.environ.get('RUNSC') or os.path.join(ROOT, 'build/bin/runsc-c')
 OURS = ('systrap', 'ptrace')
+
+
+def command(words):
+    """With the program's full name: it is started from another folder."""
+    return [os.path.abspath(w) if i == 0 and '/' in w else w for i, w in enumerate(words)]
 
 
 class System:
@@ -52,7 +57,7 @@ def systems(folder):
 
     found = [System('native', [], [over + '/tiny'])]
     for platform in OURS:
-        do = [RUNSC, 'do', '--platform', platform] + extra
+        do = command([RUNSC]) + ['do', '--platform', platform] + extra
         found.append(System(platform, do + ['--volume', volume + ':' + volume, '--'],
                             do + ['--root', over, '--', '/tiny']))
     found += [
@@ -64,8 +69,8 @@ def systems(folder):
         System('crun', None, oci('crun')),
     ]
     for more in filter(None, os.environ.get('BENCH_PEER', '').split(';')):
-        label, prefix = more.strip().split('=', 1)
-        prefix = shlex.split(prefix)
+        label, _, prefix = more.strip().partition('=')
+        prefix = command(shlex.split(prefix))
         found.append(System(label, prefix, prefix + [over + '/tiny']))
     return found
 
