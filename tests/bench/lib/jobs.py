@@ -53,8 +53,11 @@ def measure(bench, system, name):
     os.mkdir(work)
     os.sync()  # nobody pays for what another wrote
     script = 'cd "%s" && IN="%s/jobs" && %s' % (work, bench.folder, JOBS[name][1])
-    done = process.run(system.over_host + ['sh', '-c', script], work, LONGEST, bench.meter)
+    done = process.run(system.over_host + ['sh', '-c', script], work, bench.left(LONGEST),
+                       bench.meter)
     shutil.rmtree(work, ignore_errors=True)
+    if done.why and bench.time_is_up():
+        return
     if done.why:
         bench.results.fail(system.name, [name, name + '_cpu'], done.why)
     else:

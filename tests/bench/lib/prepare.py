@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The folder that a run works in: micro/ (what tests/bench/micro/main.c expects), root/
 and config.json (an OCI bundle of one program), state/ (of the peers); jobs/ makes lib/job_files.py."""
+import fnmatch
 import json
 import os
 import shutil
@@ -22,15 +23,23 @@ def empty_files(folder, n):
         os.close(os.open('%s/%d' % (folder, i), os.O_CREAT | os.O_WRONLY, 0o644))
 
 
-def micro(folder):
+# Folders of many files take seconds: made for the rows (patterns) that read them.
+FOLDERS = (('open', N_NAMES, 'open_close_10k*'), ('stat', N_NAMES, 'stat_10k*'),
+           ('e1', 1, 'entries_1'), ('e10', 10, 'entries_10'), ('e1000', 1000, 'entries_1000'),
+           ('e1000', 1000, 'getdents_1000'))
+
+
+def micro(folder, rows):
     os.makedirs(folder + '/volume')
     shutil.copy(BUILT + '/tiny', folder)
     with open(folder + '/file', 'wb') as f:
         f.write(b'f' * (1 << 20))
-    for name, n in (('open', N_NAMES), ('stat', N_NAMES), ('e1', 1), ('e10', 10), ('e1000', 1000)):
-        empty_files('%s/%s' % (folder, name), n)
-    for i in range(1000):
-        os.makedirs('%s/mnt/%d' % (folder, i))
+    for name, n, pattern in FOLDERS:
+        if fnmatch.filter(rows, pattern) and not os.path.exists('%s/%s' % (folder, name)):
+            empty_files('%s/%s' % (folder, name), n)
+    if fnmatch.filter(rows, 'mounts_*'):
+        for i in range(1000):
+            os.makedirs('%s/mnt/%d' % (folder, i))
 
 
 def bundle(folder):
@@ -47,6 +56,7 @@ def bundle(folder):
     }))
 
 
-def prepare(folder):
-    micro(folder + '/micro')
+def prepare(folder, rows):
+    """For the named rows."""
+    micro(folder + '/micro', rows)
     bundle(folder)

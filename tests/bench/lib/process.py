@@ -145,6 +145,6 @@ def run(argv, cwd, timeout, meter=None):
     if not in_time:
         why = 'did not end within %g s' % timeout
     elif child.returncode:
-        lines = (complaint + text).strip().splitlines()
+        lines = complaint.strip().splitlines()
         why = 'status %d: %s' % (child.returncode, lines[-1][:160] if lines else 'no message')
     return Outcome(wall, cpu, text, why)

@@ -64,8 +64,8 @@ def progress(text):
         sys.stderr.flush()
 
 
-def run(bench, all_steps, systems, rounds, end):
-    """Returns how many rounds were complete when the time was up (END, monotonic)."""
+def run(bench, all_steps, systems, rounds):
+    """Returns how many rounds were complete when the time was up."""
     for number in range(rounds):
         bench.results.round = number
         round_begin = time.monotonic()
@@ -76,7 +76,7 @@ def run(bench, all_steps, systems, rounds, end):
             if number >= step.rounds:
                 continue
             for system in order:
-                if time.monotonic() > end:
+                if bench.time_is_up():
                     progress('')
                     print('time is up in round %d, at %s' % (number + 1, step.name), file=sys.stderr)
                     return number
@@ -86,7 +86,7 @@ def run(bench, all_steps, systems, rounds, end):
                 progress('round %d of %d, %s: %s' % (number + 1, rounds, step.name, system.name))
                 step.fn(bench, system, names)
         took = time.monotonic() - round_begin
-        if number + 1 < rounds and time.monotonic() + took * 0.8 > end:
+        if number + 1 < rounds and took * 0.8 > bench.left(took):
             progress('')
             print('%d rounds instead of %d: a round takes %d s' % (number + 1, rounds, took),
                   file=sys.stderr)
