@@ -152,7 +152,7 @@ help:
 	@echo 'check-native   guest tests on the host kernel: they must pass there first'
 	@echo 'check-guest    guest tests in the sandbox (T=name for one, PLATFORM=ptrace)'
 	@echo 'check-ladder   real jobs, native and sandboxed, compared (T=name for one, LEVEL=1,2)'
-	@echo 'deps-ladder    install what the ladder runs'
+	@echo 'deps-ladder, deps-bench   install what the ladder runs, what the bench compares with'
 	@echo 'lint           formatting, include rules, house rules, a build with clang'
 	@echo 'bench          ratios against native and the installed peers'
 	@echo 'install, uninstall   PREFIX=/usr/local'

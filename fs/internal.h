@@ -10,7 +10,7 @@
 #include "sentry/base/kernel.h"
 
 /* Most dentries kept that nobody references; KEEP ones do not count. */
-#define DCACHE_LRU_MAX 8192
+#define DCACHE_LRU_MAX 32768 /* at 2 KB each, inode and fid included */
 /* Most mounts of one namespace, as /proc/sys/fs/mount-max. */
 #define MOUNTS_MAX 100000
 
