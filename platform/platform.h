@@ -278,6 +278,11 @@ struct ctx_ops {
 	 */
 	const void *(*carried_in)(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
 	bool (*carry_out)(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
+	/*
+	 * will_sleep - the owning thread is about to wait for something other than its guest
+	 * thread: who wakes it should find it near. May be NULL.
+	 */
+	void (*will_sleep)(struct exec_ctx *ctx);
 	/* Ends the guest thread and frees the ctx; drops its address space reference. */
 	void (*release)(struct exec_ctx *ctx);
 };
@@ -382,6 +387,12 @@ static inline int ctx_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs)
 static inline int ctx_set_ret(struct exec_ctx *ctx, uint64_t value)
 {
 	return ctx->ops->set_ret(ctx, value);
+}
+
+static inline void ctx_will_sleep(struct exec_ctx *ctx)
+{
+	if (ctx->ops->will_sleep)
+		ctx->ops->will_sleep(ctx);
 }
 
 static inline void ctx_release(struct exec_ctx *ctx)

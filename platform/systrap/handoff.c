@@ -6,9 +6,10 @@
  * is the other's turn, and a turn costs two switches. Waking somebody on another CPU would
  * cost ten times that. But spinning there costs next to nothing, so when QUICK turns in a
  * row of either took less than half of SPIN and a CPU is idle, the Sentry thread goes *away*
- * to it, and both spin. It comes home before it sleeps: when the guest computes for longer than
- * SPIN, when the service took so long that the guest thread sleeps, when another guest thread
- * wants the CPU, or when the host ran somebody else there.
+ * to it, and both spin. It comes home before it sleeps: when the guest computes for longer
+ * than SPIN, when the service waits for others or takes so long that the guest thread sleeps,
+ * when another guest thread wants the CPU, or when the host ran somebody else there too often
+ * for it to pay; then it is a while until the next try, longer each time.
  *
  * A guest thread that dies says so by its robust list, unless guest code has spoilt that;
  * one that guest code has sent into a loop of ours never answers an interrupt; one whose
@@ -28,10 +29,10 @@
 #define SPIN	     (1u << 17) /* about 50 us */
 #define STOLEN	     (1u << 16) /* a step of the loop that took longer: we were not running */
 #define MOVED	     (1u << 18)	  /* a move that took longer: the CPU was not idle */
-#define CALM	     (1ull << 25) /* about 10 ms */
+#define CALM	     (1ull << 23) /* about 3 ms */
 #define WORTH_IT     128	  /* turns that gain what one theft costs */
 #define QUICK	     16
-#define MAX_FAILURES 8
+#define MAX_FAILURES 10
 #define SETTLED	     4096 /* turns */
 
 static bool is_ours(const struct systrap_ctx *c, unsigned *v)
@@ -110,6 +111,14 @@ void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 		go_away(c);
 	else if (c->pair.away && c->failures && c->quick % SETTLED == SETTLED - 1)
 		c->failures--;
+}
+
+void systrap_will_sleep(struct exec_ctx *ctx)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+
+	stub_pair_come_home(&c->pair);
+	c->quick = 0;
 }
 
 static bool still_answers(struct systrap_ctx *c)

@@ -102,6 +102,7 @@ static inline int systrap_htid(const struct systrap_ctx *c)
 
 /* Give the turn to the guest thread, to do @cmd; without waiting. */
 void systrap_hand_off(struct systrap_ctx *c, unsigned cmd);
+void systrap_will_sleep(struct exec_ctx *ctx);
 /* Wait until the turn is ours. -ESRCH: the thread is gone, c->gone is set. */
 int systrap_await(struct systrap_ctx *c);
 

@@ -76,6 +76,7 @@ static const struct ctx_ops systrap_ctx_ops = {
 	.move = systrap_move,
 	.set_affinity = systrap_set_affinity,
 	.cpu_time = systrap_cpu_time,
+	.will_sleep = systrap_will_sleep,
 	.carried_in = systrap_carried_in,
 	.carry_out = systrap_carry_out,
 	.release = systrap_release,
