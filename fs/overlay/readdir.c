@@ -18,6 +18,7 @@ struct entry {
 
 struct ovl_dir_file {
 	struct file *lower;    /* a reference; NULL: no lower names */
+	bool begun;	       /* it has been read, so it is known whether */
 	bool merged;	       /* entries are in use */
 	struct entry *entries; /* owned */
 	size_t n, cap;
@@ -172,7 +173,8 @@ static int ovl_iterate(struct file *f, struct dir_sink *sink)
 	bool merge;
 	int r;
 
-	if (f->pos == 0) {
+	/* A program may seek before it reads for the first time. */
+	if (f->pos == 0 || !df->begun) {
 		mutex_lock(&dir->base.lock);
 		merge = !df->lower || !list_empty(&dir->names.order);
 		mutex_unlock(&dir->base.lock);
@@ -180,6 +182,7 @@ static int ovl_iterate(struct file *f, struct dir_sink *sink)
 		if (r)
 			return r;
 		df->merged = merge;
+		df->begun = true;
 	}
 	if (df->merged)
 		return emit_merged(f, df, sink);

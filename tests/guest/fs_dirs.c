@@ -163,6 +163,26 @@ TEST(getdents_contents)
 	CHECK_EQ(count_entries(fd, sizeof(buf), ""), 6);
 }
 
+/* A descriptor that is moved before anything was read through it. */
+TEST(seek_before_the_first_read)
+{
+	static const long long to[] = {1, 2, 3, 7, 1000, INT_MAX};
+	char buf[4096];
+	int fd;
+
+	scratch_cd();
+	CHECK_OK(mkdir("d", 0700));
+	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+		fd = CHECK_OK(open("d", O_RDONLY | O_DIRECTORY));
+		/* Where that leads is the file system's to say; it may refuse it, too. */
+		if (lseek(fd, to[i], SEEK_SET) >= 0)
+			CHECK(dents(fd, buf, sizeof(buf)) >= 0);
+		CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+		CHECK_EQ(count_entries(fd, sizeof(buf), "."), 2);
+		close(fd);
+	}
+}
+
 TEST(getdents_errors)
 {
 	char buf[256];
