@@ -117,7 +117,11 @@ static int thread_cpu_ns(struct stub_space *s, int htid, int64_t *ns)
 	if (!r && process_vm_readv(s->hpid, &here, 1, &there, 1, 0) != sizeof(ts))
 		r = -ESRCH;
 	mutex_unlock(&s->lock);
-	*ns = ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+	if (!r && (ts.tv_sec < 0 || ts.tv_sec > UINT32_MAX || ts.tv_nsec < 0 ||
+		   ts.tv_nsec >= NSEC_PER_SEC))
+		r = -EINVAL;
+	if (!r)
+		*ns = ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 	return r;
 }
 
