@@ -46,7 +46,9 @@ enum exit_reason {
 			it away. */
 	EXIT_INTERRUPT, /* ctx_interrupt() was called, or a single step ended
 			   (info->stepped) */
-	EXIT_GONE,	/* the host thread died: the ctx may only be released */
+	EXIT_UNDELIVERED, /* what carry_out() took is still here, at info->undelivered: a page of
+			     the guest's has gone since. Copy it, or make the last call fail. */
+	EXIT_GONE,	  /* the host thread died: the ctx may only be released */
 };
 
 /*
@@ -72,6 +74,11 @@ struct exit_info {
 		uint32_t trapno; /* enum lx_trap */
 		uint32_t error_code;
 	} fault;
+	struct {
+		const void *data; /* borrowed, until the next switch_to() */
+		uaddr_t to;
+		size_t n;
+	} undelivered;
 	int signo;
 	bool stepped;
 };

@@ -59,8 +59,9 @@
 #define CMD_CMPXCHG 3
 #define CMD_EXIT    4
 
-/* CTX_KIND: a signal number, or this: the command was done. */
-#define KIND_DONE 0
+/* CTX_KIND: a signal number, or one of these. */
+#define KIND_DONE 0  /* the command was done */
+#define KIND_PUT  65 /* what stands at CTX_OUT met a page that is not there */
 
 #define CTX_TID_MASK 0x3fffffff
 #define CTX_DIED     0x40000000 /* FUTEX_OWNER_DIED */

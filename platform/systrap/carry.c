@@ -144,8 +144,15 @@ void systrap_carry_end(struct systrap_ctx *c)
 	struct stub_context *ctx = c->slot->ctx;
 
 	ctx->put_addr = c->out.addr;
-	ctx->put_size = c->put_size;
+	ctx->put_size = c->sent_size = c->put_size;
 	c->in[0].size = c->in[1].size = c->out.size = c->put_size = 0;
+}
+
+void systrap_undelivered(const struct systrap_ctx *c, struct exit_info *info)
+{
+	info->undelivered.data = (const char *)c->slot->ctx + CTX_OUT;
+	info->undelivered.to = c->out.addr;
+	info->undelivered.n = c->sent_size;
 }
 
 const void *systrap_carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t *n)

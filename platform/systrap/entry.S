@@ -3,7 +3,7 @@
  * The code guest threads run to hand over to the Sentry, at STUB_GUEST_TEXT. It is data
  * in the Sentry. System calls from this page alone are not dispatched to the guest
  * thread's own SIGSYS handler, and of those the filter lets two pass: a futex wait or
- * wake on a context, and exit. So a guest may jump anywhere in here, with any registers.
+ * wake, and exit. So a guest may jump anywhere in here, with any registers.
  *
  *	guest code -- SIGSYS, a fault, an interrupt -> handler -> report -> await
  *	    ^								      |
@@ -21,7 +21,6 @@
 #include "platform/stub/layout.h"
 #include "platform/systrap/carry.h"
 
-#define EFAULT	   14
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
 #define EVERYBODY  0x7fffffff
@@ -238,11 +237,10 @@ fixups:
 	FIXUP	put, put_end, put_fault
 	.long	0
 
-/* The memory went away after it was probed: as if the call had found out. */
+/* The page was there when it was probed; the Sentry may bring it back. */
 put_fault:
-	mov	CTX_FRAME(%rbx), %r12
-	movq	$-EFAULT, UC_RAX(%r12)
-	jmp	put_end
+	movl	$KIND_PUT, CTX_KIND(%rbx)
+	jmp	hand_over
 
 /* Copy what the call's arguments point at, as the table of carry.h says. */
 carry:

@@ -80,7 +80,8 @@ struct systrap_ctx {
 	struct systrap_frame *frame; /* in the context, where the guest can write */
 	struct lx_regs regs;
 	struct systrap_span in[2], out; /* what came with the call, and may go back */
-	uint32_t put_size; /* bytes of out that the guest thread is to copy */
+	uint32_t put_size;  /* bytes of out that the guest thread is to copy */
+	uint32_t sent_size; /* bytes it was last told to copy */
 
 	/* atomic */
 	atomic_int htid; /* changes in move() */

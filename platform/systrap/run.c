@@ -60,6 +60,10 @@ static int decode(struct systrap_ctx *c, struct exit_info *info)
 	const int signo = (int)*(const volatile uint32_t *)&c->slot->ctx->kind;
 	int code;
 
+	if (signo == KIND_PUT) {
+		systrap_undelivered(c, info);
+		return EXIT_UNDELIVERED;
+	}
 	if (!is_stop(signo) || systrap_frame_find(c)) {
 		c->gone = true; /* nobody knows any more where it stood */
 		return EXIT_GONE;

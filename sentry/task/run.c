@@ -146,6 +146,14 @@ static void on_fault(struct task *t, struct exit_fault *f)
 	force_fault(t, MM_FAULT_SIGNO(r), MM_FAULT_CODE(r), f->addr);
 }
 
+/* Results of the last call, which the guest thread was to put into place itself. */
+static void on_undelivered(struct task *t, const struct exit_info *info)
+{
+	if (copy_to_user(&t->mem, info->undelivered.to, info->undelivered.data,
+			 info->undelivered.n))
+		ctx_set_ret(t->mem.ctx, (uint64_t)-EFAULT);
+}
+
 static void on_gone(struct task *t)
 {
 	log_warn("task %d (%s): its guest thread was killed from outside",
@@ -203,6 +211,9 @@ void task_run(struct task *t)
 			break;
 		case EXIT_FAULT:
 			on_fault(t, &info.fault);
+			break;
+		case EXIT_UNDELIVERED:
+			on_undelivered(t, &info);
 			break;
 		case EXIT_INTERRUPT:
 			on_interrupt(t, &info);
