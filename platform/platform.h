@@ -85,7 +85,7 @@ struct exit_info {
 
 /* What a guest thread asked for when it made a system call. */
 struct ctx_syscall {
-	uint64_t nr; /* rax as the guest set it, all 64 bits */
+	uint64_t nr; /* rax's low 32 bits, sign-extended: what Linux looks at */
 	uint64_t args[6];
 	uint64_t rip, rsp; /* rip is behind the syscall instruction */
 	bool compat; /* int 0x80: the kernel answers as one without IA32 emulation */
@@ -262,10 +262,8 @@ struct ctx_ops {
 	 * load32, cmpxchg32 - atomic on a 4-aligned guest word, run by stub code in the
 	 * guest's address space with a fault fix-up. -EFAULT; cmpxchg returns 0 and the
 	 * value found in *old (equal to @expected when it was exchanged).
-	 * store is the same with a plain atomic store.
 	 */
 	int (*load32)(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value);
-	int (*store32)(struct exec_ctx *ctx, uaddr_t addr, uint32_t value);
 	int (*cmpxchg32)(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,
 			 uint32_t desired, uint32_t *old);
 	/*
@@ -337,12 +335,6 @@ struct platform_ops {
 	 */
 	int (*ctx_create)(struct platform *p, struct addr_space *as,
 			  struct exec_ctx **out);
-	/*
-	 * Threads that create a ctx call thread_start first and thread_exit last: the
-	 * platform's per-thread state (signal masks, CPU choice).
-	 */
-	int (*thread_start)(struct platform *p);
-	void (*thread_exit)(struct platform *p);
 	void (*shutdown)(struct platform *p);
 	const struct host_rules
 		*host_rules; /* what the Sentry needs for it after lock-down */
@@ -363,7 +355,7 @@ const struct platform_ops *platform_lookup(const char *name, const char **why);
 /* All platforms, for host-syscalls and tests; NULL-terminated. */
 const struct platform_ops *const *platform_all(void);
 
-/* Wrappers: the only callers of the slots above. */
+/* Wrappers of the slots that are called in many places, or may be missing. */
 static inline int ctx_switch_to(struct exec_ctx *ctx, struct exit_info *info)
 {
 	return ctx->ops->switch_to(ctx, info);

@@ -79,7 +79,6 @@ int ptrace_fault_detail(struct exec_ctx *ctx, struct exit_fault *f);
 
 /* word.c */
 int ptrace_load32(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value);
-int ptrace_store32(struct exec_ctx *ctx, uaddr_t addr, uint32_t value);
 int ptrace_cmpxchg32(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,
 		     uint32_t desired, uint32_t *old);
 

@@ -60,17 +60,6 @@ static int ptrace_as_create(struct platform *p, struct addr_space **out)
 				 out);
 }
 
-static int ptrace_thread_start(struct platform *p)
-{
-	(void)p;
-	return 0;
-}
-
-static void ptrace_thread_exit(struct platform *p)
-{
-	(void)p;
-}
-
 static void ptrace_shutdown(struct platform *p)
 {
 	struct ptrace_platform *pp = container_of(p, struct ptrace_platform, base);
@@ -85,8 +74,6 @@ const struct platform_ops ptrace_platform_ops = {
 	.init = ptrace_init,
 	.as_create = ptrace_as_create,
 	.ctx_create = ptrace_ctx_create,
-	.thread_start = ptrace_thread_start,
-	.thread_exit = ptrace_thread_exit,
 	.shutdown = ptrace_shutdown,
 	.host_rules = &ptrace_host_rules,
 	.stub_rules = &stub_host_rules,

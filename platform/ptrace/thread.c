@@ -96,7 +96,6 @@ static const struct ctx_ops ptrace_ctx_ops = {
 	.set_fs_gs = ptrace_set_fs_gs,
 	.set_step = ptrace_set_step,
 	.load32 = ptrace_load32,
-	.store32 = ptrace_store32,
 	.cmpxchg32 = ptrace_cmpxchg32,
 	.move = ptrace_move,
 	.set_affinity = ptrace_set_affinity,

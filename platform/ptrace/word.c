@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Atomic access to one word of guest memory: the guest's own thread runs one
- * instruction of the stub's text on it (load, store, lock cmpxchg), so that it is
+ * instruction of the stub's text on it (load, lock cmpxchg), so that it is
  * atomic against other guest threads and obeys the page protections. The system
  * call behind the instruction brings the thread back with the value in orig_rax;
  * a fault brings it back too.
@@ -71,14 +71,6 @@ int ptrace_load32(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value)
 {
 	return word_op(ctx, ptrace_ctx_of(ctx)->space->host->labels.load, addr, 0, 0,
 		       value);
-}
-
-int ptrace_store32(struct exec_ctx *ctx, uaddr_t addr, uint32_t value)
-{
-	uint32_t ignored;
-
-	return word_op(ctx, ptrace_ctx_of(ctx)->space->host->labels.store, addr, 0, value,
-		       &ignored);
 }
 
 int ptrace_cmpxchg32(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,

@@ -196,12 +196,6 @@ static int skeleton_load32(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value)
 	return -ENOSYS;
 }
 
-static int skeleton_store32(struct exec_ctx *ctx, uaddr_t addr, uint32_t value)
-{
-	(void)ctx, (void)addr, (void)value;
-	return -ENOSYS;
-}
-
 static int skeleton_cmpxchg32(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,
 			      uint32_t desired, uint32_t *old)
 {
@@ -245,7 +239,6 @@ static const struct ctx_ops skeleton_ctx_ops = {
 	.set_fs_gs = skeleton_set_fs_gs,
 	.set_step = skeleton_set_step,
 	.load32 = skeleton_load32,
-	.store32 = skeleton_store32,
 	.cmpxchg32 = skeleton_cmpxchg32,
 	.move = skeleton_move,
 	.set_affinity = skeleton_set_affinity,
@@ -304,17 +297,6 @@ static int skeleton_ctx_create(struct platform *p, struct addr_space *as,
 	return 0;
 }
 
-static int skeleton_thread_start(struct platform *p)
-{
-	(void)p;
-	return 0;
-}
-
-static void skeleton_thread_exit(struct platform *p)
-{
-	(void)p;
-}
-
 static void skeleton_shutdown(struct platform *p)
 {
 	mem_free(container_of(p, struct skeleton_platform, base));
@@ -332,8 +314,6 @@ const struct platform_ops skeleton_platform_ops = {
 	.init = skeleton_init,
 	.as_create = skeleton_as_create,
 	.ctx_create = skeleton_ctx_create,
-	.thread_start = skeleton_thread_start,
-	.thread_exit = skeleton_thread_exit,
 	.shutdown = skeleton_shutdown,
 	.host_rules = &skeleton_host_rules,
 };

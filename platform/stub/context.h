@@ -55,9 +55,8 @@
 /* CTX_CMD: what the guest thread does when the state word says it may. */
 #define CMD_RUN	    0 /* go on with what CTX_FRAME points at */
 #define CMD_LOAD    1 /* the word at CTX_WORD into CTX_VALUE, or CTX_FAULTED */
-#define CMD_STORE   2
-#define CMD_CMPXCHG 3
-#define CMD_EXIT    4
+#define CMD_CMPXCHG 2
+#define CMD_EXIT    3
 
 /* CTX_KIND: a signal number, or one of these. */
 #define KIND_DONE 0  /* the command was done */
@@ -82,7 +81,7 @@ struct stub_context {
 	uint32_t set_base; /* fs_base and gs_base are to be loaded */
 	uint32_t pad1;
 	uint64_t fs_base, gs_base; /* the stub leaves them here at each hand-over */
-	uint64_t word;		   /* address for CMD_LOAD, CMD_STORE, CMD_CMPXCHG */
+	uint64_t word;		   /* address for CMD_LOAD, CMD_CMPXCHG */
 	uint32_t expected, desired;
 	uint64_t sigstack[3]; /* stack_t */
 	uint64_t sigmask;

@@ -23,7 +23,7 @@
 #define XFEATURES_AMX (3ull << 17) /* needs a permission that guests never get */
 
 extern const char stub_text_start[], stub_park[], stub_exit[], stub_handler[],
-	stub_load[], stub_store[], stub_cmpxchg[];
+	stub_load[], stub_cmpxchg[];
 
 static uaddr_t label(const char *p)
 {
@@ -200,7 +200,6 @@ int stub_host_init(const struct platform_config *config,
 		.exit = label(stub_exit),
 		.handler = label(stub_handler),
 		.load = label(stub_load),
-		.store = label(stub_store),
 		.cmpxchg = label(stub_cmpxchg),
 	};
 	mutex_init(&host->transfer, LOCK_LEAF);

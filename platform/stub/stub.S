@@ -7,8 +7,8 @@
  * stub_start   the template, once: forget the Sentry's memory, be born
  * stub_born    the helper, the first thread of each address space: report, then
  *		wait for orders, run them, report, for ever
- * thread	a new guest thread that traps its own calls: on to STUB_GUEST_TEXT
- * stub_park	a new guest thread, until its tracer has seized it
+ * thread       a new guest thread that traps its own calls: on to STUB_GUEST_TEXT
+ * stub_park    a new guest thread, until its tracer has seized it
  * stub_exit    a guest thread that was released
  * stub_load.. one access to guest memory by a traced thread; ends in a system
  *		call, where the tracer takes the value from orig_rax
@@ -33,7 +33,7 @@
 	.section .rodata.stub, "a", @progbits
 	.globl	stub_text_start, stub_text_end
 	.globl	stub_start, stub_park, stub_exit, stub_handler
-	.globl	stub_load, stub_store, stub_cmpxchg
+	.globl	stub_load, stub_cmpxchg
 	.balign 64
 stub_text_start:
 
@@ -233,10 +233,6 @@ stub_handler:
 
 stub_load:
 	mov	(%rdi), %eax
-	syscall
-	hlt
-stub_store:
-	mov	%esi, (%rdi)
 	syscall
 	hlt
 stub_cmpxchg:

@@ -49,7 +49,7 @@ struct stub_guest_code {
 
 /* Addresses in a guest process of the labels of stub.S. */
 struct stub_labels {
-	uaddr_t park, exit, handler, load, store, cmpxchg;
+	uaddr_t park, exit, handler, load, cmpxchg;
 };
 
 /* A host CPU, alone on its cache line. */

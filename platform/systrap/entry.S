@@ -335,8 +335,6 @@ command:
 	mov	CTX_DESIRED(%rbx), %esi
 	cmp	$CMD_LOAD, %eax
 	je	load
-	cmp	$CMD_STORE, %eax
-	je	store
 	cmp	$CMD_CMPXCHG, %eax
 	jne	end
 	mov	CTX_EXPECTED(%rbx), %eax
@@ -345,9 +343,6 @@ word_begin:
 	jmp	word_end
 load:
 	mov	(%rdi), %eax
-	jmp	word_end
-store:
-	mov	%esi, (%rdi)
 word_end:
 	mov	%eax, CTX_VALUE(%rbx)
 	movl	$0, CTX_FAULTED(%rbx)

@@ -125,7 +125,6 @@ int systrap_reset_fpu(struct exec_ctx *ctx);
 
 /* word.c */
 int systrap_load32(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value);
-int systrap_store32(struct exec_ctx *ctx, uaddr_t addr, uint32_t value);
 int systrap_cmpxchg32(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,
 		      uint32_t desired, uint32_t *old);
 

@@ -62,17 +62,6 @@ static int systrap_as_create(struct platform *p, struct addr_space **out)
 				 out);
 }
 
-static int systrap_thread_start(struct platform *p)
-{
-	(void)p;
-	return 0;
-}
-
-static void systrap_thread_exit(struct platform *p)
-{
-	(void)p;
-}
-
 static void systrap_shutdown(struct platform *p)
 {
 	struct systrap_platform *sp = container_of(p, struct systrap_platform, base);
@@ -87,8 +76,6 @@ const struct platform_ops systrap_platform_ops = {
 	.init = systrap_init,
 	.as_create = systrap_as_create,
 	.ctx_create = systrap_ctx_create,
-	.thread_start = systrap_thread_start,
-	.thread_exit = systrap_thread_exit,
 	.shutdown = systrap_shutdown,
 	.host_rules = &systrap_host_rules,
 	.stub_rules = &stub_host_rules,

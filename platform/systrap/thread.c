@@ -71,7 +71,6 @@ static const struct ctx_ops systrap_ctx_ops = {
 	.set_fs_gs = systrap_set_fs_gs,
 	.set_step = systrap_set_step,
 	.load32 = systrap_load32,
-	.store32 = systrap_store32,
 	.cmpxchg32 = systrap_cmpxchg32,
 	.move = systrap_move,
 	.set_affinity = systrap_set_affinity,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Atomic access to one word of guest memory: the guest's own thread runs one instruction
- * of entry.S on it (load, store, lock cmpxchg), so that it is atomic against other guest
+ * of entry.S on it (load, lock cmpxchg), so that it is atomic against other guest
  * threads and obeys the page protections.
  */
 #include <errno.h>
@@ -34,13 +34,6 @@ static int word_op(struct exec_ctx *ectx, unsigned cmd, uaddr_t addr, uint32_t e
 int systrap_load32(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value)
 {
 	return word_op(ctx, CMD_LOAD, addr, 0, 0, value);
-}
-
-int systrap_store32(struct exec_ctx *ctx, uaddr_t addr, uint32_t value)
-{
-	uint32_t ignored;
-
-	return word_op(ctx, CMD_STORE, addr, 0, value, &ignored);
 }
 
 int systrap_cmpxchg32(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,

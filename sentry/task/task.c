@@ -407,18 +407,11 @@ static void task_thread(void *arg)
 	struct birth *b = arg;
 	struct task *t = b->t;
 	struct kernel *k = t->k;
-	struct platform *p = k->platform;
 	int err, born;
 
 	t->htid = host_gettid();
 	t->stime_base_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	err = p->ops->thread_start(p);
-	if (!err) {
-		err = make_ctx(t, b);
-		if (err)
-			p->ops->thread_exit(p);
-	}
-	b->err = err;
+	b->err = err = make_ctx(t, b);
 	park_wake(&b->done); /* b is gone from here on */
 	if (err) {
 		thread_gone(k);
@@ -429,7 +422,6 @@ static void task_thread(void *arg)
 	if (born > 0)
 		task_run(t);
 	task_drop_ctx(t);
-	p->ops->thread_exit(p);
 	task_put(t);
 	thread_gone(k);
 }

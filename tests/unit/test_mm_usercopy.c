@@ -72,7 +72,6 @@ static const struct ctx_ops ctx_ops = {
 	.carried_in = carried_in,
 	.carry_out = carry_out,
 	.load32 = load32,
-	.store32 = store32,
 	.cmpxchg32 = cmpxchg32,
 };
 
