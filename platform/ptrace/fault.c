@@ -25,7 +25,7 @@
 /* Leaves the thread at the handler, its frame at *uc. */
 static int take_signal(struct ptrace_ctx *c, int signo, uaddr_t *uc)
 {
-	const int htid = ptrace_htid(c);
+	const int htid = stub_ctx_htid(&c->stub);
 	int status, r;
 
 	r = ptrace_req(PTRACE_POKEUSR, htid, offsetof(struct lx_regs, rsp),
@@ -53,7 +53,7 @@ static int read_frame(struct ptrace_ctx *c, uaddr_t uc, struct exit_fault *f)
 
 	_Static_assert(REG_TRAPNO == REG_ERR + 1, "sigcontext");
 	if (uc < STUB_FRAME || uc > STUB_FRAME + STUB_FRAME_SIZE - sizeof(ucontext_t) ||
-	    process_vm_readv(c->space->hpid, &here, 1, &there, 1, 0) != sizeof(w))
+	    process_vm_readv(c->stub.space->hpid, &here, 1, &there, 1, 0) != sizeof(w))
 		return -ESRCH;
 	f->trapno = (uint32_t)w.trapno;
 	f->error_code = (uint32_t)w.err;
@@ -63,8 +63,8 @@ static int read_frame(struct ptrace_ctx *c, uaddr_t uc, struct exit_fault *f)
 int ptrace_fault_detail(struct exec_ctx *ctx, struct exit_fault *f)
 {
 	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
-	const int htid = ptrace_htid(c);
-	struct iovec xsave = {c->xsave, c->space->host->host_xsave_size};
+	const int htid = stub_ctx_htid(&c->stub);
+	struct iovec xsave = {c->xsave, c->stub.space->host->host_xsave_size};
 	uaddr_t uc = 0;
 	int r;
 
@@ -75,14 +75,14 @@ int ptrace_fault_detail(struct exec_ctx *ctx, struct exit_fault *f)
 						(uint64_t)&xsave));
 	if (r)
 		return r;
-	mutex_lock(&c->space->frame_lock);
+	mutex_lock(&c->stub.space->frame_lock);
 	r = take_signal(c, f->signo, &uc);
 	if (!r)
 		r = read_frame(c, uc, f);
-	mutex_unlock(&c->space->frame_lock);
-	if (c->gone)
+	mutex_unlock(&c->stub.space->frame_lock);
+	if (c->stub.gone)
 		return -ESRCH;
-	c->regs_valid = c->regs_dirty = true;
+	c->stub.regs_valid = c->stub.regs_dirty = true;
 	if (!r)
 		r = ptrace_failed(c, ptrace_req(PTRACE_SETREGSET, htid, NT_X86_XSTATE,
 						(uint64_t)&xsave));

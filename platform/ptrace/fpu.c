@@ -12,33 +12,33 @@
 
 static int fpu_set(struct ptrace_ctx *c, const void *image)
 {
-	struct iovec iov = {(void *)image, c->space->host->host_xsave_size};
+	struct iovec iov = {(void *)image, c->stub.space->host->host_xsave_size};
 
-	if (c->gone)
+	if (c->stub.gone)
 		return -ESRCH;
-	return ptrace_failed(c, ptrace_req(PTRACE_SETREGSET, ptrace_htid(c),
+	return ptrace_failed(c, ptrace_req(PTRACE_SETREGSET, stub_ctx_htid(&c->stub),
 					   NT_X86_XSTATE, (uint64_t)&iov));
 }
 
 int ptrace_get_fpu(struct exec_ctx *ctx, void *xsave)
 {
 	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
-	struct iovec iov = {c->xsave, c->space->host->host_xsave_size};
+	struct iovec iov = {c->xsave, c->stub.space->host->host_xsave_size};
 	int r;
 
-	if (c->gone)
+	if (c->stub.gone)
 		return -ESRCH;
-	r = ptrace_failed(c, ptrace_req(PTRACE_GETREGSET, ptrace_htid(c), NT_X86_XSTATE,
-					(uint64_t)&iov));
+	r = ptrace_failed(c, ptrace_req(PTRACE_GETREGSET, stub_ctx_htid(&c->stub),
+					NT_X86_XSTATE, (uint64_t)&iov));
 	if (!r)
-		memcpy(xsave, c->xsave, c->space->host->limits.xsave_size);
+		memcpy(xsave, c->xsave, c->stub.space->host->limits.xsave_size);
 	return r;
 }
 
 int ptrace_set_fpu(struct exec_ctx *ctx, const void *xsave)
 {
 	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
-	const struct stub_host *host = c->space->host;
+	const struct stub_host *host = c->stub.space->host;
 	int r;
 
 	if (!stub_fpu_legal(host, xsave))
@@ -53,5 +53,5 @@ int ptrace_reset_fpu(struct exec_ctx *ctx)
 {
 	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
 
-	return fpu_set(c, c->space->host->fresh_xsave);
+	return fpu_set(c, c->stub.space->host->fresh_xsave);
 }

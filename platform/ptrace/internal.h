@@ -5,10 +5,6 @@
  *	stopped		between switch_to() calls; registers may be asked and set
  *	running		inside switch_to(): PTRACE_SYSEMU, then wait4()
  *	gone		the host thread died and is reaped
- *
- * interrupt() is the one operation of other threads: it sets `pending`, and sends
- * STUB_SIG_INTERRUPT when the thread runs. Whoever consumes `pending` returns
- * EXIT_INTERRUPT; the signal of one consumed otherwise is swallowed without a word.
  */
 #pragma once
 
@@ -19,38 +15,15 @@
 
 #define PTRACE_SYSCALL_STOP (SIGTRAP | 0x80) /* by PTRACE_O_TRACESYSGOOD */
 
-struct ptrace_platform {
-	struct platform base;
-	struct stub_host *host;
-};
-
 struct ptrace_ctx {
-	struct exec_ctx base;
-	struct stub_space *space;
-	struct stub_pair pair;
-	void *xsave; /* host_xsave_size bytes, for saving and conversion */
-	bool gone;
-	bool step;
+	struct stub_ctx stub;
+	void *xsave;	 /* host_xsave_size bytes, for saving and conversion */
 	bool in_syscall; /* the number stands in orig_rax, rax is not answered yet */
-	bool regs_valid; /* regs holds what the thread has, or is to get */
-	bool regs_dirty; /* ... is to get */
-	struct lx_regs regs;
-	struct stub_clock clock;
-
-	/* atomic */
-	atomic_int htid; /* changes in move() */
-	atomic_bool pending;
-	atomic_bool running;
 };
 
 static inline struct ptrace_ctx *ptrace_ctx_of(struct exec_ctx *ctx)
 {
-	return container_of(ctx, struct ptrace_ctx, base);
-}
-
-static inline int ptrace_htid(struct ptrace_ctx *c)
-{
-	return atomic_load_explicit(&c->htid, memory_order_relaxed);
+	return container_of(ctx, struct ptrace_ctx, stub.base);
 }
 
 /* thread.c: raw requests; PEEK results go to *@data, unlike in the libc's wrapper. */
@@ -61,8 +34,8 @@ int ptrace_wait(struct ptrace_ctx *c, int *status);
 int ptrace_failed(struct ptrace_ctx *c, int r);
 
 /* regs.c */
-int ptrace_regs_load(struct ptrace_ctx *c);  /* into c->regs */
-int ptrace_regs_flush(struct ptrace_ctx *c); /* from c->regs, before it runs */
+int ptrace_regs_load(struct ptrace_ctx *c);  /* into c->stub.regs */
+int ptrace_regs_flush(struct ptrace_ctx *c); /* from c->stub.regs, before it runs */
 void ptrace_regs_fresh(struct ptrace_ctx *c);
 int ptrace_get_regs(struct exec_ctx *ctx, struct lx_regs *regs);
 int ptrace_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs);
@@ -87,12 +60,8 @@ extern const struct host_rules ptrace_host_rules;
 
 /* run.c */
 int ptrace_switch_to(struct exec_ctx *ctx, struct exit_info *info);
-void ptrace_interrupt(struct exec_ctx *ctx);
-int ptrace_set_step(struct exec_ctx *ctx, bool on);
 
 /* thread.c */
 int ptrace_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx **out);
 int ptrace_move(struct exec_ctx *ctx, struct addr_space *to);
-int ptrace_set_affinity(struct exec_ctx *ctx, const void *cpuset, size_t size);
-int64_t ptrace_cpu_time(struct exec_ctx *ctx);
 void ptrace_release(struct exec_ctx *ctx);

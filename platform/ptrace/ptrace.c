@@ -37,44 +37,21 @@ static int ptrace_probe(const char **why)
 
 static int ptrace_init(const struct platform_config *config, struct platform **out)
 {
-	struct ptrace_platform *p = mem_zalloc(sizeof(*p));
-	int r;
+	struct stub_platform *p = mem_zalloc(sizeof(*p));
 
 	*out = NULL;
 	if (!p)
 		return -ENOMEM;
-	r = stub_host_init(config, NULL, &p->host);
-	if (r) {
-		mem_free(p);
-		return r;
-	}
-	p->base.ops = &ptrace_platform_ops;
-	p->base.limits = p->host->limits;
-	*out = &p->base;
-	return 0;
-}
-
-static int ptrace_as_create(struct platform *p, struct addr_space **out)
-{
-	return stub_space_create(container_of(p, struct ptrace_platform, base)->host, p,
-				 out);
-}
-
-static void ptrace_shutdown(struct platform *p)
-{
-	struct ptrace_platform *pp = container_of(p, struct ptrace_platform, base);
-
-	stub_host_destroy(pp->host);
-	mem_free(pp);
+	return stub_platform_init(config, &ptrace_platform_ops, NULL, p, out);
 }
 
 const struct platform_ops ptrace_platform_ops = {
 	.name = "ptrace",
 	.probe = ptrace_probe,
 	.init = ptrace_init,
-	.as_create = ptrace_as_create,
+	.as_create = stub_platform_as_create,
 	.ctx_create = ptrace_ctx_create,
-	.shutdown = ptrace_shutdown,
+	.shutdown = stub_platform_shutdown,
 	.host_rules = &ptrace_host_rules,
 	.stub_rules = &stub_host_rules,
 };

@@ -14,8 +14,8 @@
 static int syscall_exit(struct ptrace_ctx *c)
 {
 	struct ptrace_syscall_info si;
-	struct ctx_syscall *sc = &c->base.sc;
-	int r = ptrace_req(PTRACE_GET_SYSCALL_INFO, ptrace_htid(c), sizeof(si),
+	struct ctx_syscall *sc = &c->stub.base.sc;
+	int r = ptrace_req(PTRACE_GET_SYSCALL_INFO, stub_ctx_htid(&c->stub), sizeof(si),
 			   (uint64_t)&si);
 
 	if (r < 0) {
@@ -54,8 +54,8 @@ static int signal_exit(struct ptrace_ctx *c, int signo, struct exit_info *info)
 	int r;
 
 	if (signo == STUB_SIG_INTERRUPT)
-		return atomic_exchange(&c->pending, false) ? EXIT_INTERRUPT : -1;
-	r = ptrace_req(PTRACE_GETSIGINFO, ptrace_htid(c), 0, (uint64_t)&si);
+		return atomic_exchange(&c->stub.pending, false) ? EXIT_INTERRUPT : -1;
+	r = ptrace_req(PTRACE_GETSIGINFO, stub_ctx_htid(&c->stub), 0, (uint64_t)&si);
 	if (r == -EINVAL) /* a group stop, by someone outside */
 		return -1;
 	if (r < 0) {
@@ -66,7 +66,7 @@ static int signal_exit(struct ptrace_ctx *c, int signo, struct exit_info *info)
 		info->signo = signo;
 		return EXIT_SIGNAL;
 	}
-	if (c->step && si.si_signo == SIGTRAP && si.si_code == TRAP_TRACE) {
+	if (c->stub.step && si.si_signo == SIGTRAP && si.si_code == TRAP_TRACE) {
 		info->stepped = true;
 		return EXIT_INTERRUPT;
 	}
@@ -74,11 +74,11 @@ static int signal_exit(struct ptrace_ctx *c, int signo, struct exit_info *info)
 	info->fault.si_code = si.si_code;
 	info->fault.addr = (uaddr_t)si.si_addr;
 	if (si.si_signo == SIGSEGV && si.si_code == SEGV_MAPERR &&
-	    info->fault.addr < c->space->host->limits.max_addr) {
+	    info->fault.addr < c->stub.space->host->limits.max_addr) {
 		info->fault.access = ACCESS_UNKNOWN;
 		return EXIT_FAULT;
 	}
-	return ptrace_fault_detail(&c->base, &info->fault) ? EXIT_GONE : EXIT_FAULT;
+	return ptrace_fault_detail(&c->stub.base, &info->fault) ? EXIT_GONE : EXIT_FAULT;
 }
 
 static int stop_exit(struct ptrace_ctx *c, int status, struct exit_info *info)
@@ -95,12 +95,12 @@ static int resume(struct ptrace_ctx *c, int *status)
 {
 	int r;
 
-	c->regs_valid = c->in_syscall = false;
-	stub_pair_enter(c->space->host, &c->pair);
-	r = ptrace_req(c->step ? PTRACE_SYSEMU_SINGLESTEP : PTRACE_SYSEMU, ptrace_htid(c),
-		       0, 0);
+	c->stub.regs_valid = c->in_syscall = false;
+	stub_pair_enter(c->stub.space->host, &c->stub.pair);
+	r = ptrace_req(c->stub.step ? PTRACE_SYSEMU_SINGLESTEP : PTRACE_SYSEMU,
+		       stub_ctx_htid(&c->stub), 0, 0);
 	r = r < 0 ? ptrace_failed(c, r) : ptrace_wait(c, status);
-	stub_pair_leave(&c->pair);
+	stub_pair_leave(&c->stub.pair);
 	return r;
 }
 
@@ -110,40 +110,16 @@ int ptrace_switch_to(struct exec_ctx *ctx, struct exit_info *info)
 	int r, status, reason = -1;
 
 	*info = (struct exit_info){0};
-	if (c->gone || ptrace_regs_flush(c))
+	if (c->stub.gone || ptrace_regs_flush(c))
 		return EXIT_GONE;
 	while (reason < 0) {
-		/* interrupt() writes pending, then reads running: one of us sees the
-		 * other. */
-		atomic_store(&c->running, true);
-		if (atomic_load(&c->pending)) {
-			atomic_store(&c->running, false);
-			atomic_store(&c->pending, false);
+		if (!stub_ctx_begin(&c->stub))
 			return EXIT_INTERRUPT;
-		}
 		r = resume(c, &status);
-		atomic_store_explicit(&c->running, false, memory_order_release);
+		stub_ctx_end(&c->stub);
 		if (r < 0)
 			return EXIT_GONE;
 		reason = stop_exit(c, status, info);
 	}
 	return reason;
-}
-
-void ptrace_interrupt(struct exec_ctx *ctx)
-{
-	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
-
-	if (atomic_exchange(&c->pending, true))
-		return; /* whoever set it sees to it */
-	if (atomic_load(&c->running))
-		host_tgkill(c->space->hpid, ptrace_htid(c), STUB_SIG_INTERRUPT);
-}
-
-int ptrace_set_step(struct exec_ctx *ctx, bool on)
-{
-	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
-
-	c->step = on;
-	return c->gone ? -ESRCH : 0;
 }

@@ -24,11 +24,11 @@ int ptrace_wait(struct ptrace_ctx *c, int *status)
 	int r;
 
 	do {
-		r = (int)host_ret(
-			syscall(SYS_wait4, ptrace_htid(c), status, __WALL, NULL));
+		r = (int)host_ret(syscall(SYS_wait4, stub_ctx_htid(&c->stub), status,
+					  __WALL, NULL));
 	} while (r == -EINTR);
 	if (r < 0 || !WIFSTOPPED(*status)) {
-		c->gone = true;
+		c->stub.gone = true;
 		return -ESRCH;
 	}
 	return 0;
@@ -40,7 +40,7 @@ int ptrace_failed(struct ptrace_ctx *c, int r)
 
 	/* It was stopped, so only a SIGKILL can have taken it away. */
 	if (r == -ESRCH)
-		while (!c->gone)
+		while (!c->stub.gone)
 			ptrace_wait(c, &status);
 	return r;
 }
@@ -59,8 +59,8 @@ static int thread_start(struct ptrace_ctx *c, struct stub_space *s)
 	mutex_unlock(&s->lock);
 	if (r < 0)
 		return r;
-	c->gone = false;
-	atomic_store(&c->htid, htid);
+	c->stub.gone = false;
+	atomic_store(&c->stub.htid, htid);
 	r = ptrace_req(PTRACE_INTERRUPT, htid, 0, 0);
 	if (!r)
 		r = ptrace_wait(c, &status);
@@ -74,18 +74,18 @@ static int thread_start(struct ptrace_ctx *c, struct stub_space *s)
 /* Untraced again, it ends itself and needs no reaping. */
 static void thread_end(struct ptrace_ctx *c)
 {
-	if (c->gone)
+	if (c->stub.gone)
 		return;
 	ptrace_regs_fresh(c);
-	c->regs.rip = c->space->host->labels.exit;
+	c->stub.regs.rip = c->stub.space->host->labels.exit;
 	if (ptrace_regs_flush(c) == 0 &&
-	    ptrace_req(PTRACE_DETACH, ptrace_htid(c), 0, 0) == -ESRCH)
+	    ptrace_req(PTRACE_DETACH, stub_ctx_htid(&c->stub), 0, 0) == -ESRCH)
 		ptrace_failed(c, -ESRCH);
 }
 
 static const struct ctx_ops ptrace_ctx_ops = {
 	.switch_to = ptrace_switch_to,
-	.interrupt = ptrace_interrupt,
+	.interrupt = stub_ctx_interrupt,
 	.fault_detail = ptrace_fault_detail,
 	.get_regs = ptrace_get_regs,
 	.set_regs = ptrace_set_regs,
@@ -94,18 +94,18 @@ static const struct ctx_ops ptrace_ctx_ops = {
 	.set_fpu = ptrace_set_fpu,
 	.reset_fpu = ptrace_reset_fpu,
 	.set_fs_gs = ptrace_set_fs_gs,
-	.set_step = ptrace_set_step,
+	.set_step = stub_ctx_set_step,
 	.load32 = ptrace_load32,
 	.cmpxchg32 = ptrace_cmpxchg32,
 	.move = ptrace_move,
-	.set_affinity = ptrace_set_affinity,
-	.cpu_time = ptrace_cpu_time,
+	.set_affinity = stub_ctx_set_affinity,
+	.cpu_time = stub_ctx_cpu_time,
 	.release = ptrace_release,
 };
 
 int ptrace_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx **out)
 {
-	struct stub_host *host = container_of(p, struct ptrace_platform, base)->host;
+	struct stub_host *host = stub_host_of(p);
 	AUTO_FREE struct ptrace_ctx *c = mem_zalloc(sizeof(*c));
 	AUTO_FREE void *xsave = mem_zalloc(host->host_xsave_size);
 	int r;
@@ -113,16 +113,16 @@ int ptrace_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx
 	*out = NULL;
 	if (!c || !xsave)
 		return -ENOMEM;
-	c->space = stub_space_of(as);
-	r = thread_start(c, c->space);
+	c->stub.space = stub_space_of(as);
+	r = thread_start(c, c->stub.space);
 	if (r)
 		return r;
-	c->base.ops = &ptrace_ctx_ops;
-	c->base.as = as_get(as);
+	c->stub.base.ops = &ptrace_ctx_ops;
+	c->stub.base.as = as_get(as);
 	c->xsave = TAKE_PTR(xsave);
 	ptrace_regs_fresh(c);
-	stub_pair_init(host, &c->pair, ptrace_htid(c));
-	*out = &TAKE_PTR(c)->base;
+	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub));
+	*out = &TAKE_PTR(c)->stub.base;
 	return 0;
 }
 
@@ -133,53 +133,39 @@ int ptrace_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx
 int ptrace_move(struct exec_ctx *ctx, struct addr_space *to)
 {
 	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
-	struct stub_host *host = c->space->host;
-	struct ptrace_ctx fresh = {.space = stub_space_of(to)};
+	struct stub_host *host = c->stub.space->host;
+	struct ptrace_ctx fresh = {.stub.space = stub_space_of(to)};
 	struct iovec xsave = {c->xsave, host->host_xsave_size};
 	int r;
 
 	r = ptrace_regs_load(c);
 	if (!r)
-		r = ptrace_failed(c, ptrace_req(PTRACE_GETREGSET, ptrace_htid(c),
+		r = ptrace_failed(c, ptrace_req(PTRACE_GETREGSET, stub_ctx_htid(&c->stub),
 						NT_X86_XSTATE, (uint64_t)&xsave));
 	if (!r)
-		r = thread_start(&fresh, fresh.space);
+		r = thread_start(&fresh, fresh.stub.space);
 	if (r)
 		return r;
-	r = ptrace_failed(&fresh, ptrace_req(PTRACE_SETREGSET, ptrace_htid(&fresh),
+	r = ptrace_failed(&fresh, ptrace_req(PTRACE_SETREGSET, stub_ctx_htid(&fresh.stub),
 					     NT_X86_XSTATE, (uint64_t)&xsave));
 	if (r) {
 		thread_end(&fresh);
 		return r;
 	}
-	fresh.regs = c->regs;
-	c->clock.before = ptrace_cpu_time(ctx);
+	fresh.stub.regs = c->stub.regs;
+	c->stub.clock.before = stub_ctx_cpu_time(ctx);
 	thread_end(c);
 	as_get(to);
 	as_put(ctx->as);
 	ctx->as = to;
-	c->space = fresh.space;
-	c->gone = false;
-	c->regs = fresh.regs;
-	c->regs_valid = c->regs_dirty = true;
+	c->stub.space = fresh.stub.space;
+	c->stub.gone = false;
+	c->stub.regs = fresh.stub.regs;
+	c->stub.regs_valid = c->stub.regs_dirty = true;
 	c->in_syscall = false;
-	atomic_store(&c->htid, ptrace_htid(&fresh));
-	stub_pair_init(host, &c->pair, ptrace_htid(c));
+	atomic_store(&c->stub.htid, stub_ctx_htid(&fresh.stub));
+	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub));
 	return 0;
-}
-
-int ptrace_set_affinity(struct exec_ctx *ctx, const void *cpuset, size_t size)
-{
-	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
-
-	return stub_pair_restrict(c->space->host, &c->pair, cpuset, size);
-}
-
-int64_t ptrace_cpu_time(struct exec_ctx *ctx)
-{
-	struct ptrace_ctx *c = ptrace_ctx_of(ctx);
-
-	return stub_clock_read(&c->clock, c->space, c->gone ? -1 : ptrace_htid(c));
 }
 
 void ptrace_release(struct exec_ctx *ctx)

@@ -18,7 +18,7 @@ static int run(struct ptrace_ctx *c)
 	int r, status;
 
 	for (;;) {
-		r = ptrace_req(PTRACE_SYSEMU, ptrace_htid(c), 0, 0);
+		r = ptrace_req(PTRACE_SYSEMU, stub_ctx_htid(&c->stub), 0, 0);
 		if (r < 0)
 			return ptrace_failed(c, r);
 		r = ptrace_wait(c, &status);
@@ -42,40 +42,40 @@ static int word_op(struct exec_ctx *ctx, uaddr_t routine, uaddr_t addr, uint32_t
 	uint64_t word = 0;
 	int r;
 
-	if (addr % sizeof(uint32_t) || addr >= c->space->host->limits.max_addr)
+	if (addr % sizeof(uint32_t) || addr >= c->stub.space->host->limits.max_addr)
 		return -EFAULT;
 	r = ptrace_regs_load(c);
 	if (r)
 		return r;
-	saved = c->regs;
+	saved = c->stub.regs;
 	ptrace_regs_fresh(c);
-	c->regs.rip = routine;
-	c->regs.rdi = addr;
-	c->regs.rsi = esi;
-	c->regs.rax = eax;
+	c->stub.regs.rip = routine;
+	c->stub.regs.rdi = addr;
+	c->stub.regs.rsi = esi;
+	c->stub.regs.rax = eax;
 	r = ptrace_regs_flush(c);
 	if (!r)
 		r = run(c);
 	if (!r)
-		r = ptrace_failed(c, ptrace_req(PTRACE_PEEKUSR, ptrace_htid(c),
+		r = ptrace_failed(c, ptrace_req(PTRACE_PEEKUSR, stub_ctx_htid(&c->stub),
 						offsetof(struct lx_regs, orig_rax),
 						(uint64_t)&word));
 	*value = (uint32_t)word;
-	c->regs = saved;
-	c->regs_valid = c->regs_dirty = true;
+	c->stub.regs = saved;
+	c->stub.regs_valid = c->stub.regs_dirty = true;
 	c->in_syscall = false;
 	return r;
 }
 
 int ptrace_load32(struct exec_ctx *ctx, uaddr_t addr, uint32_t *value)
 {
-	return word_op(ctx, ptrace_ctx_of(ctx)->space->host->labels.load, addr, 0, 0,
+	return word_op(ctx, ptrace_ctx_of(ctx)->stub.space->host->labels.load, addr, 0, 0,
 		       value);
 }
 
 int ptrace_cmpxchg32(struct exec_ctx *ctx, uaddr_t addr, uint32_t expected,
 		     uint32_t desired, uint32_t *old)
 {
-	return word_op(ctx, ptrace_ctx_of(ctx)->space->host->labels.cmpxchg, addr,
+	return word_op(ctx, ptrace_ctx_of(ctx)->stub.space->host->labels.cmpxchg, addr,
 		       expected, desired, old);
 }

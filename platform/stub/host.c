@@ -234,3 +234,36 @@ void stub_host_destroy(struct stub_host *host)
 	mem_free(t);
 	host_free(host);
 }
+
+/* --- what every platform does with it --------------------------------------- */
+
+int stub_platform_init(const struct platform_config *config,
+		       const struct platform_ops *ops,
+		       const struct stub_guest_code *guest, struct stub_platform *p,
+		       struct platform **out)
+{
+	int r = stub_host_init(config, guest, &p->host);
+
+	*out = NULL;
+	if (r) {
+		mem_free(p);
+		return r;
+	}
+	p->base.ops = ops;
+	p->base.limits = p->host->limits;
+	*out = &p->base;
+	return 0;
+}
+
+int stub_platform_as_create(struct platform *p, struct addr_space **out)
+{
+	return stub_space_create(stub_host_of(p), p, out);
+}
+
+void stub_platform_shutdown(struct platform *p)
+{
+	struct stub_platform *sp = container_of(p, struct stub_platform, base);
+
+	stub_host_destroy(sp->host);
+	mem_free(sp);
+}

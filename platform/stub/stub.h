@@ -165,6 +165,60 @@ static inline struct stub_space *stub_space_of(struct addr_space *as)
 	return container_of(as, struct stub_space, base);
 }
 
+/*
+ * A guest thread, as all platforms have it; theirs begins with it. interrupt() is the one
+ * operation of other threads: it sets `pending`, and sends STUB_SIG_INTERRUPT when the thread
+ * runs. Whoever consumes `pending` returns EXIT_INTERRUPT; the signal of one consumed
+ * otherwise is swallowed without a word.
+ */
+struct stub_ctx {
+	struct exec_ctx base;
+	struct stub_space *space;
+	struct stub_pair pair;
+	struct stub_clock clock;
+	bool gone, step;
+	bool regs_valid; /* regs holds what the thread has, or is to get */
+	bool regs_dirty; /* ... is to get */
+	struct lx_regs regs;
+
+	/* atomic */
+	atomic_int htid; /* changes in move() */
+	atomic_bool pending;
+	atomic_bool running;
+};
+
+static inline struct stub_ctx *stub_ctx_of(struct exec_ctx *ctx)
+{
+	return container_of(ctx, struct stub_ctx, base);
+}
+
+static inline int stub_ctx_htid(const struct stub_ctx *c)
+{
+	return atomic_load_explicit(&c->htid, memory_order_relaxed);
+}
+
+/* The part of a platform that all have: its sandbox-wide host side. */
+struct stub_platform {
+	struct platform base;
+	struct stub_host *host;
+};
+
+static inline struct stub_host *stub_host_of(struct platform *p)
+{
+	return container_of(p, struct stub_platform, base)->host;
+}
+
+/* --- ctx.c --------------------------------------------------------------- */
+
+/* Around running the guest thread. begin: false for an interrupt that came before. */
+bool stub_ctx_begin(struct stub_ctx *c);
+void stub_ctx_end(struct stub_ctx *c);
+/* Slots of ctx_ops. */
+void stub_ctx_interrupt(struct exec_ctx *ctx);
+int stub_ctx_set_step(struct exec_ctx *ctx, bool on);
+int stub_ctx_set_affinity(struct exec_ctx *ctx, const void *cpuset, size_t size);
+int64_t stub_ctx_cpu_time(struct exec_ctx *ctx);
+
 /* --- host.c -------------------------------------------------------------- */
 
 /* Takes over host resources and forks the template: see platform_ops.init. */
@@ -172,6 +226,16 @@ int stub_host_init(const struct platform_config *config,
 		   const struct stub_guest_code *guest, struct stub_host **out);
 /* All spaces but the template are gone. */
 void stub_host_destroy(struct stub_host *host);
+/*
+ * For a platform's own init: @p is filled, and freed with mem_free() by shutdown, or here
+ * when it fails. And two slots of platform_ops.
+ */
+int stub_platform_init(const struct platform_config *config,
+		       const struct platform_ops *ops,
+		       const struct stub_guest_code *guest, struct stub_platform *p,
+		       struct platform **out);
+int stub_platform_as_create(struct platform *p, struct addr_space **out);
+void stub_platform_shutdown(struct platform *p);
 
 /* --- slots.c -------------------------------------------------------------- */
 
@@ -209,6 +273,7 @@ int stub_order_run(struct stub_space *s, unsigned *failed_at) MUST_HOLD(s->lock)
 bool stub_order_later(struct stub_space *s) MUST_HOLD(s->lock);
 /* Run what was put off; what fails is for the end of the batch to tell. */
 void stub_order_flush(struct stub_space *s) MUST_HOLD(s->lock);
+/* The process has no memory left: it is dead, reaped or not. */
 bool stub_has_exited(int hpid);
 /* Wait for order @seq to be done, for a while: -ETIMEDOUT. */
 int stub_order_look(struct stub_order *order, unsigned seq);

@@ -65,10 +65,12 @@ int stub_thread_create(struct stub_space *s, struct stub_slot *slot, int *htid)
 		r = read_tid(s, slot, &tid);
 	if (r)
 		return r;
-	/* A guest can write there; a wrong number hurts only itself. */
+	/* A guest can write there; what it would be believed about is only its own thread. */
 	if (tid == 0 || tid > INT_MAX || (int)tid == s->hpid ||
-	    host_tgkill(s->hpid, (int)tid, 0))
+	    host_tgkill(s->hpid, (int)tid, 0)) {
+		stub_space_kill(s); /* there is a thread of which nobody knows */
 		return -ESRCH;
+	}
 	*htid = (int)tid;
 	atomic_fetch_add_explicit(&s->n_threads, 1, memory_order_relaxed);
 	return 0;

@@ -128,7 +128,7 @@ static struct systrap_span span_of(const struct ctx_syscall *sc, uint8_t what,
 void systrap_carry_begin(struct systrap_ctx *c)
 {
 	const volatile struct stub_context *ctx = c->slot->ctx;
-	const struct ctx_syscall *sc = &c->base.sc;
+	const struct ctx_syscall *sc = &c->stub.base.sc;
 	const struct carry *carry;
 
 	if (sc->nr >= CARRY_CALLS)

@@ -37,7 +37,7 @@ int systrap_frame_find(struct systrap_ctx *c)
 	if (!frame)
 		return -EFAULT;
 	c->frame = frame;
-	c->regs_valid = false;
+	c->stub.regs_valid = false;
 	return 0;
 }
 
@@ -46,12 +46,12 @@ static void *fp_image(const struct systrap_ctx *c)
 {
 	const volatile uint64_t *at = &c->frame->fpstate;
 
-	return on_stack(c, *at, c->space->host->limits.xsave_size, FP_ALIGN);
+	return on_stack(c, *at, c->stub.space->host->limits.xsave_size, FP_ALIGN);
 }
 
 void systrap_frame_init(struct systrap_ctx *c)
 {
-	const struct stub_host *host = c->space->host;
+	const struct stub_host *host = c->stub.space->host;
 	struct stub_context *ctx = c->slot->ctx;
 	char *fp = (char *)ctx +
 		   ((STUB_CTX_SIZE - host->host_xsave_size) & ~(size_t)(FP_ALIGN - 1));
@@ -61,8 +61,8 @@ void systrap_frame_init(struct systrap_ctx *c)
 	memcpy(fp, host->fresh_xsave, host->host_xsave_size);
 	ctx->frame = addr_of(c, c->frame);
 	ctx->stack_top = ctx->frame - FP_ALIGN;
-	stub_regs_fresh(&c->regs);
-	c->regs_valid = c->regs_dirty = c->bases_dirty = true;
+	stub_regs_fresh(&c->stub.regs);
+	c->stub.regs_valid = c->stub.regs_dirty = c->bases_dirty = true;
 }
 
 /* --- general registers ---------------------------------------------------- */
@@ -76,16 +76,16 @@ void systrap_regs_load(struct systrap_ctx *c)
 {
 	const struct systrap_frame *f = c->frame;
 
-	if (c->regs_valid)
+	if (c->stub.regs_valid)
 		return;
-	c->regs = (struct lx_regs){.orig_rax = UINT64_MAX,
-				   .fs_base = c->slot->ctx->fs_base,
-				   .gs_base = c->slot->ctx->gs_base,
+	c->stub.regs = (struct lx_regs){.orig_rax = UINT64_MAX,
+					.fs_base = c->slot->ctx->fs_base,
+					.gs_base = c->slot->ctx->gs_base,
 #define LOAD(r) .r = f->r,
-				   EACH_REG(LOAD)
+					EACH_REG(LOAD)
 #undef LOAD
 	};
-	c->regs_valid = true;
+	c->stub.regs_valid = true;
 }
 
 void systrap_regs_flush(struct systrap_ctx *c)
@@ -93,19 +93,19 @@ void systrap_regs_flush(struct systrap_ctx *c)
 	struct stub_context *ctx = c->slot->ctx;
 	struct systrap_frame *f = c->frame;
 
-	if (c->regs_dirty) {
-#define STORE(r) f->r = (__typeof__(f->r))c->regs.r;
+	if (c->stub.regs_dirty) {
+#define STORE(r) f->r = (__typeof__(f->r))c->stub.regs.r;
 		EACH_REG(STORE)
 #undef STORE
-		c->regs_dirty = false;
+		c->stub.regs_dirty = false;
 	}
 	ctx->set_base = c->bases_dirty;
 	if (c->bases_dirty) {
-		ctx->fs_base = c->regs.fs_base;
-		ctx->gs_base = c->regs.gs_base;
+		ctx->fs_base = c->stub.regs.fs_base;
+		ctx->gs_base = c->stub.regs.gs_base;
 		c->bases_dirty = false;
 	}
-	if (unlikely(c->step)) {
+	if (unlikely(c->stub.step)) {
 		c->guest_tf = f->eflags & EFLAGS_TF;
 		f->eflags |= EFLAGS_TF;
 	}
@@ -115,10 +115,10 @@ int systrap_get_regs(struct exec_ctx *ctx, struct lx_regs *regs)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 
-	if (c->gone)
+	if (c->stub.gone)
 		return -ESRCH;
 	systrap_regs_load(c);
-	*regs = c->regs;
+	*regs = c->stub.regs;
 	return 0;
 }
 
@@ -127,11 +127,11 @@ int systrap_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs)
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 	int r;
 
-	if (c->gone)
+	if (c->stub.gone)
 		return -ESRCH;
-	r = stub_regs_legal(regs, &c->regs);
+	r = stub_regs_legal(regs, &c->stub.regs);
 	if (!r)
-		c->regs_valid = c->regs_dirty = c->bases_dirty = true;
+		c->stub.regs_valid = c->stub.regs_dirty = c->bases_dirty = true;
 	return r;
 }
 
@@ -139,9 +139,9 @@ int systrap_set_ret(struct exec_ctx *ctx, uint64_t value)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 
-	if (c->gone)
+	if (c->stub.gone)
 		return -ESRCH;
-	c->regs.rax = value;
+	c->stub.regs.rax = value;
 	c->frame->rax = value;
 	return 0;
 }
@@ -152,11 +152,11 @@ int systrap_set_fs_gs(struct exec_ctx *ctx, uint64_t fs_base, uint64_t gs_base)
 
 	if (fs_base >= STUB_END || gs_base >= STUB_END)
 		return -EPERM;
-	if (c->gone)
+	if (c->stub.gone)
 		return -ESRCH;
 	systrap_regs_load(c);
-	c->regs.fs_base = fs_base;
-	c->regs.gs_base = gs_base;
+	c->stub.regs.fs_base = fs_base;
+	c->stub.regs.gs_base = gs_base;
 	c->bases_dirty = true;
 	return 0;
 }
@@ -166,10 +166,10 @@ int systrap_set_fs_gs(struct exec_ctx *ctx, uint64_t fs_base, uint64_t gs_base)
 int systrap_get_fpu(struct exec_ctx *ctx, void *xsave)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
-	const struct stub_host *host = c->space->host;
+	const struct stub_host *host = c->stub.space->host;
 	const void *fp;
 
-	if (c->gone)
+	if (c->stub.gone)
 		return -ESRCH;
 	fp = fp_image(c);
 	memcpy(xsave, fp ? fp : host->fresh_xsave, host->limits.xsave_size);
@@ -182,11 +182,11 @@ static int fpu_set(struct systrap_ctx *c, const void *image)
 {
 	void *fp;
 
-	if (c->gone)
+	if (c->stub.gone)
 		return -ESRCH;
 	fp = fp_image(c);
 	if (fp)
-		memcpy(fp, image, c->space->host->limits.xsave_size);
+		memcpy(fp, image, c->stub.space->host->limits.xsave_size);
 	return 0;
 }
 
@@ -194,12 +194,12 @@ int systrap_set_fpu(struct exec_ctx *ctx, const void *xsave)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 
-	return stub_fpu_legal(c->space->host, xsave) ? fpu_set(c, xsave) : -EINVAL;
+	return stub_fpu_legal(c->stub.space->host, xsave) ? fpu_set(c, xsave) : -EINVAL;
 }
 
 int systrap_reset_fpu(struct exec_ctx *ctx)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 
-	return fpu_set(c, c->space->host->fresh_xsave);
+	return fpu_set(c, c->stub.space->host->fresh_xsave);
 }

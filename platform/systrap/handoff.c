@@ -38,7 +38,7 @@
 static bool is_ours(const struct systrap_ctx *c, unsigned *v)
 {
 	*v = atomic_load_explicit(&c->slot->ctx->state, memory_order_acquire);
-	return (*v & CTX_TID_MASK) != (unsigned)systrap_htid(c);
+	return (*v & CTX_TID_MASK) != (unsigned)stub_ctx_htid(&c->stub);
 }
 
 /* Somebody else wants that CPU: home, and each time it is twice as long until the next try. */
@@ -52,7 +52,7 @@ static void calm_down(struct systrap_ctx *c)
 /* Away: until the turn is ours. False: it is better to sleep. */
 static bool spin(struct systrap_ctx *c, unsigned *v)
 {
-	struct stub_cpu *cpu = c->pair.away;
+	struct stub_cpu *cpu = c->stub.pair.away;
 	const uint64_t start = __builtin_ia32_rdtsc();
 	uint64_t now = start, last;
 	bool ours = false, alone = atomic_fetch_add(&cpu->spinning, 1) == 0;
@@ -79,7 +79,7 @@ static bool spin(struct systrap_ctx *c, unsigned *v)
 static void go_away(struct systrap_ctx *c)
 {
 	c->quick = c->gains = 0;
-	if (!stub_pair_go_away(c->space->host, &c->pair))
+	if (!stub_pair_go_away(c->stub.space->host, &c->stub.pair))
 		return;
 	if (__builtin_ia32_rdtsc() - c->handed_off > MOVED)
 		calm_down(c);
@@ -94,22 +94,22 @@ void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 
 	if (now - c->taken > SPIN / 2)
 		c->quick = 0;
-	restless = c->quick >= QUICK && !c->pair.away && now > c->calm_until;
+	restless = c->quick >= QUICK && !c->stub.pair.away && now > c->calm_until;
 
-	if (c->pair.away &&
+	if (c->stub.pair.away &&
 	    (atomic_load(&ctx->state) & CTX_WAITERS || c->calm_until > c->handed_off)) {
-		stub_pair_come_home(&c->pair);
+		stub_pair_come_home(&c->stub.pair);
 		c->quick = 0;
 	}
 	ctx->cmd = cmd;
-	ctx->spin = c->pair.away || restless ? SPIN : 0;
-	old = atomic_exchange(&ctx->state, (unsigned)systrap_htid(c));
+	ctx->spin = c->stub.pair.away || restless ? SPIN : 0;
+	old = atomic_exchange(&ctx->state, (unsigned)stub_ctx_htid(&c->stub));
 	if (old & CTX_WAITERS)
 		host_futex_wake_shared(&ctx->state, INT_MAX);
 	c->handed_off = __builtin_ia32_rdtsc();
 	if (restless)
 		go_away(c);
-	else if (c->pair.away && c->failures && c->quick % SETTLED == SETTLED - 1)
+	else if (c->stub.pair.away && c->failures && c->quick % SETTLED == SETTLED - 1)
 		c->failures--;
 }
 
@@ -117,31 +117,31 @@ void systrap_will_sleep(struct exec_ctx *ctx)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 
-	stub_pair_come_home(&c->pair);
+	stub_pair_come_home(&c->stub.pair);
 	c->quick = 0;
 }
 
-static bool still_answers(struct systrap_ctx *c)
+/* @late: looks in vain for the answer to an interrupt, so far. */
+static bool still_answers(struct systrap_ctx *c, unsigned *late)
 {
-	const int hpid = c->space->hpid, htid = systrap_htid(c);
+	const int hpid = c->stub.space->hpid, htid = stub_ctx_htid(&c->stub);
 
 	if (stub_has_exited(hpid) || host_tgkill(hpid, htid, 0) == -ESRCH)
 		return false;
-	if (!atomic_load(&c->pending)) {
-		c->late = 0;
+	if (!atomic_load(&c->stub.pending)) {
+		*late = 0;
 		return true;
 	}
 	host_tgkill(hpid, htid, STUB_SIG_INTERRUPT);
-	return ++c->late < LOOKS;
+	return ++*late < LOOKS;
 }
 
 /* At home: until the turn is ours. */
 static unsigned sleep_on(struct systrap_ctx *c)
 {
 	struct stub_context *ctx = c->slot->ctx;
-	unsigned v;
+	unsigned v, late = 0;
 
-	c->late = 0;
 	while (!is_ours(c, &v)) {
 		if (!(v & CTX_WAITERS)) {
 			if (!atomic_compare_exchange_weak(&ctx->state, &v,
@@ -151,7 +151,7 @@ static unsigned sleep_on(struct systrap_ctx *c)
 		}
 		if (host_futex_wait_shared(&ctx->state, v,
 					   deadline_after(LOOK_AFTER_NS)) == -ETIMEDOUT &&
-		    !still_answers(c))
+		    !still_answers(c, &late))
 			return CTX_DIED;
 	}
 	return v;
@@ -161,8 +161,8 @@ int systrap_await(struct systrap_ctx *c)
 {
 	unsigned v;
 
-	if (!c->pair.away || !spin(c, &v)) {
-		stub_pair_come_home(&c->pair);
+	if (!c->stub.pair.away || !spin(c, &v)) {
+		stub_pair_come_home(&c->stub.pair);
 		v = sleep_on(c);
 	}
 	c->taken = __builtin_ia32_rdtsc();
@@ -171,6 +171,6 @@ int systrap_await(struct systrap_ctx *c)
 	else
 		c->quick = 0;
 	if (v & CTX_DIED)
-		c->gone = true;
-	return c->gone ? -ESRCH : 0;
+		c->stub.gone = true;
+	return c->stub.gone ? -ESRCH : 0;
 }

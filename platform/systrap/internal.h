@@ -7,10 +7,6 @@
  * While the turn is the Sentry's, the guest's registers are in the signal frame that the
  * host built when it stopped; they are fetched into `regs` when all are asked for, and
  * written back before the thread runs on. The frame's rax alone answers most calls.
- *
- * interrupt() is the one operation of other threads: it sets `pending`, and sends
- * STUB_SIG_INTERRUPT when the thread runs. Whoever consumes `pending` returns
- * EXIT_INTERRUPT.
  */
 #pragma once
 
@@ -28,8 +24,7 @@
 	 LX_SIGMASK(STUB_SIG_INTERRUPT))
 
 struct systrap_platform {
-	struct platform base;
-	struct stub_host *host;
+	struct stub_platform stub;
 	struct stub_guest_code code;
 	char text[STUB_TEXT_SIZE]; /* what code.text points at */
 };
@@ -59,17 +54,11 @@ struct systrap_span {
 };
 
 struct systrap_ctx {
-	struct exec_ctx base;
-	struct stub_space *space;
+	struct stub_ctx stub;
 	struct stub_slot *slot;
-	struct stub_pair pair;
-	struct stub_clock clock;
-	bool gone;
-	bool step, guest_tf; /* single step; the guest itself had TF set */
-	bool regs_valid;     /* regs holds what the thread has, or is to get */
-	bool regs_dirty;     /* ... is to get */
+	struct systrap_frame *frame; /* in the context, where the guest can write */
+	bool guest_tf;		     /* while it is stepped: it had TF set itself */
 	bool bases_dirty;
-	unsigned late; /* looks in vain for the answer to an interrupt */
 	/* in ticks of the time stamp counter */
 	uint64_t handed_off; /* when the turn was last given to the guest thread */
 	uint64_t taken;	     /* when it came back */
@@ -77,26 +66,14 @@ struct systrap_ctx {
 	unsigned failures;   /* tries to go away, lately, that the host had no CPU for */
 	unsigned gains;	     /* turns away since the CPU was last taken from us */
 	unsigned quick;	     /* turns in a row that came back soon */
-	struct systrap_frame *frame; /* in the context, where the guest can write */
-	struct lx_regs regs;
 	struct systrap_span in[2], out; /* what came with the call, and may go back */
 	uint32_t put_size;  /* bytes of out that the guest thread is to copy */
 	uint32_t sent_size; /* bytes it was last told to copy */
-
-	/* atomic */
-	atomic_int htid; /* changes in move() */
-	atomic_bool pending;
-	atomic_bool running;
 };
 
 static inline struct systrap_ctx *systrap_ctx_of(struct exec_ctx *ctx)
 {
-	return container_of(ctx, struct systrap_ctx, base);
-}
-
-static inline int systrap_htid(const struct systrap_ctx *c)
-{
-	return atomic_load_explicit(&c->htid, memory_order_relaxed);
+	return container_of(ctx, struct systrap_ctx, stub.base);
 }
 
 /* handoff.c */
@@ -104,7 +81,7 @@ static inline int systrap_htid(const struct systrap_ctx *c)
 /* Give the turn to the guest thread, to do @cmd; without waiting. */
 void systrap_hand_off(struct systrap_ctx *c, unsigned cmd);
 void systrap_will_sleep(struct exec_ctx *ctx);
-/* Wait until the turn is ours. -ESRCH: the thread is gone, c->gone is set. */
+/* Wait until the turn is ours. -ESRCH: the thread is gone, c->stub.gone is set. */
 int systrap_await(struct systrap_ctx *c);
 
 /* frame.c */
@@ -113,8 +90,8 @@ int systrap_await(struct systrap_ctx *c);
 void systrap_frame_init(struct systrap_ctx *c);
 /* c->frame as the guest thread names it now; -EFAULT when it lies. */
 int systrap_frame_find(struct systrap_ctx *c);
-void systrap_regs_load(struct systrap_ctx *c);	/* into c->regs */
-void systrap_regs_flush(struct systrap_ctx *c); /* from c->regs, before it runs */
+void systrap_regs_load(struct systrap_ctx *c);	/* into c->stub.regs */
+void systrap_regs_flush(struct systrap_ctx *c); /* from c->stub.regs, before it runs */
 int systrap_get_regs(struct exec_ctx *ctx, struct lx_regs *regs);
 int systrap_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs);
 int systrap_set_ret(struct exec_ctx *ctx, uint64_t value);
@@ -133,12 +110,8 @@ extern const struct host_rules systrap_host_rules;
 
 /* run.c */
 int systrap_switch_to(struct exec_ctx *ctx, struct exit_info *info);
-void systrap_interrupt(struct exec_ctx *ctx);
-int systrap_set_step(struct exec_ctx *ctx, bool on);
 
 /* thread.c */
 int systrap_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx **out);
 int systrap_move(struct exec_ctx *ctx, struct addr_space *to);
-int systrap_set_affinity(struct exec_ctx *ctx, const void *cpuset, size_t size);
-int64_t systrap_cpu_time(struct exec_ctx *ctx);
 void systrap_release(struct exec_ctx *ctx);

@@ -14,7 +14,7 @@
 static int syscall_exit(struct systrap_ctx *c)
 {
 	const volatile struct systrap_frame *f = c->frame;
-	struct ctx_syscall *sc = &c->base.sc;
+	struct ctx_syscall *sc = &c->stub.base.sc;
 
 	sc->nr = (uint64_t)(int64_t)(int32_t)f->rax; /* as the host's entry code does */
 	sc->args[0] = f->rdi;
@@ -65,13 +65,13 @@ static int decode(struct systrap_ctx *c, struct exit_info *info)
 		return EXIT_UNDELIVERED;
 	}
 	if (!is_stop(signo) || systrap_frame_find(c)) {
-		c->gone = true; /* nobody knows any more where it stood */
+		c->stub.gone = true; /* nobody knows any more where it stood */
 		return EXIT_GONE;
 	}
-	if (unlikely(c->step) && !c->guest_tf)
+	if (unlikely(c->stub.step) && !c->guest_tf)
 		c->frame->eflags &= ~(uint64_t)EFLAGS_TF;
 	if (signo == STUB_SIG_INTERRUPT)
-		return atomic_exchange(&c->pending, false) ? EXIT_INTERRUPT : -1;
+		return atomic_exchange(&c->stub.pending, false) ? EXIT_INTERRUPT : -1;
 	code = *(const volatile int32_t *)&c->frame->info.code;
 	if (signo == SIGSYS && code == SYS_USER_DISPATCH)
 		return syscall_exit(c);
@@ -79,7 +79,7 @@ static int decode(struct systrap_ctx *c, struct exit_info *info)
 		info->signo = signo;
 		return EXIT_SIGNAL;
 	}
-	if (c->step && signo == SIGTRAP && code == TRAP_TRACE) {
+	if (c->stub.step && signo == SIGTRAP && code == TRAP_TRACE) {
 		info->stepped = true;
 		return EXIT_INTERRUPT;
 	}
@@ -92,44 +92,21 @@ int systrap_switch_to(struct exec_ctx *ctx, struct exit_info *info)
 	int r, reason = -1;
 
 	*info = (struct exit_info){0};
-	if (c->gone)
+	if (c->stub.gone)
 		return EXIT_GONE;
 	while (reason < 0) {
-		/* interrupt() writes pending, then reads running: one sees the other. */
-		atomic_store(&c->running, true);
-		if (atomic_load(&c->pending)) {
-			atomic_store(&c->running, false);
-			atomic_store(&c->pending, false);
+		if (!stub_ctx_begin(&c->stub))
 			return EXIT_INTERRUPT;
-		}
 		systrap_regs_flush(c);
 		systrap_carry_end(c);
-		stub_pair_enter(c->space->host, &c->pair);
+		stub_pair_enter(c->stub.space->host, &c->stub.pair);
 		systrap_hand_off(c, CMD_RUN);
 		r = systrap_await(c);
-		stub_pair_leave(&c->pair);
-		atomic_store_explicit(&c->running, false, memory_order_release);
+		stub_pair_leave(&c->stub.pair);
+		stub_ctx_end(&c->stub);
 		if (r)
 			return EXIT_GONE;
 		reason = decode(c, info);
 	}
 	return reason;
-}
-
-void systrap_interrupt(struct exec_ctx *ctx)
-{
-	struct systrap_ctx *c = systrap_ctx_of(ctx);
-
-	if (atomic_exchange(&c->pending, true))
-		return; /* whoever set it sees to it */
-	if (atomic_load(&c->running))
-		host_tgkill(c->space->hpid, systrap_htid(c), STUB_SIG_INTERRUPT);
-}
-
-int systrap_set_step(struct exec_ctx *ctx, bool on)
-{
-	struct systrap_ctx *c = systrap_ctx_of(ctx);
-
-	c->step = on;
-	return c->gone ? -ESRCH : 0;
 }

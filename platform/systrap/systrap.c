@@ -35,7 +35,6 @@ static int systrap_probe(const char **why)
 static int systrap_init(const struct platform_config *config, struct platform **out)
 {
 	struct systrap_platform *p = mem_zalloc(sizeof(*p));
-	int r;
 
 	*out = NULL;
 	if (!p)
@@ -45,38 +44,16 @@ static int systrap_init(const struct platform_config *config, struct platform **
 		.text = p->text,
 		.handler = STUB_GUEST_TEXT + (uaddr_t)(systrap_handler - systrap_text),
 	};
-	r = stub_host_init(config, &p->code, &p->host);
-	if (r) {
-		mem_free(p);
-		return r;
-	}
-	p->base.ops = &systrap_platform_ops;
-	p->base.limits = p->host->limits;
-	*out = &p->base;
-	return 0;
-}
-
-static int systrap_as_create(struct platform *p, struct addr_space **out)
-{
-	return stub_space_create(container_of(p, struct systrap_platform, base)->host, p,
-				 out);
-}
-
-static void systrap_shutdown(struct platform *p)
-{
-	struct systrap_platform *sp = container_of(p, struct systrap_platform, base);
-
-	stub_host_destroy(sp->host);
-	mem_free(sp);
+	return stub_platform_init(config, &systrap_platform_ops, &p->code, &p->stub, out);
 }
 
 const struct platform_ops systrap_platform_ops = {
 	.name = "systrap",
 	.probe = systrap_probe,
 	.init = systrap_init,
-	.as_create = systrap_as_create,
+	.as_create = stub_platform_as_create,
 	.ctx_create = systrap_ctx_create,
-	.shutdown = systrap_shutdown,
+	.shutdown = stub_platform_shutdown,
 	.host_rules = &systrap_host_rules,
 	.stub_rules = &stub_host_rules,
 };

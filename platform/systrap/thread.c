@@ -26,7 +26,7 @@ static int thread_start(struct systrap_ctx *c, struct stub_space *s)
 {
 	int r, htid = -1;
 
-	c->space = s;
+	c->stub.space = s;
 	mutex_lock(&s->lock);
 	r = stub_context_get(s, &c->slot);
 	if (!r) {
@@ -36,8 +36,8 @@ static int thread_start(struct systrap_ctx *c, struct stub_space *s)
 			stub_context_put(s, c->slot, true);
 	}
 	mutex_unlock(&s->lock);
-	c->gone = false;
-	atomic_store(&c->htid, htid);
+	c->stub.gone = false;
+	atomic_store(&c->stub.htid, htid);
 	return r;
 }
 
@@ -47,21 +47,21 @@ static int thread_start(struct systrap_ctx *c, struct stub_space *s)
  */
 static void thread_end(struct systrap_ctx *c)
 {
-	struct stub_space *s = c->space;
+	struct stub_space *s = c->stub.space;
 	bool last;
 
 	mutex_lock(&s->lock);
 	last = s->n_live == 1;
 	stub_context_put(s, c->slot, false);
 	mutex_unlock(&s->lock);
-	stub_pair_come_home(&c->pair);
-	if (!c->gone && !last)
+	stub_pair_come_home(&c->stub.pair);
+	if (!c->stub.gone && !last)
 		systrap_hand_off(c, CMD_EXIT);
 }
 
 static const struct ctx_ops systrap_ctx_ops = {
 	.switch_to = systrap_switch_to,
-	.interrupt = systrap_interrupt,
+	.interrupt = stub_ctx_interrupt,
 	.get_regs = systrap_get_regs,
 	.set_regs = systrap_set_regs,
 	.set_ret = systrap_set_ret,
@@ -69,12 +69,12 @@ static const struct ctx_ops systrap_ctx_ops = {
 	.set_fpu = systrap_set_fpu,
 	.reset_fpu = systrap_reset_fpu,
 	.set_fs_gs = systrap_set_fs_gs,
-	.set_step = systrap_set_step,
+	.set_step = stub_ctx_set_step,
 	.load32 = systrap_load32,
 	.cmpxchg32 = systrap_cmpxchg32,
 	.move = systrap_move,
-	.set_affinity = systrap_set_affinity,
-	.cpu_time = systrap_cpu_time,
+	.set_affinity = stub_ctx_set_affinity,
+	.cpu_time = stub_ctx_cpu_time,
 	.will_sleep = systrap_will_sleep,
 	.carried_in = systrap_carried_in,
 	.carry_out = systrap_carry_out,
@@ -83,7 +83,7 @@ static const struct ctx_ops systrap_ctx_ops = {
 
 int systrap_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx **out)
 {
-	struct stub_host *host = container_of(p, struct systrap_platform, base)->host;
+	struct stub_host *host = stub_host_of(p);
 	AUTO_FREE struct systrap_ctx *c = mem_zalloc(sizeof(*c));
 	int r;
 
@@ -93,10 +93,10 @@ int systrap_ctx_create(struct platform *p, struct addr_space *as, struct exec_ct
 	r = thread_start(c, stub_space_of(as));
 	if (r)
 		return r;
-	c->base.ops = &systrap_ctx_ops;
-	c->base.as = as_get(as);
-	stub_pair_init(host, &c->pair, systrap_htid(c));
-	*out = &TAKE_PTR(c)->base;
+	c->stub.base.ops = &systrap_ctx_ops;
+	c->stub.base.as = as_get(as);
+	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub));
+	*out = &TAKE_PTR(c)->stub.base;
 	return 0;
 }
 
@@ -107,7 +107,7 @@ int systrap_ctx_create(struct platform *p, struct addr_space *as, struct exec_ct
 int systrap_move(struct exec_ctx *ctx, struct addr_space *to)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
-	struct stub_host *host = c->space->host;
+	struct stub_host *host = c->stub.space->host;
 	struct systrap_ctx fresh = {0};
 	AUTO_FREE void *xsave = mem_zalloc(host->limits.xsave_size);
 	struct lx_regs regs;
@@ -122,35 +122,22 @@ int systrap_move(struct exec_ctx *ctx, struct addr_space *to)
 		r = thread_start(&fresh, stub_space_of(to));
 	if (r)
 		return r;
-	c->clock.before = systrap_cpu_time(ctx);
+	c->stub.clock.before = stub_ctx_cpu_time(ctx);
 	systrap_carry_end(c);
 	thread_end(c);
 	as_get(to);
 	as_put(ctx->as);
 	ctx->as = to;
-	c->space = fresh.space;
+	c->stub.space = fresh.stub.space;
 	c->slot = fresh.slot;
 	c->frame = fresh.frame;
-	c->gone = false;
-	atomic_store(&c->htid, systrap_htid(&fresh));
-	systrap_set_regs(ctx, &regs);
-	systrap_set_fpu(ctx, xsave);
-	stub_pair_init(host, &c->pair, systrap_htid(c));
+	c->stub.gone = false;
+	atomic_store(&c->stub.htid, stub_ctx_htid(&fresh.stub));
+	/* What guest code has spoilt of them is refused, and stays as a fresh program has it. */
+	(void)!systrap_set_regs(ctx, &regs);
+	(void)!systrap_set_fpu(ctx, xsave);
+	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub));
 	return 0;
-}
-
-int systrap_set_affinity(struct exec_ctx *ctx, const void *cpuset, size_t size)
-{
-	struct systrap_ctx *c = systrap_ctx_of(ctx);
-
-	return stub_pair_restrict(c->space->host, &c->pair, cpuset, size);
-}
-
-int64_t systrap_cpu_time(struct exec_ctx *ctx)
-{
-	struct systrap_ctx *c = systrap_ctx_of(ctx);
-
-	return stub_clock_read(&c->clock, c->space, c->gone ? -1 : systrap_htid(c));
 }
 
 void systrap_release(struct exec_ctx *ctx)

@@ -16,9 +16,9 @@ static int word_op(struct exec_ctx *ectx, unsigned cmd, uaddr_t addr, uint32_t e
 	const volatile struct stub_context *result = ctx;
 	int r;
 
-	if (addr % sizeof(uint32_t) || addr >= c->space->host->limits.max_addr)
+	if (addr % sizeof(uint32_t) || addr >= c->stub.space->host->limits.max_addr)
 		return -EFAULT;
-	if (c->gone)
+	if (c->stub.gone)
 		return -ESRCH;
 	ctx->word = addr;
 	ctx->expected = expected;
