@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -93,6 +94,25 @@ static inline int platform_each(int (*run)(void))
 		failed |= status != 0;
 	}
 	return failed;
+}
+
+static inline int n_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+static inline struct addr_space *empty_space(void)
+{
+	struct addr_space *as;
+
+	assert_int_equal(plat->ops->as_create(plat, &as), 0);
+	return as;
 }
 
 static inline struct addr_space *space_with(const char *code, const char *end)
