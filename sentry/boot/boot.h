@@ -55,9 +55,10 @@ struct boot {
 	struct console *console;     /* NULL: no stream is a terminal */
 
 	uv_loop_t loop;
-	uv_poll_t on_control, on_timers, on_hostpoll;
+	uv_poll_t on_control, on_timers, on_hostpoll, on_signal;
 	uv_async_t on_idle, on_console, on_stopped;
 	struct wait_entry idle_entry, stopped_entry;
+	int signal_hfd;
 	bool exit_sent;
 };
 
@@ -114,5 +115,5 @@ int print_tables(const char *mode);
 
 /* report.c: --stats and debug. */
 void report_stats(struct boot *b);
-/* @hfd: a socket of runsc-c that does not block; -1: nothing is written. */
+/* @hfd: a socket of runsc-c that does not block, or the log; -1: nothing is written. */
 void report_debug(struct boot *b, int hfd);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The event loop on the Sentry's main thread (libuv): control socket, guest timers,
- * host streams, and the end of the last guest thread. All handles are made before
- * lock-down.
+ * host streams, SIGQUIT, which asks for what `runsc-c debug` tells, and the end of the last
+ * guest thread. All handles are made before lock-down.
  */
 #include "sentry/boot/boot.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "fs/fasync.h"
@@ -58,6 +59,18 @@ static void hostpoll_ready(uv_poll_t *h, int status, int events)
 	fasync_run(b->kernel);
 }
 
+/* For who cannot ask through runsc-c: to the log. */
+static void signal_ready(uv_poll_t *h, int status, int events)
+{
+	struct boot *b = h->data;
+	struct signalfd_siginfo si;
+
+	(void)status;
+	(void)events;
+	while (host_read(b->signal_hfd, &si, sizeof(si)) == sizeof(si))
+		report_debug(b, b->log_hfd);
+}
+
 /* The last task's thread ended (any thread): tell the loop. */
 static bool idle_wake(struct wait_entry *e, uint32_t events)
 {
@@ -106,15 +119,17 @@ static int watch(struct boot *b, uv_poll_t *h, int hfd, uv_poll_cb cb)
 	return r ? r : uv_poll_start(h, UV_READABLE, cb);
 }
 
-/* The terminal's SIGQUIT is the guest's business; every thread made later inherits it. */
-static void block_signals(void)
+static int open_signals(void)
 {
 	sigset_t set;
 
+	/* Only the loop takes them; every thread made later inherits the mask. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	sigdelset(&set, SIGPIPE);
+	return (int)host_ret(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 int loop_init(struct boot *b, struct timers *timers)
@@ -125,7 +140,9 @@ int loop_init(struct boot *b, struct timers *timers)
 		r = hostpoll_create(&b->hostpoll);
 	if (r)
 		return r;
-	block_signals();
+	b->signal_hfd = open_signals();
+	if (b->signal_hfd < 0)
+		return b->signal_hfd;
 	r = uv_async_init(&b->loop, &b->on_idle, idle_ready);
 	b->on_idle.data = b;
 	if (!r)
@@ -140,6 +157,8 @@ int loop_init(struct boot *b, struct timers *timers)
 		r = watch(b, &b->on_timers, timers_hfd(timers), timers_ready);
 	if (!r)
 		r = watch(b, &b->on_hostpoll, hostpoll_hfd(b->hostpoll), hostpoll_ready);
+	if (!r)
+		r = watch(b, &b->on_signal, b->signal_hfd, signal_ready);
 	return r;
 }
 
