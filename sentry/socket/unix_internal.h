@@ -81,13 +81,26 @@ static inline struct unix_sock *to_unix(struct socket *sk)
 #define UNIX_MAX_DGRAM 10
 
 /* unix.c */
+struct unix_sock *unix_new(struct kernel *k, int type); /* NULL: no memory */
 struct unix_sock *unix_get(struct unix_sock *us);
 void unix_put(struct unix_sock *us);
+struct unix_sock *unix_peer_get(struct unix_sock *us); /* a reference or NULL */
+
+/* unix_name.c */
+int unix_bind(struct socket *sk, struct task *t, const struct sock_addr *a);
+int unix_getname(struct socket *sk, bool peer_wanted, struct sock_addr *out);
 /* The socket bound to an address: a reference in *out.
  * -ECONNREFUSED, -EPROTOTYPE, path errors. */
 int unix_find(struct unix_sock *from, struct task *t, const struct sock_addr *a,
 	      struct unix_sock **out);
-struct unix_sock *unix_peer_get(struct unix_sock *us); /* a reference or NULL */
+/* @us is closed: nobody finds it any more. No lock is held. */
+void unix_drop_name(struct unix_sock *us);
+
+/* unix_connect.c */
+int unix_pair(struct socket *a, struct socket *b, struct task *t);
+int unix_connect(struct socket *sk, struct task *t, const struct sock_addr *a);
+int unix_listen(struct socket *sk, struct task *t, int backlog);
+int unix_accept(struct socket *sk, struct socket **out);
 
 /* unix_recv.c */
 ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m);
@@ -95,9 +108,13 @@ ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m);
 /* unix_io.c */
 ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m);
 void skb_free(struct skb *b); /* no lock held: it may close files, even sockets */
+void unix_flush(struct unix_sock *us); /* drops everything queued */
+
+/* unix_state.c */
 uint32_t unix_poll(struct socket *sk);
 int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64_t arg);
-void unix_flush(struct unix_sock *us); /* drops everything queued */
+int unix_getopt(struct socket *sk, struct task *t, int level, int opt, void *val,
+		uint32_t *len);
 
 /* unix_room.c */
 /* Room in the receiver's queue for a sender; its lock is held. */
