@@ -61,6 +61,8 @@ static int unix_create(struct task *t, int type, int protocol, struct socket **o
 		type = LX_SOCK_DGRAM;
 	if (type != LX_SOCK_STREAM && type != LX_SOCK_DGRAM && type != LX_SOCK_SEQPACKET)
 		return -ESOCKTNOSUPPORT;
+	if (unix_names_make(t->k))
+		return -ENOMEM;
 	us = unix_new(t->k, type);
 	if (!us)
 		return -ENOMEM;

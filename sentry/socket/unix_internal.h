@@ -87,6 +87,7 @@ void unix_put(struct unix_sock *us);
 struct unix_sock *unix_peer_get(struct unix_sock *us); /* a reference or NULL */
 
 /* unix_name.c */
+int unix_names_make(struct kernel *k); /* before the first socket: 0, -ENOMEM */
 int unix_bind(struct socket *sk, struct task *t, const struct sock_addr *a);
 int unix_getname(struct socket *sk, bool peer_wanted, struct sock_addr *out);
 /* The socket bound to an address: a reference in *out.

@@ -10,7 +10,7 @@
 #include "sentry/socket/unix_internal.h"
 #include "sentry/task/fs_struct.h"
 
-/* The abstract name space of the sandbox, made with its first socket (k->unix_names). */
+/* The abstract name space. Whoever clears or follows an inode->socket has its lock too. */
 struct unix_names {
 	struct mutex lock; /* LOCK_IPC */
 	struct htab tab;
@@ -19,20 +19,27 @@ struct unix_names {
 
 #define NAME_OFFSET offsetof(struct lx_sockaddr_un, path)
 
-static struct unix_names *names_of(struct kernel *k)
+int unix_names_make(struct kernel *k)
 {
-	struct unix_names *n = atomic_load(&k->unix_names), *none = NULL;
+	struct unix_names *n, *none = NULL;
 
-	if (n)
-		return n;
+	if (atomic_load(&k->unix_names))
+		return 0;
 	n = mem_zalloc(sizeof(*n));
 	if (!n)
-		return NULL;
+		return -ENOMEM;
 	mutex_init(&n->lock, LOCK_IPC);
-	if (atomic_compare_exchange_strong(&k->unix_names, &none, n))
-		return n;
-	mem_free(n);
-	return none;
+	if (!atomic_compare_exchange_strong(&k->unix_names, &none, n)) {
+		mutex_destroy(&n->lock);
+		mem_free(n);
+	}
+	return 0;
+}
+
+/* There since the first socket was made. */
+static struct unix_names *names_of(struct kernel *k)
+{
+	return atomic_load(&k->unix_names);
 }
 
 static bool is_abstract(const struct sock_addr *a)
@@ -82,8 +89,6 @@ static int bind_abstract(struct unix_sock *us, const struct sock_addr *a)
 	struct unix_names *n = names_of(us->sk.k);
 	int r = 0;
 
-	if (!n)
-		return -ENOMEM;
 	mutex_lock(&n->lock);
 	mutex_lock(&us->sk.lock);
 	if (us->addr.len)
@@ -105,10 +110,8 @@ static int bind_abstract(struct unix_sock *us, const struct sock_addr *a)
 static int autobind(struct unix_sock *us)
 {
 	struct unix_names *n = names_of(us->sk.k);
-	int r = -EADDRINUSE;
+	int r;
 
-	if (!n)
-		return -ENOMEM;
 	mutex_lock(&us->sk.lock);
 	r = us->addr.len ? 0 : -EADDRINUSE;
 	mutex_unlock(&us->sk.lock);
@@ -184,8 +187,6 @@ static int find_path(struct unix_sock *from, struct task *t, const struct sock_a
 	struct socket *sk;
 	int r;
 
-	if (!n)
-		return -ENOMEM;
 	addr_path(a, path);
 	task_vfs_ctx(t, &c);
 	r = path_lookup(&c, NULL, path, LOOKUP_FOLLOW, &p);
@@ -212,8 +213,6 @@ int unix_find(struct unix_sock *from, struct task *t, const struct sock_addr *a,
 	int r = check_addr(a);
 
 	*out = NULL;
-	if (!n)
-		return -ENOMEM;
 	if (!r && a->len == sizeof(uint16_t))
 		r = -ECONNREFUSED;
 	if (r)
@@ -242,8 +241,6 @@ void unix_drop_name(struct unix_sock *us)
 {
 	struct unix_names *n = names_of(us->sk.k);
 
-	if (!n)
-		return;
 	mutex_lock(&n->lock);
 	if (us->in_table)
 		htab_remove(&n->tab, &us->by_name);
