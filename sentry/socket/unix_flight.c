@@ -207,16 +207,9 @@ static void purge_queue(struct unix_sock *us, struct list *gone) MUST_HOLD(us->s
 {
 	struct skb *b, *next;
 
-	list_for_each_safe (b, next, &us->queue, node) {
-		if (!b->scm->n_files)
-			continue;
-		us->queued -= b->len;
-		us->n_queued--;
-		if (us->oob == b)
-			us->oob = NULL;
-		list_del(&b->node);
-		list_add_tail(gone, &b->node);
-	}
+	list_for_each_safe (b, next, &us->queue, node)
+		if (b->scm->n_files)
+			skb_unqueue(us, b, gone);
 }
 
 static void purge(struct unix_sock *us, struct list *gone)
@@ -294,10 +287,7 @@ void flight_collect(struct kernel *k, bool closing)
 		left -= b->scm->n_files;
 	fl->search_at = 2 * left + SEARCH_MIN;
 	mutex_unlock(&fl->lock);
-	while ((b = list_first(&gone, struct skb, node))) {
-		list_del(&b->node);
-		skb_free(b);
-	}
+	skb_free_all(&gone);
 	mutex_lock(&fl->lock);
 	fl->searching = false;
 	mutex_unlock(&fl->lock);

@@ -23,7 +23,7 @@
 struct skb {
 	struct list node;
 	size_t off, len; /* no bytes in a stream's: here was one out of band */
-	struct scm *scm; /* owned; NULL only for a kernel's own */
+	struct scm *scm; /* owned */
 	struct sock_addr from;
 	char data[];
 };
@@ -33,7 +33,8 @@ struct unix_sock {
 	/*
 	 * One reader at a time, as Linux's iolock: held over the copy to the guest, which
 	 * faults nothing in. What stands in the queue leaves it under both locks, and new
-	 * messages come in at its end under sk.lock.
+	 * messages come in at its end under sk.lock; sk.lock is enough to empty the queue
+	 * of a socket that nobody can read any more.
 	 */
 	struct mutex rcv_lock; /* LOCK_FILE_DATA */
 	/* protected by the flight's lock (unix_flight.c) */
@@ -108,7 +109,10 @@ ssize_t unix_recvmsg(struct socket *sk, struct task *t, struct sock_msg *m);
 
 /* unix_io.c */
 ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m);
-void skb_free(struct skb *b); /* no lock held: it may close files, even sockets */
+/* From @us's queue to the end of @gone. */
+void skb_unqueue(struct unix_sock *us, struct skb *b, struct list *gone)
+	MUST_HOLD(us->sk.lock);
+void skb_free_all(struct list *gone);  /* no lock held: may close files, even sockets */
 void unix_flush(struct unix_sock *us); /* drops everything queued */
 
 /* unix_state.c */

@@ -9,31 +9,43 @@
 /* A stream's write is cut into pieces of at most this size. */
 #define STREAM_CHUNK 32768
 
-void skb_free(struct skb *b)
+static void skb_free(struct skb *b)
 {
 	flight_drop(b->scm);
 	scm_free(b->scm);
 	mem_free(b);
 }
 
-void unix_flush(struct unix_sock *us)
+void skb_free_all(struct list *gone)
 {
 	struct skb *b;
 
-	for (;;) {
-		mutex_lock(&us->sk.lock);
-		b = list_first(&us->queue, struct skb, node);
-		if (b) {
-			list_del(&b->node);
-			us->queued -= b->len;
-			us->n_queued--;
-			us->oob = NULL;
-		}
-		mutex_unlock(&us->sk.lock);
-		if (!b)
-			return;
-		skb_free(b); /* may close files, even sockets: without the lock */
+	while ((b = list_first(gone, struct skb, node))) {
+		list_del(&b->node);
+		skb_free(b);
 	}
+}
+
+void skb_unqueue(struct unix_sock *us, struct skb *b, struct list *gone)
+{
+	us->queued -= b->len;
+	us->n_queued--;
+	if (us->oob == b)
+		us->oob = NULL;
+	list_del(&b->node);
+	list_add_tail(gone, &b->node);
+}
+
+void unix_flush(struct unix_sock *us)
+{
+	struct list gone = LIST_INIT(gone);
+	struct skb *b;
+
+	mutex_lock(&us->sk.lock);
+	while ((b = list_first(&us->queue, struct skb, node)))
+		skb_unqueue(us, b, &gone);
+	mutex_unlock(&us->sk.lock);
+	skb_free_all(&gone);
 }
 
 /* --- sending ----------------------------------------------------------------------- */
@@ -214,12 +226,10 @@ static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct tas
 ssize_t unix_sendmsg(struct socket *sk, struct task *t, struct sock_msg *m)
 {
 	struct unix_sock *us = to_unix(sk), *to;
-	bool stream = sk->type == LX_SOCK_STREAM;
+	bool stream = sk->type == LX_SOCK_STREAM, oob = m->flags & LX_MSG_OOB;
 	ssize_t n = 0, done = 0;
 	uint32_t sndbuf;
 	int r;
-
-	bool oob = m->flags & LX_MSG_OOB;
 
 	if (oob && (!stream || !m->data->left))
 		return -EOPNOTSUPP;

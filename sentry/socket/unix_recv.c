@@ -62,41 +62,14 @@ static int no_data(struct unix_sock *us)
 	return r;
 }
 
-/* The message behind @b (NULL: the first), or NULL. It stays while rcv_lock is held. */
-static struct skb *next_skb(struct unix_sock *us, struct skb *b) MUST_HOLD(us->rcv_lock)
-{
-	struct list *next;
+/* --- packets ----------------------------------------------------------------------- */
 
-	mutex_lock(&us->sk.lock);
-	next = b ? b->node.next : us->queue.next;
-	mutex_unlock(&us->sk.lock);
-	return next == &us->queue ? NULL : container_of(next, struct skb, node);
-}
-
-/* @n bytes were read; @packet: and the rest of the first message is dropped. */
-static void consume(struct unix_sock *us, size_t n, bool packet, struct pass *p)
+/* Whatever was read of it. */
+static void drop_packet(struct unix_sock *us, struct skb *b, struct pass *p)
 	MUST_HOLD(us->rcv_lock)
 {
-	struct skb *b;
-
 	mutex_lock(&us->sk.lock);
-	while ((b = list_first(&us->queue, struct skb, node))) {
-		size_t step = packet ? b->len : min_t(size_t, b->len, n);
-
-		if (!packet && !n)
-			break;
-		us->queued -= step;
-		b->off += step;
-		b->len -= step;
-		n -= packet ? 0 : step;
-		if (!b->len) {
-			list_del(&b->node);
-			list_add_tail(&p->gone, &b->node);
-			us->n_queued--;
-		}
-		if (packet)
-			break;
-	}
+	skb_unqueue(us, b, &p->gone);
 	mutex_unlock(&us->sk.lock);
 	p->took = true;
 }
@@ -104,10 +77,14 @@ static void consume(struct unix_sock *us, size_t n, bool packet, struct pass *p)
 static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m, struct pass *p)
 	MUST_HOLD(us->rcv_lock)
 {
-	struct skb *b = next_skb(us, NULL);
 	bool peek = m->flags & LX_MSG_PEEK;
 	size_t len, want;
+	struct skb *b;
 
+	/* Under rcv_lock it stays where it is. */
+	mutex_lock(&us->sk.lock);
+	b = list_first(&us->queue, struct skb, node);
+	mutex_unlock(&us->sk.lock);
 	if (!b)
 		return no_data(us);
 	len = b->len;
@@ -117,7 +94,7 @@ static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m, struct pass
 		/* As on Linux the message is gone: there is no half of one. */
 		p->fault = !p->final;
 		if (p->final && !peek)
-			consume(us, 0, true, p);
+			drop_packet(us, b, p);
 		return -EFAULT;
 	}
 	m->addr = b->from;
@@ -129,20 +106,54 @@ static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m, struct pass
 			flight_peek(b->scm, m->scm);
 	} else {
 		take_files(b, m->scm, p);
-		consume(us, 0, true, p);
+		drop_packet(us, b, p);
 	}
 	return (ssize_t)(m->flags & LX_MSG_TRUNC ? len : want);
 }
 
-/* Does @b, behind what was read already, end the read as the mark of a byte out of band? */
-static bool at_mark(struct unix_sock *us, const struct skb *b) MUST_HOLD(us->rcv_lock)
+/* --- streams ----------------------------------------------------------------------- */
+
+/* Is it a byte out of band, or where one was? A read that comes to it ends there. */
+static bool is_mark_locked(const struct unix_sock *us, const struct skb *b)
+	MUST_HOLD(us->sk.lock)
 {
-	bool r;
+	return us->oob == b || !b->len;
+}
+
+/* What the same read may go on with behind @b, or NULL. It stays under rcv_lock. */
+static struct skb *next_of_stream(struct unix_sock *us, const struct skb *b)
+	MUST_HOLD(us->rcv_lock)
+{
+	struct skb *next = NULL;
 
 	mutex_lock(&us->sk.lock);
-	r = us->oob == b || !b->len;
+	if (b->node.next != &us->queue)
+		next = container_of(b->node.next, struct skb, node);
+	if (next && is_mark_locked(us, next))
+		next = NULL;
 	mutex_unlock(&us->sk.lock);
-	return r;
+	return next;
+}
+
+/* The first @n bytes were read. */
+static void consume(struct unix_sock *us, size_t n, struct pass *p)
+	MUST_HOLD(us->rcv_lock)
+{
+	struct skb *b;
+
+	mutex_lock(&us->sk.lock);
+	while (n && (b = list_first(&us->queue, struct skb, node))) {
+		size_t step = min_t(size_t, b->len, n);
+
+		us->queued -= step;
+		b->off += step;
+		b->len -= step;
+		n -= step;
+		if (!b->len)
+			skb_unqueue(us, b, &p->gone);
+	}
+	mutex_unlock(&us->sk.lock);
+	p->took = true;
 }
 
 /*
@@ -152,27 +163,23 @@ static bool at_mark(struct unix_sock *us, const struct skb *b) MUST_HOLD(us->rcv
 static struct skb *first_of_stream(struct unix_sock *us, bool peek, struct pass *p)
 	MUST_HOLD(us->rcv_lock)
 {
-	struct skb *b = NULL;
+	struct skb *b, *next, *first = NULL;
 
-	while ((b = next_skb(us, peek ? b : NULL)) && at_mark(us, b)) {
-		bool plain;
-
-		mutex_lock(&us->sk.lock);
-		plain = b->len && us->sk.oobinline;
-		if (!peek && us->oob == b)
-			us->oob = NULL;
-		if (!peek && !plain) {
-			us->queued -= b->len;
-			us->n_queued--;
-			list_del(&b->node);
-			list_add_tail(&p->gone, &b->node);
+	mutex_lock(&us->sk.lock);
+	list_for_each_safe (b, next, &us->queue, node) {
+		if (!is_mark_locked(us, b) || (b->len && us->sk.oobinline)) {
+			first = b;
+			break;
+		}
+		if (!peek) {
+			skb_unqueue(us, b, &p->gone);
 			p->took = true;
 		}
-		mutex_unlock(&us->sk.lock);
-		if (plain)
-			break;
 	}
-	return b;
+	if (!peek && first && us->oob == first)
+		us->oob = NULL;
+	mutex_unlock(&us->sk.lock);
+	return first;
 }
 
 /* MSG_OOB: the one byte. Where it stood, a mark stays in the queue. */
@@ -223,12 +230,10 @@ static size_t copy_stream(struct unix_sock *us, struct sock_msg *m, struct skb *
 	mutex_lock(&us->sk.lock);
 	passcred = us->sk.passcred;
 	mutex_unlock(&us->sk.lock);
-	for (b = first; b && m->data->left; b = next_skb(us, b)) {
+	for (b = first; b && m->data->left; b = next_of_stream(us, b)) {
 		size_t want = min_t(size_t, b->len, m->data->left);
 
 		if (passcred && !same_sender(b->scm, first->scm))
-			break;
-		if (b != first && at_mark(us, b))
 			break;
 		if (uio_copy_to_nofault(m->data, b->data + b->off, want) !=
 		    (ssize_t)want) {
@@ -272,7 +277,7 @@ static ssize_t recv_stream(struct unix_sock *us, struct sock_msg *m, struct pass
 	}
 	if (last->scm->n_files)
 		take_files(last, m->scm, p);
-	consume(us, n, false, p);
+	consume(us, n, p);
 	return (ssize_t)n;
 }
 
@@ -280,12 +285,8 @@ static ssize_t recv_stream(struct unix_sock *us, struct sock_msg *m, struct pass
 static void finish(struct unix_sock *us, struct pass *p)
 {
 	struct unix_sock *peer;
-	struct skb *b;
 
-	while ((b = list_first(&p->gone, struct skb, node))) {
-		list_del(&b->node);
-		skb_free(b);
-	}
+	skb_free_all(&p->gone);
 	while (p->lost.n_files)
 		file_put(p->lost.file[--p->lost.n_files]);
 	mem_free(p->lost.file);
