@@ -62,23 +62,15 @@ int unix_pair(struct socket *a, struct socket *b, struct task *t)
 /* A datagram socket's default target; AF_UNSPEC takes it back. */
 static int connect_dgram(struct unix_sock *us, struct task *t, const struct sock_addr *a)
 {
-	struct unix_sock *peer = NULL, *old, *peers_peer;
-	int r = 0;
+	struct unix_sock *peer = NULL, *old;
+	int r;
 
-	if (a->len >= sizeof(uint16_t) && get_le16(a->bytes) != LX_AF_UNSPEC) {
-		r = unix_find(us, t, a, &peer);
+	if (a->len < sizeof(uint16_t))
+		return -EINVAL;
+	if (get_le16(a->bytes) != LX_AF_UNSPEC) {
+		r = unix_find_receiver(us, t, a, &peer);
 		if (r)
 			return r;
-		/* One that talks to somebody else does not listen to us. */
-		peers_peer = unix_peer_get(peer);
-		if (peers_peer) {
-			r = peers_peer == us ? 0 : -EPERM;
-			unix_put(peers_peer);
-		}
-		if (r) {
-			unix_put(peer);
-			return r;
-		}
 	}
 	mutex_lock(&us->sk.lock);
 	old = us->peer;

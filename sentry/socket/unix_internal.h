@@ -95,6 +95,9 @@ int unix_getname(struct socket *sk, bool peer_wanted, struct sock_addr *out);
  * -ECONNREFUSED, -EPROTOTYPE, path errors. */
 int unix_find(struct unix_sock *from, struct task *t, const struct sock_addr *a,
 	      struct unix_sock **out);
+/* The same for a datagram of @us: -EPERM if it is connected to another, and deaf to us. */
+int unix_find_receiver(struct unix_sock *us, struct task *t, const struct sock_addr *a,
+		       struct unix_sock **out);
 /* @us is closed: nobody finds it any more. No lock is held. */
 void unix_drop_name(struct unix_sock *us);
 

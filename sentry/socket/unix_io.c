@@ -123,7 +123,6 @@ static int find_target(struct unix_sock *us, struct task *t, struct sock_msg *m,
 		       struct unix_sock **to)
 {
 	bool stream = us->sk.type == LX_SOCK_STREAM, dgram = us->sk.type == LX_SOCK_DGRAM;
-	struct unix_sock *peer;
 	int r = 0;
 
 	*to = NULL;
@@ -142,20 +141,7 @@ static int find_target(struct unix_sock *us, struct task *t, struct sock_msg *m,
 		r = *to ? 0 : dgram ? -ENOTCONN : -EPIPE;
 	}
 	mutex_unlock(&us->sk.lock);
-	if (r || *to)
-		return r;
-	r = unix_find(us, t, &m->addr, to);
-	if (r)
-		return r;
-	/* One that is connected to somebody else does not listen to us. */
-	peer = unix_peer_get(*to);
-	if (peer && peer != us) {
-		unix_put(TAKE_PTR(*to));
-		r = -EPERM;
-	}
-	if (peer)
-		unix_put(peer);
-	return r;
+	return r || *to ? r : unix_find_receiver(us, t, &m->addr, to);
 }
 
 /* A connected datagram socket whose target is gone has none any more. */

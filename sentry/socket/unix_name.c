@@ -237,6 +237,22 @@ int unix_find(struct unix_sock *from, struct task *t, const struct sock_addr *a,
 	return r;
 }
 
+int unix_find_receiver(struct unix_sock *us, struct task *t, const struct sock_addr *a,
+		       struct unix_sock **out)
+{
+	int r = unix_find(us, t, a, out);
+
+	if (r)
+		return r;
+	mutex_lock(&(*out)->sk.lock);
+	if ((*out)->peer && (*out)->peer != us)
+		r = -EPERM;
+	mutex_unlock(&(*out)->sk.lock);
+	if (r)
+		unix_put(TAKE_PTR(*out));
+	return r;
+}
+
 void unix_drop_name(struct unix_sock *us)
 {
 	struct unix_names *n = names_of(us->sk.k);

@@ -117,6 +117,7 @@ TEST(connected_datagrams)
 	CHECK_OK(connect(b, (void *)&addr, addr_len));
 	CHECK_EQ(send(b, "x", 1, 0), 1);
 	CHECK_EQ(recv(c, buf, 16, 0), 1);
+	CHECK_ERRNO(connect(b, (void *)&addr, 1), EINVAL); /* half a family is none */
 	addr.sun_family = AF_UNSPEC;
 	CHECK_OK(connect(b, (void *)&addr, sizeof(addr)));
 	CHECK_ERRNO(send(b, "x", 1, 0), ENOTCONN);
