@@ -2,7 +2,8 @@
 /*
  * Moving bytes between files: sendfile, splice, tee, vmsplice, copy_file_range. All go
  * through one kernel buffer; nothing is taken from a source that the target did not
- * take. A pipe's bytes are held, and room in one reserved, over whatever sleeps. Source: splice(2), tee(2), sendfile(2), copy_file_range(2).
+ * take. A pipe's bytes are held, and room in one reserved, over whatever sleeps.
+ * Source: splice(2), tee(2), sendfile(2), copy_file_range(2).
  */
 #include "fs/pipe.h"
 #include "sentry/base/alloc.h"
@@ -203,38 +204,21 @@ SYSCALL6(copy_file_range, int in_fd, uaddr_t uin, int out_fd, uaddr_t uout, size
 
 /* --- pipes ------------------------------------------------------------------------- */
 
-/* Room in the pipe behind @f, asked for once more after each wake-up. */
-struct reserve_call {
-	size_t n;
-	struct pipe_room *room;
-};
-
-static ssize_t try_hold(struct pipe *p, void *arg)
-{
-	(void)arg;
-	return pipe_hold(p);
-}
-
-static ssize_t try_reserve(struct pipe *p, void *arg)
-{
-	struct reserve_call *c = arg;
-
-	return pipe_reserve(p, c->n, c->room);
-}
-
-/* Asleep on the pipe behind @f until @try says something other than -EAGAIN. */
-static ssize_t pipe_wait(struct task *t, struct file *f, uint32_t events, bool nonblock,
-			 ssize_t (*try)(struct pipe *p, void *arg), void *arg)
+/*
+ * 1: @f's bytes are ours until pipe_unhold(); 0: the end; -EAGAIN, -ERESTARTSYS. Not
+ * file_wait_for(): a pipe without writers is hung up also while another holds its bytes.
+ */
+static ssize_t hold_wait(struct task *t, struct file *f, bool nonblock)
 {
 	struct pipe *p = file_pipe(f);
 	struct poll_waiter pw;
-	ssize_t r = try(p, arg);
+	int r = pipe_hold(p);
 
 	if (r != -EAGAIN || nonblock || atomic_load(&f->flags) & LX_O_NONBLOCK)
 		return r;
-	poll_waiter_init(&pw, t, events);
+	poll_waiter_init(&pw, t, LX_POLL_IN_MASK);
 	file_poll(f, &pw.pt);
-	while ((r = try(p, arg)) == -EAGAIN) {
+	while ((r = pipe_hold(p)) == -EAGAIN) {
 		r = pw.failed ? -ENOMEM : task_block(t, NO_DEADLINE, "splice", f->id);
 		if (r)
 			break;
@@ -243,22 +227,22 @@ static ssize_t pipe_wait(struct task *t, struct file *f, uint32_t events, bool n
 	return r == -EINTR ? -ERESTARTSYS : r;
 }
 
-/* 1: @f's bytes are ours until pipe_unhold(); 0: the end; -EAGAIN, -ERESTARTSYS. */
-static ssize_t hold_wait(struct task *t, struct file *f, bool nonblock)
+/* pipe_reserve(), and its signal when nobody reads. */
+static ssize_t reserve(struct task *t, struct file *f, size_t n, struct pipe_room *room)
 {
-	return pipe_wait(t, f, LX_POLL_IN_MASK, nonblock, try_hold, NULL);
-}
-
-/* Bytes that pipe_commit() will find room for; also -EPIPE, with its signal. */
-static ssize_t reserve_wait(struct task *t, struct file *f, size_t n, bool nonblock,
-			    struct pipe_room *room)
-{
-	struct reserve_call c = {n, room};
-	ssize_t r = pipe_wait(t, f, LX_POLL_OUT_MASK, nonblock, try_reserve, &c);
+	ssize_t r = pipe_reserve(file_pipe(f), n, room);
 
 	if (r == -EPIPE)
 		sigsend_self(t, LX_SIGPIPE);
 	return r;
+}
+
+/* Asleep until there may be room in the pipe behind @f, or nobody who reads it. */
+static int room_wait(struct task *t, struct file *f)
+{
+	int r = file_wait_for(t, f, LX_POLL_OUT_MASK, NO_DEADLINE);
+
+	return r == -EINTR ? -ERESTARTSYS : r;
 }
 
 /* What the target did not take stays in the pipe, and nobody else gets it meanwhile. */
@@ -289,14 +273,20 @@ static ssize_t pipe_to_file(struct task *t, struct side *in, struct side *out, s
 static ssize_t file_to_pipe(struct task *t, struct side *in, struct side *out, size_t len,
 			    bool nonblock)
 {
-	bool dontwait = LX_S_ISSOCK(in->f->inode->mode) &&
-			(nonblock || atomic_load(&out->f->flags) & LX_O_NONBLOCK);
 	struct pipe *p = file_pipe(out->f);
 	AUTO_FREE char *buf = NULL;
 	struct pipe_room room;
+	bool dontwait;
 	ssize_t n;
 
-	n = reserve_wait(t, out->f, min_t(size_t, len, CHUNK), nonblock, &room);
+	len = min_t(size_t, len, CHUNK);
+	nonblock = nonblock || atomic_load(&out->f->flags) & LX_O_NONBLOCK;
+	dontwait = nonblock && LX_S_ISSOCK(in->f->inode->mode);
+	while ((n = reserve(t, out->f, len, &room)) == -EAGAIN && !nonblock) {
+		n = room_wait(t, out->f);
+		if (n)
+			break;
+	}
 	if (n <= 0)
 		return n;
 	buf = mem_alloc((size_t)n);
@@ -326,17 +316,14 @@ static ssize_t pipe_to_pipe(struct task *t, struct file *in, struct file *out, s
 		n = hold_wait(t, in, nonblock);
 		if (n <= 0)
 			return n;
-		n = pipe_reserve(to, len, &room);
+		n = reserve(t, out, len, &room);
 		if (n > 0)
 			break;
 		pipe_unhold(from);
-		if (n == -EPIPE)
-			sigsend_self(t, LX_SIGPIPE);
-		if (n != -EAGAIN || nonblock)
-			return n;
-		n = file_wait_for(t, out, LX_POLL_OUT_MASK, NO_DEADLINE);
+		if (n == -EAGAIN && !nonblock)
+			n = room_wait(t, out);
 		if (n)
-			return n == -EINTR ? -ERESTARTSYS : n;
+			return n;
 	}
 	len = (size_t)n;
 	buf = mem_alloc(len);
