@@ -88,20 +88,25 @@ static void attach_scm(struct skb *b, struct scm *from)
 	}
 }
 
+/* Why @to takes no message of @us, or 0. */
+static int refusal_locked(const struct unix_sock *us, const struct unix_sock *to,
+			  uint32_t sndbuf) MUST_HOLD(to->sk.lock)
+{
+	if (to->closed)
+		return us->sk.type == LX_SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
+	if (to->rcv_shut)
+		return -EPIPE;
+	return unix_has_room(to, sndbuf, us->sk.type) ? 0 : -EAGAIN;
+}
+
 /* Puts @b into @to's queue: taken on 0. */
 static int deliver(struct unix_sock *us, struct unix_sock *to, struct skb *b,
 		   uint32_t sndbuf, bool oob)
 {
-	bool dgram = us->sk.type == LX_SOCK_DGRAM;
-	int r = 0;
+	int r;
 
 	mutex_lock(&to->sk.lock);
-	if (to->closed)
-		r = dgram ? -ECONNREFUSED : -EPIPE;
-	else if (to->rcv_shut)
-		r = -EPIPE;
-	else if (!unix_has_room(to, sndbuf, us->sk.type))
-		r = -EAGAIN;
+	r = refusal_locked(us, to, sndbuf);
 	if (!r) {
 		list_add_tail(&to->queue, &b->node);
 		to->queued += b->len;
@@ -168,11 +173,9 @@ static ssize_t send_piece(struct unix_sock *us, struct unix_sock *to, struct tas
 
 	/* Look before copying: a full queue costs nothing. */
 	mutex_lock(&to->sk.lock);
-	r = !to->closed && !to->rcv_shut && !unix_has_room(to, sndbuf, us->sk.type)
-		    ? -EAGAIN
-		    : 0;
+	r = refusal_locked(us, to, sndbuf);
 	mutex_unlock(&to->sk.lock);
-	if (r)
+	if (r == -EAGAIN)
 		return r;
 	r = new_skb(t, n, &b);
 	if (r)
