@@ -132,6 +132,18 @@ static bool next_noted(struct vfs *v, struct file **f, int *fd, uint32_t *events
 	return *f != NULL;
 }
 
+struct file_owner file_owner_get(struct file *f)
+{
+	struct file_owner owner;
+
+	mutex_lock(&f->lock);
+	owner = f->owner;
+	if (owner.pid)
+		pid_get(owner.pid);
+	mutex_unlock(&f->lock);
+	return owner;
+}
+
 void fasync_run(struct kernel *k)
 {
 	struct vfs *v = kernel_vfs(k);
@@ -142,13 +154,8 @@ void fasync_run(struct kernel *k)
 	if (likely(!atomic_load_explicit(&v->async_noted, memory_order_relaxed)))
 		return;
 	while (next_noted(v, &f, &fd, &events)) {
-		struct file_owner owner;
+		struct file_owner owner = file_owner_get(f);
 
-		mutex_lock(&f->lock);
-		owner = f->owner;
-		if (owner.pid)
-			pid_get(owner.pid);
-		mutex_unlock(&f->lock);
 		sigsend_owner(&owner, fd, reason(events), events);
 		if (owner.pid)
 			pid_put(owner.pid);

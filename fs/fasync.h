@@ -14,5 +14,7 @@
 int fasync_set(struct file *f, int fd, bool on);
 /* The last reference to @f is gone. */
 void fasync_file_closed(struct file *f);
+/* Who is told of @f (F_SETOWN), with a reference to the pid, if there is one. */
+struct file_owner file_owner_get(struct file *f);
 /* Send what is noted. Cheap when nothing is. No lock held. */
 void fasync_run(struct kernel *k);

@@ -2,6 +2,7 @@
 /* The file side of sockets, and the list of families. */
 #include "sentry/socket/socket.h"
 
+#include "fs/fasync.h"
 #include "fs/simple.h"
 #include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
@@ -121,13 +122,8 @@ void socket_send_urgent(struct socket *sk)
 	struct file_owner owner = {.pid = NULL};
 
 	mutex_lock(&sk->lock);
-	if (sk->file) {
-		mutex_lock(&sk->file->lock);
-		owner = sk->file->owner;
-		if (owner.pid)
-			pid_get(owner.pid);
-		mutex_unlock(&sk->file->lock);
-	}
+	if (sk->file)
+		owner = file_owner_get(sk->file);
 	mutex_unlock(&sk->lock);
 	if (!owner.pid)
 		return;
