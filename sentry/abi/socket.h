@@ -74,6 +74,11 @@
 #define LX_SCM_CREDENTIALS 2
 #define LX_SCM_MAX_FD	   253
 
+/* ioctl: bytes not read, bytes the peer has not read, is the next one out of band? */
+#define LX_SIOCINQ    0x541b
+#define LX_SIOCOUTQ   0x5411
+#define LX_SIOCATMARK 0x8905
+
 #define LX_UNIX_PATH_MAX 108
 #define LX_SOCKADDR_MAX	 128
 

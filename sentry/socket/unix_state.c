@@ -44,10 +44,6 @@ uint32_t unix_poll(struct socket *sk)
 	return writable ? mask | LX_POLL_OUT_MASK | LX_POLLWRBAND : mask;
 }
 
-#define LX_SIOCOUTQ   0x5411
-#define LX_SIOCINQ    0x541b
-#define LX_SIOCATMARK 0x8905
-
 int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64_t arg)
 {
 	struct unix_sock *us = to_unix(sk), *peer;
