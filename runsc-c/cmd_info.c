@@ -32,8 +32,7 @@ static int ask(const char *program, const char *arg, struct error *e)
 	return 0;
 }
 
-/* The options of both commands. Returns false when there is nothing more to do: *status.
- */
+/* The options of both commands. False: there is nothing more to do, *status says how. */
 static bool parse(int argc, char **argv, const char *what, bool *json, int *status)
 {
 	*json = false;

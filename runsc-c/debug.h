@@ -5,8 +5,7 @@
  *
  *	debug_listen()   `do`, at its start
  *	debug_connect()  `debug`; then it reads until the end
- *	debug_serve()    `do`: hands the connection to the Sentry, who writes and closes
- *it
+ *	debug_serve()    `do`: hands it to the Sentry, who writes and closes it
  */
 #pragma once
 

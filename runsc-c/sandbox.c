@@ -212,8 +212,7 @@ static int open_log(const struct do_options *o, struct error *e)
 
 #define MAX_CONFIG_FDS 6
 
-/* The configuration as it comes together, and the descriptors in the order it names them.
- */
+/* The configuration as it comes together; descriptors stand in the order it names them. */
 struct config {
 	Runsc__Config c;
 	Runsc__Winsize winsize;

@@ -113,8 +113,7 @@ static int make_step(const struct vfs_ctx *c, char *name, bool is_dir)
 		      : vfs_mknod(c, NULL, name, LX_S_IFREG | 0644, 0, NULL);
 }
 
-/* Where a mount goes; a place that is missing is made, a directory or a file as its root.
- */
+/* Where a mount goes. A place that is missing is made: what its root is, that it is. */
 static int find_place(const struct vfs_ctx *c, const Runsc__Mount *m,
 		      const struct super *sb, struct path *out)
 {
@@ -163,8 +162,8 @@ static int mount_one(struct boot *b, const struct vfs_ctx *c, struct mnt_ns *ns,
 	return r;
 }
 
-/* The user's mounts are made or nothing runs; our own may find no place in a strange
- * root. */
+/* The user's mounts are made or nothing runs;
+ * our own may find no place in a strange root. */
 static int mount_or_say(struct boot *b, const struct vfs_ctx *c, struct mnt_ns *ns,
 			const Runsc__Mount *m)
 {

@@ -130,7 +130,7 @@ static int64_t set_re_ids(struct task *t, enum id_kind kind, uint32_t real,
 	    !in_id_or_none(t, kind, effective, &new.effective))
 		return -EINVAL;
 	if (!may_set_any(t, kind) &&
-	    ((new.real != old.real &&new.real != old.effective) ||
+	    (!(new.real == old.real || new.real == old.effective) ||
 	     !is_one_of(&old, new.effective)))
 		return -EPERM;
 	new.fs = new.effective;

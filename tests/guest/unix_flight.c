@@ -173,7 +173,7 @@ TEST(a_listener_in_its_own_connections)
 	expect_collected();
 }
 
-/* Long before so many are closed, and without any other close. */
+/* Each close pays for a part of the search; so many do not fit in one. */
 TEST(many_circles)
 {
 	int s[2];
