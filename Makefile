@@ -35,6 +35,8 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(WARN_CC) $(CFLAGS_$(V)) $(CPPFLAGS) -pthread $
 
 PROTO_C := $(patsubst proto/%.proto,$(O)/gen/proto/%.pb-c.c,$(wildcard proto/*.proto))
 PROTO_H := $(PROTO_C:.c=.h)
+# Only patterns name them: without this make takes them away again after the first build.
+.SECONDARY: $(PROTO_C) $(PROTO_H)
 
 SRC_base := $(wildcard sentry/base/*.c)
 SRC_platform := $(wildcard platform/*.c platform/*/*.c)
