@@ -72,13 +72,13 @@ static ssize_t side_read(struct task *t, struct side *s, void *buf, size_t n,
 	return file_preadv_wait(t, s->f, &u, s->pos, nonblock ? LX_RWF_NOWAIT : 0);
 }
 
-static ssize_t side_write(struct task *t, struct side *s, const void *buf, size_t n,
-			  bool nonblock)
+/* Only the file's own O_NONBLOCK keeps it from sleeping, as on Linux. */
+static ssize_t side_write(struct task *t, struct side *s, const void *buf, size_t n)
 {
 	struct uio u;
 
 	uio_init_kernel(&u, (void *)buf, n);
-	return file_pwritev_wait(t, s->f, &u, s->pos, nonblock ? LX_RWF_NOWAIT : 0);
+	return file_pwritev_wait(t, s->f, &u, s->pos, 0);
 }
 
 /* --- file to file ------------------------------------------------------------------ */
@@ -96,7 +96,7 @@ static ssize_t copy_from_file(struct task *t, struct side *in, struct side *out,
 		n = side_read(t, in, buf, min_t(size_t, len, CHUNK), false);
 		if (n <= 0)
 			break;
-		n = side_write(t, out, buf, (size_t)n, false);
+		n = side_write(t, out, buf, (size_t)n);
 		if (n <= 0)
 			break;
 		in->pos += n;
@@ -260,7 +260,7 @@ static ssize_t pipe_to_file(struct task *t, struct side *in, struct side *out, s
 	if (n <= 0)
 		return n;
 	want = pipe_peek(p, buf, want);
-	n = side_write(t, out, buf, want, false);
+	n = side_write(t, out, buf, want);
 	if (n > 0)
 		pipe_drop(p, (size_t)n);
 	pipe_unhold(p);
