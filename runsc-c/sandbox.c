@@ -348,12 +348,12 @@ int sandbox_start(const struct do_options *o, struct sandbox *s, struct error *e
 	/* The 9P channel between the two. */
 	if (make_pair(SOCK_SEQPACKET, &ours, &theirs, e))
 		return -1;
-	s->debug = debug_listen();
 	/* The Sentry first: it needs longest before it talks to the Gofer. */
-	if (start_sentry(s, e) || configure_sentry(o, s, ours, start_ns, e) ||
-	    start_gofer(o, s, theirs, e))
+	if (start_sentry(s, e) || configure_sentry(o, s, ours, start_ns, e))
 		return -1;
-	return 0;
+	/* While it starts; no guest runs before there is a Gofer. */
+	s->debug = debug_listen();
+	return start_gofer(o, s, theirs, e);
 }
 
 static void end_child(struct child *c)
