@@ -12,7 +12,8 @@
 #include "sentry/base/lock.h"
 #include "sentry/base/park.h"
 
-/* 1,000 threads must be cheap, and no path of ours is deep. The sanitizer's frames are. */
+/* 1,000 threads must be cheap, and no path of ours is deep.
+ * The sanitizer's frames are. */
 #ifdef RUNSC_ASAN
 #define THREAD_STACK (1024 * 1024)
 #else
@@ -24,7 +25,7 @@
 
 /* On the stack of its thread. */
 struct worker {
-	struct list node; /* in idle, while fn is NULL and it waits; under lock */
+	struct list node; /* in idle, while it waits and fn is NULL; under lock */
 	struct park park;
 	int htid;
 	void (*fn)(void *arg); /* under lock */
@@ -36,31 +37,39 @@ static struct mutex lock = {PTHREAD_MUTEX_INITIALIZER, LOCK_LEAF};
 static struct list idle = {&idle, &idle};
 static unsigned n_idle;
 
-/* False: nobody wants it, or there are enough. */
-static bool wait_for_work(struct worker *w)
+/* Time is up. Its last chance is a giver that has taken it from the list already. */
+static bool given_late(struct worker *w)
 {
-	bool more;
+	bool given;
 
 	mutex_lock(&lock);
-	w->fn = NULL;
-	if (n_idle == MAX_IDLE) {
-		mutex_unlock(&lock);
-		return false;
-	}
-	park_clear(&w->park);
-	list_add(&idle,
-		 &w->node); /* the last to come is the first to go: its stack is warm */
-	n_idle++;
-	mutex_unlock(&lock);
-	park_wait(&w->park, deadline_after(IDLE_NS));
-	mutex_lock(&lock);
-	more = w->fn;
-	if (!more) {
+	given = w->fn;
+	if (!given) {
 		list_del(&w->node);
 		n_idle--;
 	}
 	mutex_unlock(&lock);
-	return more;
+	/* The giver still looks at w, which must not go before it has done its last. */
+	if (given)
+		park_wait(&w->park, NO_DEADLINE);
+	return given;
+}
+
+/* False: nobody wants it, or there are enough. */
+static bool wait_for_work(struct worker *w)
+{
+	mutex_lock(&lock);
+	if (n_idle == MAX_IDLE) {
+		mutex_unlock(&lock);
+		return false;
+	}
+	w->fn = NULL;
+	park_clear(&w->park);
+	/* The last to come is the first to go: its stack is warm. */
+	list_add(&idle, &w->node);
+	n_idle++;
+	mutex_unlock(&lock);
+	return park_wait(&w->park, deadline_after(IDLE_NS)) == 0 || given_late(w);
 }
 
 static void *worker_thread(void *first)
@@ -115,7 +124,10 @@ int worker_start(void (*fn)(void *arg), void *arg)
 	mutex_unlock(&lock);
 	if (!w)
 		return new_worker(fn, arg);
-	/* It has slept where its last task ran; a wake-up across CPUs is dear. */
+	/*
+	 * It has slept where its last task ran; a wake-up across CPUs is dear. It goes on
+	 * only when it is woken, even if its time is up: until then it is there.
+	 */
 	host_set_cpu(w->htid, sched_getcpu());
 	park_wake(&w->park);
 	return 0;
