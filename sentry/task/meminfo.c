@@ -27,7 +27,7 @@ void kernel_meminfo(struct kernel *k, struct meminfo *out)
 	/* Without memory for the list the processes' part is not known. */
 	pid_ns_processes(k->init_pid_ns, &list, &n);
 	for (unsigned i = 0; i < n; i++) {
-		struct mm *mm = task_mm_get(list[i]);
+		struct mm *mm = process_mm_get(list[i]->tg);
 		struct as_usage u = {0};
 
 		if (!mm)

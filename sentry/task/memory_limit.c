@@ -147,7 +147,7 @@ static void look_at_all(struct memory_limit *ml, struct task **list, unsigned n,
 {
 	*out = (struct look){.own = own_bytes(ml->k)};
 	for (unsigned i = 0; i < n; i++) {
-		struct mm *mm = task_mm_get(list[i]);
+		struct mm *mm = process_mm_get(list[i]->tg);
 		uint64_t size = 0, mapped = 0;
 
 		if (mm) {

@@ -40,14 +40,24 @@ static void add_file(struct file *f, void *arg)
 	}
 }
 
-static struct held held_by(struct task *t)
+/* By the first thread that has files: as a rule they are everybody's. */
+static struct held held_by(struct thread_group *tg)
 {
 	struct held h = {0};
+	bool found = false;
+	struct task *t;
 
-	mutex_lock(&t->lock);
-	if (t->files)
-		fd_for_each(t->files, add_file, &h);
-	mutex_unlock(&t->lock);
+	mutex_lock(&tg->k->tasklist);
+	list_for_each (t, &tg->threads, group_node) {
+		mutex_lock(&t->lock);
+		found = t->files;
+		if (found)
+			fd_for_each(t->files, add_file, &h);
+		mutex_unlock(&t->lock);
+		if (found)
+			break;
+	}
+	mutex_unlock(&tg->k->tasklist);
 	return h;
 }
 
@@ -59,7 +69,7 @@ static bool is_init(const struct task *t)
 void oom_judge(struct task *t, uint64_t resident, uint64_t heap, uint64_t limit,
 	       struct oom_score *out)
 {
-	struct held h = held_by(t);
+	struct held h = held_by(t->tg);
 	int adj;
 
 	mutex_lock(&t->tg->lock);

@@ -21,8 +21,8 @@ struct oom_score {
 
 /*
  * oom_judge - @t leads a process with @resident bytes. @heap: the Sentry's own, which is
- * the most that what stands in pipes and sockets can be. Takes LOCK_TASK and those of
- * descriptor tables and files.
+ * the most that what stands in pipes and sockets can be. Takes tasklist, LOCK_TASK and
+ * those of descriptor tables and files.
  */
 void oom_judge(struct task *t, uint64_t resident, uint64_t heap, uint64_t limit,
 	       struct oom_score *out);

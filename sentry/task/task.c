@@ -296,6 +296,21 @@ struct mm *task_mm_get(struct task *t)
 	return mm;
 }
 
+struct mm *process_mm_get(struct thread_group *tg)
+{
+	struct mm *mm = NULL;
+	struct task *t;
+
+	mutex_lock(&tg->k->tasklist);
+	list_for_each (t, &tg->threads, group_node) {
+		mm = task_mm_get(t);
+		if (mm)
+			break;
+	}
+	mutex_unlock(&tg->k->tasklist);
+	return mm;
+}
+
 void task_set_files(struct task *t, struct fdtable *files)
 {
 	struct fdtable *old;

@@ -356,6 +356,8 @@ struct pid_ns *task_pid_ns(const struct task *t);
 const struct cred *task_cred(struct task *t);
 /* A reference (user) to another task's mm; NULL for exiting ones. */
 struct mm *task_mm_get(struct task *t);
+/* The same of a process, whose first thread may have ended before the others. */
+struct mm *process_mm_get(struct thread_group *tg);
 /* Make a prepared private copy the task's own credentials: takes @c. Own thread. */
 void task_set_cred(struct task *t, struct cred *c);
 /* By tid in the caller's namespace: a reference or NULL. */

@@ -129,6 +129,23 @@ def memory_limit_is_init_s_end():
 
 
 @case
+def memory_limit_after_the_first_thread():
+    """A process whose first thread has ended is counted, and found, by the others."""
+    r = do('--memory', '64M', '--', 'python3', '-c', '''
+import ctypes, os, threading, time
+def grow():
+    time.sleep(0.5)
+    x = []
+    for i in range(200): x.append(bytearray(b"x" * (1 << 20))); time.sleep(0.005)
+    os._exit(0)
+threading.Thread(target=grow).start()
+ctypes.CDLL(None).syscall(60, 0)
+''')
+    equal(r.status, 137, r.err)
+    check('memory limit' in r.err, r.err)
+
+
+@case
 def memory_limit_of_a_sleeper():
     """Nobody looks while all sleep; whoever wakes and grows is found."""
     r = do('--memory', '64M', '--', 'python3', '-c', 'import time\ntime.sleep(3)\nx = []\n'
