@@ -76,14 +76,13 @@ static ssize_t write_at(struct ovl_inode *oi, uint64_t off, struct uio *u)
 		uint64_t block_left = OVL_BLOCK - (off & (OVL_BLOCK - 1));
 		uint64_t seg = ovl_segment(d, off, u->left, &upper);
 
-		if (d->upper && upper) {
-			/* Behind the lower's end: the page's mappings must show it. */
-			r = ovl_copy_up(oi, off, 1);
-			n = r ? r : shmem_write(&d->shm, off, u, seg);
-		} else if (block_left == OVL_BLOCK && u->left >= OVL_BLOCK) {
+		if (!upper && block_left == OVL_BLOCK && u->left >= OVL_BLOCK) {
 			n = write_block(oi, off, u);
 		} else {
-			seg = min_t(uint64_t, u->left, block_left);
+			if (!upper)
+				seg = min_t(uint64_t, u->left, block_left);
+			/* Also behind the lower's end, in its last block: the page's
+			 * mappings must show what is written. */
 			r = ovl_copy_up(oi, off, seg);
 			n = r ? r : shmem_write(&d->shm, off, u, seg);
 		}
