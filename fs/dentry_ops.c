@@ -183,16 +183,19 @@ struct dentry *rename_lock_dirs(struct dentry *a, struct dentry *b) NO_LOCK_ANAL
 	struct inode *ia = dentry_inode(a), *ib = dentry_inode(b);
 	struct vfs *v = super_vfs(a->sb);
 	struct dentry *trap;
-	bool b_first;
+	bool b_first = false;
 
 	/*
-	 * No directory of this super moves now: ancestry holds still. In one directory too:
-	 * the two that are exchanged are locked beside each other.
+	 * No directory of this super moves now: ancestry holds still. In one directory
+	 * too: the two that are exchanged are locked beside each other.
 	 */
 	mutex_lock(&a->sb->rename_lock);
 	mutex_lock(&v->dlock);
 	trap = child_towards(a, b);
-	b_first = !trap && a != b && ((trap = child_towards(b, a)) || ib < ia);
+	if (!trap) {
+		trap = child_towards(b, a);
+		b_first = trap || ib < ia;
+	}
 	mutex_unlock(&v->dlock);
 	if (b_first)
 		lock_in_order(ib, ia);
