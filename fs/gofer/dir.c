@@ -198,7 +198,7 @@ static int dir_create(struct inode *dir, struct dentry *d, const struct create_a
 	if (r == 0)
 		r = make_inode(&m, d, &m.c.r.rxcreate.attr, NULL, &g);
 	if (r == 0 && m.c.hfd >= 0)
-		handle_add(g, flags & ~LX_O_EXCL, TAKE_FD(m.c.hfd));
+		handle_add(g, flags, TAKE_FD(m.c.hfd));
 	call_end(&m.c);
 	if (g)
 		*out = &g->base;
