@@ -526,9 +526,8 @@ void shmem_punch(struct shmem *s, uint64_t off, uint64_t size)
 static int shift_locked(struct shmem *s, uint64_t from, uint64_t to, struct rb_tree *gone)
 	MUST_HOLD(s->lock)
 {
-	uint64_t size;
+	uint64_t size = s->size + (to - from); /* down: modulo 2^64 */
 
-	size = s->size + (to - from); /* down: modulo 2^64 */
 	if (size > INT64_MAX)
 		return -EFBIG;
 	if (cut_locked(s, from) || (to < from && cut_locked(s, to)))

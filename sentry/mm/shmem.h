@@ -7,8 +7,9 @@
  * Embed a struct shmem and give it mappable_ops whose translate is shmem_translate();
  * get, put, describe and writable are the embedder's. Or shmem_create() one of its own.
  *
- * Locks: takes LOCK_FILE_DATA (one object at a time); shmem_truncate and shmem_punch also
- * LOCK_RMAP before it, to take mappings back before a page goes to somebody else. Guest pages are faulted in outside of it.
+ * Locks: takes LOCK_FILE_DATA (one object at a time); shmem_punch and shmem_shift also
+ * LOCK_RMAP before it, shmem_truncate after it, to take mappings back before a page goes
+ * to somebody else. Guest pages are faulted in outside of both.
  */
 #pragma once
 
@@ -27,9 +28,10 @@ struct shmem_quota {
 
 struct shmem {
 	struct mappable map;
-	struct pool *pool;     /* immutable, borrowed */
-	struct mappable *rmap; /* whose areas show these pages: map, or what the embedder
-				  sets after shmem_init(); then immutable */
+	struct pool *pool; /* immutable, borrowed */
+	/* Whose areas show these pages: map, or what the embedder sets after
+	 * shmem_init(); then immutable. */
+	struct mappable *rmap;
 	struct shmem_quota
 		*quota;		/* NULL: none. Set after shmem_init(), then immutable */
 	struct mutex lock;	/* LOCK_FILE_DATA; protects the rest */

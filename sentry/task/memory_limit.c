@@ -173,9 +173,8 @@ static void kill_worst(struct memory_limit *ml, const struct look *l)
 	tg_sighand_unlock(tg);
 	mutex_unlock(&ml->k->tasklist);
 	if (!dying)
-		log_error("memory limit of %llu KiB reached: killed task %d (%s), which "
-			  "used "
-			  "%llu KiB (see --memory)",
+		log_error("memory limit of %llu KiB reached: killed task %d (%s), "
+			  "which used %llu KiB (see --memory)",
 			  (unsigned long long)ml->limit >> 10,
 			  pid_nr_in(l->worst->pid, ml->k->init_pid_ns), l->worst->comm,
 			  (unsigned long long)l->score.bytes >> 10);
