@@ -134,7 +134,7 @@ uint64_t ovl_segment(struct ovl_data *d, uint64_t off, uint64_t size, bool *uppe
 /* --- copying up -------------------------------------------------------------------- */
 
 /* From now on size and block map are ours; no byte is copied yet. */
-static int become_upper(struct ovl_inode *oi)
+static int become_upper(struct ovl_inode *oi) MUST_HOLD(oi->data.lock)
 {
 	struct ovl_data *d = &oi->data;
 	uint64_t size, n;
@@ -265,7 +265,7 @@ ssize_t ovl_write_block(struct ovl_inode *oi, uint64_t off, void *buf, size_t n)
 	return w;
 }
 
-int ovl_punch(struct ovl_inode *oi, uint64_t off, uint64_t size)
+int ovl_clear(struct ovl_inode *oi, uint64_t off, uint64_t size, bool hole)
 {
 	struct ovl_data *d = &oi->data;
 	int r = 0;
@@ -273,23 +273,9 @@ int ovl_punch(struct ovl_inode *oi, uint64_t off, uint64_t size)
 	mutex_lock(&oi->data.lock);
 	if (oi->lower)
 		r = copy_blocks(oi, off, off + size, true);
-	if (!r) {
+	if (!r && hole)
 		shmem_punch(&d->shm, off, size);
-		own_blocks(oi, off, off + size);
-	}
-	mutex_unlock(&oi->data.lock);
-	return r;
-}
-
-int ovl_zero(struct ovl_inode *oi, uint64_t off, uint64_t size)
-{
-	struct ovl_data *d = &oi->data;
-	int r = 0;
-
-	mutex_lock(&oi->data.lock);
-	if (oi->lower)
-		r = copy_blocks(oi, off, off + size, true);
-	if (!r)
+	else if (!r)
 		r = shmem_zero(&d->shm, off, size);
 	if (!r)
 		own_blocks(oi, off, off + size);
@@ -327,12 +313,12 @@ int ovl_truncate(struct ovl_inode *oi, uint64_t size)
 		 * its rest must read as zeroes. */
 		if (size % PAGE_SIZE && size < ovl_size(oi))
 			r = ovl_copy_up(oi, size, 1);
-		mutex_lock(&d->lock);
+		mutex_lock(&oi->data.lock);
 		if (!r)
 			r = become_upper(oi);
 		if (!r && size < d->lower_limit)
 			d->lower_limit = size;
-		mutex_unlock(&d->lock);
+		mutex_unlock(&oi->data.lock);
 		if (r)
 			return r;
 	}

@@ -170,13 +170,13 @@ static int change_blocks(struct ovl_inode *oi, int mode, uint64_t off, uint64_t 
 
 	switch (mode & ~LX_FALLOC_FL_KEEP_SIZE) {
 	case LX_FALLOC_FL_PUNCH_HOLE:
-		return ovl_punch(oi, off, size);
+		return ovl_clear(oi, off, size, true);
 	case LX_FALLOC_FL_COLLAPSE_RANGE:
 		return ovl_shift(oi, off + size, off);
 	case LX_FALLOC_FL_INSERT_RANGE:
 		return ovl_shift(oi, off, off + size);
 	case LX_FALLOC_FL_ZERO_RANGE:
-		r = ovl_zero(oi, off, size);
+		r = ovl_clear(oi, off, size, false);
 		break;
 	default:
 		r = reserve(oi, off, size);

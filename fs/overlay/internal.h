@@ -159,12 +159,10 @@ int ovl_copy_up(struct ovl_inode *oi, uint64_t off, uint64_t size);
  * ovl_write_block - @n bytes of the block that starts at @off. What is overwritten as a
  * whole is not read from below, and stays the lower's until it is written: bytes, or an
  * error as ovl_copy_up(). Likewise:
- * ovl_punch - zeroes, without blocks where pages lie in it whole; ovl_zero - zeroes, with
- * all their blocks.
+ * ovl_clear - zeroes: a @hole has no blocks where pages lie in it whole, else all have.
  */
 ssize_t ovl_write_block(struct ovl_inode *oi, uint64_t off, void *buf, size_t n);
-int ovl_punch(struct ovl_inode *oi, uint64_t off, uint64_t size);
-int ovl_zero(struct ovl_inode *oi, uint64_t off, uint64_t size);
+int ovl_clear(struct ovl_inode *oi, uint64_t off, uint64_t size, bool hole);
 /*
  * ovl_shift - shmem_shift() of a file, which has only the layer's blocks from there on
  * then. Inode locked. -EINVAL: not whole pages, or beyond the end.
