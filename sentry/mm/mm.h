@@ -63,6 +63,7 @@ struct mm {
 	refcount_t users; /* tasks; the areas go when it falls to 0 */
 	refcount_t ref;	  /* users count as one; holds the struct and addr_space */
 	struct addr_space *as;
+	uint64_t counted;  /* task/memory_limit.c's alone: the look that had it last */
 	struct mutex lock; /* LOCK_MM_META; protects all below */
 	struct rb_tree vmas;
 	unsigned n_vmas;

@@ -53,6 +53,7 @@ struct memory_limit {
 	atomic_bool tight; /* there was no more than the reserve */
 	_Atomic uint64_t anon;
 	/* the event loop's */
+	uint64_t n_looks;
 	int64_t cpu_ns; /* of all processes at the last look */
 	unsigned quiet;
 	unsigned patience; /* looks left for who is ending */
@@ -146,15 +147,19 @@ static void look_at_all(struct memory_limit *ml, struct task **list, unsigned n,
 			bool exact, struct look *out)
 {
 	*out = (struct look){.own = own_bytes(ml->k)};
+	ml->n_looks++;
 	for (unsigned i = 0; i < n; i++) {
 		struct mm *mm = process_mm_get(list[i]->tg);
 		uint64_t size = 0, mapped = 0;
 
 		if (mm) {
 			size = private_bytes(mm, exact, &out->cpu_ns, &mapped);
+			/* A vfork child's is its parent's: it is there once. */
+			if (mm->counted != ml->n_looks)
+				out->anon += size;
+			mm->counted = ml->n_looks;
 			mm_put(mm);
 		}
-		out->anon += size;
 		if (exact)
 			judge(ml, list[i], size + mapped, out);
 	}

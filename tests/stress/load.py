@@ -170,6 +170,21 @@ print([os.waitpid(k, 0)[1] for k in kids])
 
 
 @case
+def memory_shared_by_vfork_counts_once():
+    """A child in its parent's address space, as vfork() makes it, has nothing of its own."""
+    r = python('''
+import ctypes, os
+libc = ctypes.CDLL(None)
+x = bytearray(60 << 20)
+stack = ctypes.create_string_buffer(1 << 16)
+top = ctypes.addressof(stack) + (1 << 16) & ~15
+pid = libc.clone(ctypes.cast(libc.sleep, ctypes.c_void_p), ctypes.c_void_p(top), 0x100 | 17, ctypes.c_void_p(1))
+print(pid > 0, os.waitpid(pid, 0)[1])
+''', options=['--memory', '100M'])
+    equal(r.out, 'True 0\n', r.err)
+
+
+@case
 def memory_limit_refuses_the_impossible():
     r = python('''
 import mmap, errno
