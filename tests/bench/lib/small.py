@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Single operations (tests/bench/micro) and the start of a program that does nothing."""
 import statistics
+import sys
 
 from . import process
 from .systems import BUILT
@@ -17,6 +18,8 @@ QUICK = ('getppid getppid_2_at_once clock_gettime compute compute_20us_call comp
 def listed():
     """(family, name) of every operation."""
     done = process.run([BUILT + '/micro', '--list'], '/', 10)
+    if done.why:
+        sys.exit('%s/micro --list: %s' % (BUILT, done.why))
     return [tuple(line.split()) for line in done.out.splitlines()]
 
 

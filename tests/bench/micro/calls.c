@@ -6,7 +6,7 @@
 
 #include "micro.h"
 
-static void do_getppid(int n)
+void do_getppid(int n)
 {
 	while (n--)
 		syscall(SYS_getppid);
@@ -60,16 +60,19 @@ static void do_compute(int n)
 	}
 }
 
+#define AFTER_US(us)                                                                     \
+	ROW("compute_" #us "us_call", do_compute, .arg = (us), .setup = calibrate)
+
 const struct bench calls_benches[] = {
 	ROW("getppid", do_getppid),
 	ROW("getppid_2_at_once", do_getppid_threads, .arg = 2),
 	ROW("clock_gettime", do_clock),
 	ROW("compute", spin),
-	ROW("compute_5us_call", do_compute, .arg = 5, .setup = calibrate),
-	ROW("compute_20us_call", do_compute, .arg = 20, .setup = calibrate),
-	ROW("compute_50us_call", do_compute, .arg = 50, .setup = calibrate),
-	ROW("compute_100us_call", do_compute, .arg = 100, .setup = calibrate),
-	ROW("compute_300us_call", do_compute, .arg = 300, .setup = calibrate),
-	ROW("compute_1000us_call", do_compute, .arg = 1000, .setup = calibrate),
+	AFTER_US(5),
+	AFTER_US(20),
+	AFTER_US(50),
+	AFTER_US(100),
+	AFTER_US(300),
+	AFTER_US(1000),
 	{0},
 };

@@ -189,27 +189,20 @@ static void do_getdents(int n)
 	}
 }
 
+#define OF_SIZE(row_name, row_fn, size, open)                                            \
+	ROW(row_name, row_fn, .arg = (size), .setup = (open))
+#define SIZES(row_name, row_fn, open)                                                    \
+	OF_SIZE(row_name "_1", row_fn, 1, open),                                         \
+		OF_SIZE(row_name "_4k", row_fn, 4096, open),                             \
+		OF_SIZE(row_name "_64k", row_fn, 65536, open),                           \
+		OF_SIZE(row_name "_1m", row_fn, 1 << 20, open)
+
 const struct bench files_benches[] = {
-	ROW("read_tmpfs_1", do_read, .arg = 1, .setup = open_tmpfs),
-	ROW("read_tmpfs_4k", do_read, .arg = 4096, .setup = open_tmpfs),
-	ROW("read_tmpfs_64k", do_read, .arg = 65536, .setup = open_tmpfs),
-	ROW("read_tmpfs_1m", do_read, .arg = 1 << 20, .setup = open_tmpfs),
-	ROW("write_tmpfs_1", do_write, .arg = 1, .setup = open_tmpfs),
-	ROW("write_tmpfs_4k", do_write, .arg = 4096, .setup = open_tmpfs),
-	ROW("write_tmpfs_64k", do_write, .arg = 65536, .setup = open_tmpfs),
-	ROW("write_tmpfs_1m", do_write, .arg = 1 << 20, .setup = open_tmpfs),
-	ROW("read_file_1", do_read, .arg = 1, .setup = open_file),
-	ROW("read_file_4k", do_read, .arg = 4096, .setup = open_file),
-	ROW("read_file_64k", do_read, .arg = 65536, .setup = open_file),
-	ROW("read_file_1m", do_read, .arg = 1 << 20, .setup = open_file),
-	ROW("write_file_1", do_write, .arg = 1, .setup = open_out),
-	ROW("write_file_4k", do_write, .arg = 4096, .setup = open_out),
-	ROW("write_file_64k", do_write, .arg = 65536, .setup = open_out),
-	ROW("write_file_1m", do_write, .arg = 1 << 20, .setup = open_out),
-	ROW("write_volume_1", do_write, .arg = 1, .setup = open_volume),
-	ROW("write_volume_4k", do_write, .arg = 4096, .setup = open_volume),
-	ROW("write_volume_64k", do_write, .arg = 65536, .setup = open_volume),
-	ROW("write_volume_1m", do_write, .arg = 1 << 20, .setup = open_volume),
+	SIZES("read_tmpfs", do_read, open_tmpfs),
+	SIZES("write_tmpfs", do_write, open_tmpfs),
+	SIZES("read_file", do_read, open_file),
+	SIZES("write_file", do_write, open_out),
+	SIZES("write_volume", do_write, open_volume),
 	ROW("open_close", do_open_close),
 	ROW("open_close_10k_first", do_open_close, .setup = names_open, .max = N_NAMES),
 	ROW("stat", do_stat),

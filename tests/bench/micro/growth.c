@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "micro.h"
@@ -41,12 +40,6 @@ static void threads(void)
 		if (pthread_create(&th, &attr, idle, NULL))
 			skip("no thread");
 	usleep(20000);
-}
-
-static void do_getppid(int n)
-{
-	while (n--)
-		syscall(SYS_getppid);
 }
 
 static void files(void)
@@ -112,21 +105,16 @@ static void do_stat(int n)
 			die(path);
 }
 
+#define NUMBERS(row_name, row_fn, ...)                                                   \
+	ROW(row_name "_1", row_fn, .arg = 1, __VA_ARGS__),                               \
+		ROW(row_name "_10", row_fn, .arg = 10, __VA_ARGS__),                     \
+		ROW(row_name "_1000", row_fn, .arg = 1000, __VA_ARGS__)
+
 const struct bench growth_benches[] = {
-	ROW("threads_1", do_getppid, .arg = 1, .setup = threads),
-	ROW("threads_10", do_getppid, .arg = 10, .setup = threads),
-	ROW("threads_1000", do_getppid, .arg = 1000, .setup = threads),
-	ROW("files_1", do_dup_close, .arg = 1, .setup = files),
-	ROW("files_10", do_dup_close, .arg = 10, .setup = files),
-	ROW("files_1000", do_dup_close, .arg = 1000, .setup = files),
-	ROW("mappings_1", do_mprotect, .arg = 1, .setup = mappings, .step = 2),
-	ROW("mappings_10", do_mprotect, .arg = 10, .setup = mappings, .step = 2),
-	ROW("mappings_1000", do_mprotect, .arg = 1000, .setup = mappings, .step = 2),
-	ROW("entries_1", do_stat, .arg = 1, .setup = entries),
-	ROW("entries_10", do_stat, .arg = 10, .setup = entries),
-	ROW("entries_1000", do_stat, .arg = 1000, .setup = entries),
-	ROW("mounts_1", do_stat, .arg = 1, .setup = mounts),
-	ROW("mounts_10", do_stat, .arg = 10, .setup = mounts),
-	ROW("mounts_1000", do_stat, .arg = 1000, .setup = mounts),
+	NUMBERS("threads", do_getppid, .setup = threads),
+	NUMBERS("files", do_dup_close, .setup = files),
+	NUMBERS("mappings", do_mprotect, .setup = mappings, .step = 2),
+	NUMBERS("entries", do_stat, .setup = entries),
+	NUMBERS("mounts", do_stat, .setup = mounts),
 	{0},
 };

@@ -40,4 +40,5 @@ _Noreturn void skip(const char *why);
 void want_files(unsigned n);		/* raises RLIMIT_NOFILE or skips */
 void reap(pid_t pid);			/* waits for a child that must end with 0 */
 void spin(int n);			/* computes, N thousand steps */
+void do_getppid(int n);			/* N calls that do next to nothing */
 void at_once(int n, void (*fn)(int n)); /* fn(n) in arg threads at the same time */

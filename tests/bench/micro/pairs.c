@@ -99,6 +99,8 @@ static void do_processes(int n)
 
 	connect_ends();
 	pid = fork();
+	if (pid < 0)
+		die("fork");
 	if (pid == 0) {
 		close_ends(mine);
 		echo(NULL);
@@ -142,38 +144,34 @@ static void cond_turns(uint32_t me)
 	}
 }
 
-static void *futex_other(void *unused)
+static void (*take_turns)(uint32_t me);
+
+static void *other(void *unused)
 {
-	futex_turns(1);
+	take_turns(1);
 	return unused;
 }
 
-static void *cond_other(void *unused)
+static void do_turns(int n, void (*fn)(uint32_t me))
 {
-	cond_turns(1);
-	return unused;
+	pthread_t th;
+
+	laps = n;
+	take_turns = fn;
+	if (pthread_create(&th, NULL, other, NULL))
+		skip("no thread");
+	take_turns(0);
+	pthread_join(th, NULL);
 }
 
 static void do_futex(int n)
 {
-	pthread_t th;
-
-	laps = n;
-	if (pthread_create(&th, NULL, futex_other, NULL))
-		skip("no thread");
-	futex_turns(0);
-	pthread_join(th, NULL);
+	do_turns(n, futex_turns);
 }
 
 static void do_cond(int n)
 {
-	pthread_t th;
-
-	laps = n;
-	if (pthread_create(&th, NULL, cond_other, NULL))
-		skip("no thread");
-	cond_turns(0);
-	pthread_join(th, NULL);
+	do_turns(n, cond_turns);
 }
 
 /* --- contention ------------------------------------------------------------------- */
