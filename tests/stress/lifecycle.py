@@ -172,11 +172,10 @@ def missing_places_are_never_made_on_the_host():
         s.write('root/etc/x', 'x')
         s.write('vol/file', 'old\n')
         os.mkdir(s.at('root/usr'))
-        before = tree(s.path)
         usr = ('--root', s.at('root'), '--volume', '/usr:/usr:ro')
         for name in ('bin', 'lib', 'lib64'):
             os.symlink('usr/' + name, s.at('root', name))
-            before = tree(s.path)
+        before = tree(s.path)
         for writes in ('host', 'none'):
             for mount in (('--volume', s.at('vol') + ':/made/here'),
                           ('--volume', s.at('vol') + ':/made/here:cow'),
