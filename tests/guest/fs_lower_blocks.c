@@ -1,74 +1,115 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // LOWER
 /*
- * Blocks of files that existed before the program started: writes that end in them,
- * holes, zeroes, ranges taken out. As fs_lower.c, which has the rest.
+ * Blocks of files that existed before the program started (harness/lower.h): writes here
+ * and there, and such that end in a block; mappings, holes, zeroes, ranges taken out.
  */
 #include "harness.h"
+#include "lower.h"
 
-#define TREES 8
-#define BIG   300000
+LOWER_MAIN
 
-static char big_data[BIG];
-
-static unsigned char big_byte(size_t i)
+TEST(write_into_the_middle)
 {
-	return (unsigned char)(i * 7 + i / 1000);
-}
+	int fd;
 
-static void make_tree(void)
-{
-	put_str("f", "0123456789");
-	write_file("big", big_data, BIG);
-}
-
-static void fill(void)
-{
-	for (size_t i = 0; i < BIG; i++)
-		big_data[i] = (char)big_byte(i);
-	umask(022);
-}
-
-int test_role_main(int argc, char **argv)
-{
-	char name[16];
-
-	CHECK_EQ(argc, 4); /* --role make DIR */
-	CHECK_OK(chdir(argv[3]));
-	fill();
-	for (int i = 0; i < TREES; i++) {
-		snprintf(name, sizeof(name), "t%d", i);
-		CHECK_OK(mkdir(name, 0755));
-		CHECK_OK(chdir(name));
-		make_tree();
-		CHECK_OK(chdir(".."));
+	ENTER();
+	fd = CHECK_OK(open("big", O_RDWR));
+	for (off_t at = 65530; at < BIG - 20; at += 65536) { /* across block borders */
+		CHECK_EQ(pwrite(fd, "<<patched>>", 11, at), 11);
+		memcpy(big_data + at, "<<patched>>", 11);
 	}
-	return 0;
+	expect_big("big");
 }
 
-static void enter(int n)
+TEST(truncate_and_grow)
 {
-	const char *lower = getenv("LOWER");
-	char path[512];
+	static char back[BIG];
 
-	fill();
-	if (!lower) {
-		scratch_cd();
-		make_tree();
-		return;
-	}
-	CHECK(n < TREES);
-	snprintf(path, sizeof(path), "%s/t%d", lower, n);
-	CHECK_OK(chdir(path));
-}
-#define ENTER() enter(__COUNTER__) /* a tree of its own for each case */
-
-static void expect_big(const char *path)
-{
-	static char back[BIG + 10];
-
-	CHECK_EQ(read_file(path, back, sizeof(back)), BIG);
+	ENTER();
+	CHECK_OK(truncate("big", 100000));
+	CHECK_OK(truncate("big", BIG));
+	memset(big_data + 100000, 0, BIG - 100000);
+	CHECK_EQ(read_file("big", back, BIG), BIG);
 	CHECK_MEM(back, big_data, BIG);
+	CHECK_OK(close(CHECK_OK(open("f", O_WRONLY | O_TRUNC))));
+	check_file("f", "");
+}
+
+TEST(shared_mapping_made_before)
+{
+	volatile char *p;
+	int fd;
+
+	ENTER();
+	p = mmap(NULL, BIG, PROT_READ, MAP_SHARED, CHECK_OK(open("big", O_RDONLY)), 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_EQ((unsigned char)p[100], big_byte(100));
+	CHECK_EQ((unsigned char)p[200000], big_byte(200000));
+	fd = CHECK_OK(open("big", O_RDWR));
+	CHECK_EQ(pwrite(fd, "!", 1, 100), 1);
+	CHECK_EQ(pwrite(fd, "?", 1, 200000), 1);
+	CHECK_EQ(p[100], '!');
+	CHECK_EQ(p[200000], '?');
+	CHECK_EQ((unsigned char)p[101], big_byte(101));
+}
+
+TEST(write_through_a_mapping)
+{
+	char c;
+	char *p;
+	int fd;
+
+	ENTER();
+	fd = CHECK_OK(open("big", O_RDWR));
+	p = mmap(NULL, BIG, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	p[70000] = 'm';
+	CHECK_EQ(pread(CHECK_OK(open("big", O_RDONLY)), &c, 1, 70000), 1);
+	CHECK_EQ(c, 'm');
+	big_data[70000] = 'm';
+	expect_big("big");
+}
+
+TEST(holes_and_copies)
+{
+	static char back[BIG];
+	off_t off = 1000;
+	int fd, out;
+
+	ENTER();
+	fd = CHECK_OK(open("big", O_RDWR));
+	out = CHECK_OK(open("g", O_RDWR | O_TRUNC));
+	CHECK_EQ(syscall(SYS_copy_file_range, fd, &off, out, NULL, 5000, 0), 5000);
+	CHECK_EQ(read_file("g", back, BIG), 5000);
+	CHECK_MEM(back, big_data + 1000, 5000);
+	NEED(fallocate(fd, 3 /* KEEP_SIZE | PUNCH_HOLE */, 65536, 65536), "PUNCH_HOLE");
+	memset(big_data + 65536, 0, 65536);
+	expect_big("big");
+	CHECK_EQ(pwrite(fd, "end", 3, BIG + 100000), 3);
+	CHECK_EQ(st_of("big").st_size, BIG + 100003);
+	CHECK_EQ(pread(fd, back, 10, BIG), 10);
+	CHECK_EQ(back[0] | back[9], 0);
+}
+
+TEST(two_writers)
+{
+	pid_t pid;
+	int fd;
+
+	ENTER();
+	fd = CHECK_OK(open("big", O_RDWR)); /* before the fork, and once more after it */
+	pid = fork_child();
+	if (pid == 0)
+		fd = CHECK_OK(open("big", O_RDWR));
+	for (off_t at = pid == 0 ? 0 : 500; at < BIG - 500; at += 1000)
+		CHECK_EQ(pwrite(fd, pid == 0 ? "child" : "paren", 5, at), 5);
+	if (pid == 0)
+		_exit(0);
+	wait_ok(pid);
+	for (off_t at = 0; at < BIG - 500; at += 500)
+		memcpy(big_data + at, at % 1000 ? "paren" : "child", 5);
+	expect_big("big");
 }
 
 /* The program's bytes end inside a block that would be overwritten as a whole. */
