@@ -27,6 +27,7 @@ static int n_sites;
 static void find_sites(void)
 {
 	hidden_scan();
+	n_sites = 0;
 	for (size_t i = 0; i < n_hidden; i++) {
 		const unsigned char *p = (unsigned char *)hidden[i].at;
 
@@ -36,11 +37,14 @@ static void find_sites(void)
 		for (int at = 0; at < PAGE - 1; at++) {
 			unsigned w = p[at] << 8 | p[at + 1];
 
-			if ((w == 0x0f05 || w == 0x0f34 || w == 0xcd80) &&
-			    n_sites < MAX_SITES)
-				site[n_sites++] = (char *)p + at;
+			if (w != 0x0f05 && w != 0x0f34 && w != 0xcd80)
+				continue;
+			CHECK(n_sites < MAX_SITES);
+			site[n_sites++] = (char *)p + at;
 		}
 	}
+	/* Code of a platform that makes no calls would be none. */
+	CHECK(n_sites > 0 || !hidden_at((char *)HIDDEN_TEXT));
 }
 
 /* --- the jump ------------------------------------------------------------------------ */
@@ -118,12 +122,15 @@ static void try_one(void *arg)
 static void try_all(void (*prepare)(struct call *c), bool (*answered)(void),
 		    struct call c)
 {
+	/* What the call says the process ends with. */
+	const int end = c.nr == SYS_exit || c.nr == SYS_exit_group ? (int)c.a[0] : 0;
+
 	find_sites();
 	for (int i = 0; i < n_sites; i++) {
 		struct attempt one = {c, prepare, answered, site[i]};
 		int r = attack(try_one, &one, 1500);
 
-		if (r != 0 && r != (int)c.a[0] && r <= 128)
+		if (r != 0 && r != end && r <= 128)
 			FAIL("call %lu at %p: exit %d", c.nr, site[i], r);
 		if (r == 128 + SIGALRM)
 			FAIL("call %lu at %p hangs", c.nr, site[i]);

@@ -18,12 +18,6 @@ HIDDEN_AREA
 #define PATIENCE  (RACE_MS + 2000)
 #define N_VICTIMS 2
 
-/* Offsets in a context, as in platform/stub/context.h. */
-#define CTX_FRAME  192
-#define CTX_KIND   200
-#define CTX_ROBUST 256
-#define CTX_STACK  0x4000
-
 static volatile int started, stop;
 
 /* --- victims: everything a thread asks of its kernel ----------------------------------- */
@@ -119,7 +113,7 @@ static void plausible_word(char *page, uint64_t *state)
 				   1,
 				   (uint64_t)-1,
 				   1ul << 63,
-				   ctx + CTX_STACK - 8,
+				   ctx + HIDDEN_CTX_STACK - 8,
 				   ctx + HIDDEN_CTX_SIZE - 8,
 				   ctx + HIDDEN_CTX_SIZE - (r >> 20) % 0x2000,
 				   ctx - HIDDEN_CTX_SIZE + 0xf000,
@@ -153,7 +147,6 @@ static void race(void *arg)
 {
 	const struct scribble *s = arg;
 	uint64_t state = 88172645463325252ul + (uint64_t)getpid();
-	pthread_t th[N_VICTIMS];
 	static char *mine[HIDDEN_MAX];
 	size_t n_mine = 0;
 	long long end;
@@ -162,7 +155,7 @@ static void race(void *arg)
 	for (size_t i = 0; i < n_hidden; i++)
 		mine[n_mine++] = hidden[i].at;
 	for (int i = 0; i < N_VICTIMS; i++)
-		th[i] = thread_start(victim, NULL);
+		thread_start(victim, NULL);
 	while (started < N_VICTIMS)
 		sched_yield();
 	hidden_scan();
@@ -184,7 +177,6 @@ static void race(void *arg)
 				s->at(hidden[i].at, &state);
 		}
 	stop = 1;
-	(void)th;
 	_exit(0);
 }
 
@@ -232,9 +224,7 @@ static char *hand_over(void)
 {
 	static const unsigned char code[] = {0x31, 0xc0, 0x87, 0x03};
 
-	return hidden_at((char *)HIDDEN_CODE)
-		       ? memmem((char *)HIDDEN_CODE, PAGE, code, sizeof(code))
-		       : NULL;
+	return hidden_code(code, sizeof(code));
 }
 
 static char *own_context(void)
@@ -278,7 +268,7 @@ static void forge(void *arg)
 		return;
 	catch_all();
 	frame = f->relative ? (uintptr_t)ctx + f->frame : f->frame;
-	if (f->relative && f->frame >= CTX_STACK && f->frame < 0xf800) {
+	if (f->relative && f->frame >= HIDDEN_CTX_STACK && f->frame < 0xf800) {
 		uint64_t *uc = (uint64_t *)frame;
 
 		memset(uc, 0, 432);
@@ -287,8 +277,8 @@ static void forge(void *arg)
 		uc[21] = (uintptr_t)BAD_PTR; /* rip */
 		((int *)uc)[78] = f->code;
 	}
-	*(uint64_t *)(ctx + CTX_FRAME) = frame;
-	*(uint32_t *)(ctx + CTX_KIND) = f->kind;
+	*(uint64_t *)(ctx + HIDDEN_CTX_FRAME) = frame;
+	*(uint32_t *)(ctx + HIDDEN_CTX_KIND) = f->kind;
 	__asm__ volatile("mov %0, %%rbx\n\tjmp *%1" ::"r"(ctx), "r"(code) : "memory");
 }
 
@@ -309,7 +299,7 @@ TEST(frames_below_and_above_the_signal_stack)
 {
 	hidden_scan();
 	forge_all(0, true, 0);
-	forge_all(CTX_STACK - 8, true, 0xf000);
+	forge_all(HIDDEN_CTX_STACK - 8, true, 0xf000);
 	forge_all(HIDDEN_CTX_SIZE - 64, true, 0xf000);
 	forge_all(HIDDEN_CTX_SIZE - 8, true, 0xf000);
 }
@@ -356,12 +346,11 @@ static void vanish(void *arg)
 	(void)arg;
 	hidden_scan();
 	ctx = own_context();
-	if (!ctx || !hidden_at((char *)HIDDEN_CODE))
+	at = hidden_code(code, sizeof(code));
+	if (!ctx || !at)
 		return;
-	at = memmem((char *)HIDDEN_CODE, PAGE, code, sizeof(code));
-	memset(ctx + CTX_ROBUST, 0, 32);
-	if (at)
-		__asm__ volatile("jmp *%0" ::"r"(at));
+	memset(ctx + HIDDEN_CTX_ROBUST, 0, 32);
+	__asm__ volatile("jmp *%0" ::"r"(at));
 }
 
 TEST(a_thread_that_vanishes)
@@ -375,27 +364,29 @@ TEST(a_thread_that_vanishes)
  * From there a thread may wait on any word, and a waker who wakes one wakes the first:
  * these stand before the helper, which makes the process's memory calls.
  */
+static char *wait_call;
+
 static void *thief(void *arg)
 {
-	static const unsigned char code[] = {0xb8, SYS_futex, 0, 0, 0, 0x0f, 5};
-	char *at = memmem((char *)HIDDEN_CODE, PAGE, code, sizeof(code));
 	static char nothing[PAGE] __attribute__((aligned(PAGE)));
 	const unsigned now = *(volatile unsigned *)arg;
 
-	if (!at)
-		return NULL;
-	__asm__ volatile(
-		"xor %%r10d, %%r10d\n\txor %%r13d, %%r13d\n\tjmp *%%rcx" ::"c"(at + 5),
-		"a"((long)SYS_futex), "b"(nothing), "D"(arg), "S"(0L), "d"((long)now)
-		: "memory", "r10", "r13");
+	__asm__ volatile("xor %%r10d, %%r10d\n\txor %%r13d, %%r13d\n\tjmp *%%rcx" ::"c"(
+				 wait_call + 5),
+			 "a"((long)SYS_futex), "b"(nothing), "D"(arg), "S"(0L),
+			 "d"((long)now)
+			 : "memory", "r10", "r13");
 	return NULL;
 }
 
 static void steal(void *arg)
 {
+	static const unsigned char code[] = {0xb8, SYS_futex, 0, 0, 0, 0x0f, 5};
+
 	(void)arg;
 	hidden_scan();
-	if (!hidden_at((char *)HIDDEN_CODE))
+	wait_call = hidden_code(code, sizeof(code));
+	if (!wait_call)
 		return;
 	for (int i = 0; i < 8; i++)
 		thread_start(thief, (void *)(HIDDEN_ORDER + (i % 2 ? 0 : 8)));

@@ -77,9 +77,13 @@ static void change_all(void *arg)
 	CHECK_EQ(syscall(SYS_gettid), getpid());
 }
 
-#define STAYS(body)                                                                      \
-	CHECK_EQ(attack(change_all, &(struct change){body}, 6000), 0);                   \
-	hidden_check()
+static void stays(void (*call)(uintptr_t at, size_t size))
+{
+	struct change c = {call};
+
+	hidden_scan();
+	CHECK_EQ(attack(change_all, &c, 6000), 0);
+}
 
 static void do_munmap(uintptr_t at, size_t size)
 {
@@ -88,8 +92,7 @@ static void do_munmap(uintptr_t at, size_t size)
 
 TEST(munmap)
 {
-	hidden_scan();
-	STAYS(do_munmap);
+	stays(do_munmap);
 }
 
 static void do_mprotect(uintptr_t at, size_t size)
@@ -105,8 +108,7 @@ static void do_mprotect(uintptr_t at, size_t size)
 
 TEST(mprotect)
 {
-	hidden_scan();
-	STAYS(do_mprotect);
+	stays(do_mprotect);
 }
 
 static void do_mremap(uintptr_t at, size_t size)
@@ -127,8 +129,7 @@ static void do_mremap(uintptr_t at, size_t size)
 
 TEST(mremap)
 {
-	hidden_scan();
-	STAYS(do_mremap);
+	stays(do_mremap);
 }
 
 /* Natively the page that was asked for is mapped; it is ours then, and taken away. */
@@ -157,8 +158,7 @@ static void do_mmap(uintptr_t at, size_t size)
 
 TEST(mmap)
 {
-	hidden_scan();
-	STAYS(do_mmap);
+	stays(do_mmap);
 }
 
 /* A stack that is asked to grow into them from above is not let. */
@@ -176,8 +176,7 @@ static void grow_into(uintptr_t at, size_t size)
 
 TEST(map_growsdown)
 {
-	hidden_scan();
-	STAYS(grow_into);
+	stays(grow_into);
 }
 
 static void do_madvise(uintptr_t at, size_t size)
@@ -198,8 +197,7 @@ static void do_madvise(uintptr_t at, size_t size)
 
 TEST(madvise)
 {
-	hidden_scan();
-	STAYS(do_madvise);
+	stays(do_madvise);
 }
 
 static void do_others(uintptr_t at, size_t size)
@@ -226,30 +224,17 @@ static void do_others(uintptr_t at, size_t size)
 
 TEST(brk_shmat_and_others)
 {
-	hidden_scan();
-	STAYS(do_others);
+	stays(do_others);
 }
 
 /* --- the kernel writes on behalf of the program ---------------------------------------- */
-static const uintptr_t places[] = {
-	HIDDEN_CTX,
-	HIDDEN_CTX + HIDDEN_CTX_SIZE,
-	HIDDEN_CTX + 2 * HIDDEN_CTX_SIZE,
-	HIDDEN_TEXT,
-	HIDDEN_CODE,
-	HIDDEN_ORDER + 64,
-	HIDDEN_SCRATCH,
-	HIDDEN_FRAME,
-};
-#define N_PLACES (sizeof(places) / sizeof(places[0]))
-
 TEST(process_vm_writev)
 {
 	char mine[64] = "scribble";
 
 	hidden_scan();
-	for (size_t i = 0; i < N_PLACES; i++) {
-		struct iovec here = {mine, 64}, there = {(void *)places[i], 64};
+	for (size_t i = 0; i < N_HIDDEN_PLACES; i++) {
+		struct iovec here = {mine, 64}, there = {(void *)hidden_place[i], 64};
 
 		CHECK_ERRNO(process_vm_writev(getpid(), &here, 1, &there, 1, 0), EFAULT);
 		CHECK_ERRNO(process_vm_readv(getpid(), &here, 1, &there, 1, 0), EFAULT);
@@ -265,9 +250,9 @@ TEST(proc_self_mem)
 	char mine[64] = "scribble";
 
 	hidden_scan();
-	for (size_t i = 0; i < N_PLACES; i++) {
-		CHECK_ERRNO(pwrite(fd, mine, 64, (off_t)places[i]), EIO);
-		CHECK_ERRNO(pread(fd, mine, 64, (off_t)places[i]), EIO);
+	for (size_t i = 0; i < N_HIDDEN_PLACES; i++) {
+		CHECK_ERRNO(pwrite(fd, mine, 64, (off_t)hidden_place[i]), EIO);
+		CHECK_ERRNO(pread(fd, mine, 64, (off_t)hidden_place[i]), EIO);
 	}
 	hidden_check();
 }
@@ -278,8 +263,8 @@ TEST(buffers_of_calls)
 
 	hidden_scan();
 	CHECK_OK(pipe(p));
-	for (size_t i = 0; i < N_PLACES; i++) {
-		char *at = (char *)places[i];
+	for (size_t i = 0; i < N_HIDDEN_PLACES; i++) {
+		char *at = (char *)hidden_place[i];
 		struct iovec iov = {at, 64};
 
 		CHECK_ERRNO(read(zero, at, 64), EFAULT);

@@ -13,19 +13,6 @@
 
 HIDDEN_AREA
 
-static const uintptr_t places[] = {
-	HIDDEN_CTX,
-	HIDDEN_CTX + HIDDEN_CTX_SIZE,
-	HIDDEN_CTX + 2 * HIDDEN_CTX_SIZE,
-	HIDDEN_TEXT,
-	HIDDEN_CODE,
-	HIDDEN_ORDER,
-	HIDDEN_ORDER + 8,
-	HIDDEN_SCRATCH + 2048,
-	HIDDEN_FRAME,
-};
-#define N_PLACES (sizeof(places) / sizeof(places[0]))
-
 /* One word of each hidden page that nobody uses but us. */
 static unsigned quiet[HIDDEN_MAX];
 
@@ -44,7 +31,7 @@ static void remember(void)
 static void is_unchanged(void)
 {
 	for (size_t i = 0; i < n_hidden; i++)
-		if ((uintptr_t)hidden[i].at > HIDDEN_FIXED &&
+		if ((uintptr_t)hidden[i].at >= HIDDEN_FIXED &&
 		    (uintptr_t)hidden[i].at < HIDDEN_VDSO && word_of(i) != quiet[i])
 			FAIL("the word in %p has changed", hidden[i].at);
 	hidden_check();
@@ -65,8 +52,8 @@ TEST(futexes)
 
 	remember();
 	clock_gettime(CLOCK_REALTIME, &abs);
-	for (size_t i = 0; i < N_PLACES; i++) {
-		const uintptr_t at = places[i];
+	for (size_t i = 0; i < N_HIDDEN_PLACES; i++) {
+		const uintptr_t at = hidden_place[i];
 		const unsigned add = FUTEX_OP(FUTEX_OP_SET, 77, FUTEX_OP_CMP_EQ, 0);
 
 		CHECK_ERRNO(futex(at, FUTEX_WAIT, 0, &ts, 0, 0), EFAULT);
@@ -110,8 +97,9 @@ static void die_with_list(void *arg)
 TEST(robust_lists)
 {
 	remember();
-	for (size_t i = 0; i < N_PLACES; i++) {
-		struct list by_lock = {0, places[i]}, by_head = {places[i], 0};
+	for (size_t i = 0; i < N_HIDDEN_PLACES; i++) {
+		struct list by_lock = {0, hidden_place[i]},
+			    by_head = {hidden_place[i], 0};
 
 		CHECK_EQ(attack(die_with_list, &by_lock, 2000), 0);
 		CHECK_EQ(attack(die_with_list, &by_head, 2000), 0);
@@ -145,11 +133,11 @@ static void clone_with_tid(void *arg)
 TEST(words_of_births_and_deaths)
 {
 	remember();
-	for (size_t i = 0; i < N_PLACES; i++) {
+	for (size_t i = 0; i < N_HIDDEN_PLACES; i++) {
 		int r;
 
-		CHECK_EQ(attack(die_with_tid, (void *)places[i], 2000), 0);
-		r = attack(clone_with_tid, (void *)places[i], 2000);
+		CHECK_EQ(attack(die_with_tid, (void *)hidden_place[i], 2000), 0);
+		r = attack(clone_with_tid, (void *)hidden_place[i], 2000);
 		CHECK(r == 0 || r > 128);
 	}
 	is_unchanged();
@@ -176,8 +164,8 @@ static void have_rseq(void *arg)
 TEST(rseq_areas)
 {
 	remember();
-	for (size_t i = 0; i < N_PLACES; i++) {
-		int r = attack(have_rseq, (void *)(places[i] & ~31ul), 2000);
+	for (size_t i = 0; i < N_HIDDEN_PLACES; i++) {
+		int r = attack(have_rseq, (void *)(hidden_place[i] & ~31ul), 2000);
 
 		CHECK(r == 0 || r == 128 + SIGSEGV);
 	}

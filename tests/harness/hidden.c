@@ -11,6 +11,20 @@
 struct hidden_page hidden[HIDDEN_MAX];
 size_t n_hidden;
 
+const uintptr_t hidden_place[N_HIDDEN_PLACES] = {
+	HIDDEN_CTX,
+	HIDDEN_CTX + HIDDEN_CTX_SIZE,
+	HIDDEN_CTX + 2 * HIDDEN_CTX_SIZE,
+	HIDDEN_TEXT,
+	HIDDEN_CODE,
+	HIDDEN_ORDER,
+	HIDDEN_ORDER + 8,
+	HIDDEN_ORDER + 64,
+	HIDDEN_SCRATCH,
+	HIDDEN_SCRATCH + 2048,
+	HIDDEN_FRAME,
+};
+
 static char maps[1 << 17];
 
 static bool area_is_used(void)
@@ -83,6 +97,17 @@ void hidden_scan(void)
 		look_at(at);
 }
 
+char *hidden_code(const void *bytes, size_t n)
+{
+	char *at;
+
+	if (!hidden_at((char *)HIDDEN_CODE))
+		return NULL;
+	at = memmem((char *)HIDDEN_CODE, PAGE, bytes, n);
+	CHECK(at != NULL);
+	return at;
+}
+
 void hidden_check(void)
 {
 	for (size_t i = 0; i < n_hidden; i++) {
@@ -137,9 +162,13 @@ static int wait_for(pid_t pid, int ms)
 
 int attack(void (*fn)(void *arg), void *arg, int ms)
 {
-	pid_t pid = spawn(fn, arg);
-	int r = wait_for(pid, ms);
+	pid_t pid;
+	int r;
 
+	if (n_hidden == 0)
+		hidden_scan();
+	pid = spawn(fn, arg);
+	r = wait_for(pid, ms);
 	if (r < 0) {
 		kill(pid, SIGKILL);
 		r = wait_for(pid, DEATH_MS);

@@ -29,6 +29,16 @@
 #define HIDDEN_CTX_SIZE 0x10000ul
 #define HIDDEN_CTXS	256 /* looked at; the lowest free one is taken first */
 
+/* platform/stub/context.h: offsets in a context */
+#define HIDDEN_CTX_FRAME  192
+#define HIDDEN_CTX_KIND	  200
+#define HIDDEN_CTX_ROBUST 256
+#define HIDDEN_CTX_STACK  0x4000
+
+/* Addresses in each kind of hidden page, for calls that are given one. */
+#define N_HIDDEN_PLACES 11
+extern const uintptr_t hidden_place[N_HIDDEN_PLACES];
+
 /*
  * In a file of such tests, once: natively the stack or the vdso may lie in that area by
  * chance. Then the program is executed again, and gets other addresses. Where it never
@@ -59,11 +69,19 @@ extern size_t n_hidden;
 void hidden_scan(void);
 bool hidden_at(const void *p); /* the page is there now; for the same callers */
 
+/*
+ * Where these bytes are in the hidden code that guest threads run: NULL where there is no
+ * such page. Fails when the page is there and does not hold them: the attack on them would
+ * be none.
+ */
+char *hidden_code(const void *bytes, size_t n);
+
 /* Fails unless each page in hidden[] is there with the rights it had. */
 void hidden_check(void);
 
 /*
- * attack - run @fn in a child of its own, which is killed after @ms.
+ * attack - run @fn in a child of its own, which is killed after @ms. One thread only may
+ * run at the first, which scans if nobody has.
  * Returns its exit code, 128 + signal, or 128 + SIGKILL when it had to be killed. Fails
  * when it does not die of that, or when processes cannot be had or do not run any more.
  */
