@@ -9,31 +9,21 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "tests/unit/gofer_inproc.h"
+#include "tests/unit/gofer_dialect.h"
 
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
 #include "sentry/base/clock.h"
 
-static struct client *dialect(int type)
+static struct client *session(int type)
 {
-	struct client *c = client_start(type, (struct gofer_export){.watch = true}, 32);
-
-	assert_int_equal(client_version(c, P9_VERSION_RUNSC, 65536), 0);
-	assert_int_equal(client_attach(c, 1, "root"), 0);
-	return c;
+	return dialect_start(type, (struct gofer_export){.watch = true}, 32, 65536);
 }
 
 static int start(void **state)
 {
-	*state = dialect(SOCK_SEQPACKET);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	client_stop(*state);
+	*state = session(SOCK_SEQPACKET);
 	return 0;
 }
 
@@ -362,7 +352,7 @@ static void test_sizes(void **state)
 	pthread_join(c->thread, NULL);
 	assert_int_equal(c->served, -EPROTO);
 	close(c->sock);
-	client_connect(c, SOCK_SEQPACKET); /* for stop() */
+	client_connect(c, SOCK_SEQPACKET); /* for dialect_stop() */
 }
 
 /* A client that sends descriptors: they are closed. */
@@ -553,7 +543,7 @@ static void test_hoarding(void **state)
 /* The same over a stream, where a wrong length is the end. */
 static void test_stream_framing(void **state)
 {
-	struct client *c = dialect(SOCK_STREAM);
+	struct client *c = session(SOCK_STREAM);
 	uint8_t lie[] = {0xff, 0xff, 0xff, 0x7f, P9_TSTATFS, 1, 0};
 
 	(void)state;
@@ -572,7 +562,7 @@ static void test_stream_framing(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+#define T(f) cmocka_unit_test_setup_teardown(f, start, dialect_stop)
 	const struct CMUnitTest tests[] = {
 		T(test_names_that_climb),
 		T(test_links_that_lead_out),
