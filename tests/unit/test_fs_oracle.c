@@ -223,6 +223,7 @@ static void test_oracle(void **state)
 			       q.resolve, q.uid, q.gid, host.r, host.mode, host.nlink,
 			       host.size, host.text, ours.r, ours.mode, ours.nlink,
 			       ours.size, ours.text);
+			our_as(&e, 0, 0);
 			our_tree(&e, stdout, "");
 			fail();
 		}

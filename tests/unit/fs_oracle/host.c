@@ -31,14 +31,26 @@ static void host_stat(const char *name, int flags, struct answer *out)
 	out->size = S_ISDIR(st.st_mode) ? 0 : (unsigned long long)st.st_size;
 }
 
+/* Any rename on the machine, while ".." is looked at, has it say "try again". */
+static long host_openat2(const char *name, const void *how, size_t size)
+{
+	long fd;
+
+	for (int i = 0; i < 1000; i++) {
+		fd = syscall(SYS_openat2, AT_FDCWD, name, how, size);
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return fd;
+}
+
 static int host_open(const struct request *q)
 {
 	struct {
 		unsigned long long flags, mode, resolve;
 	} how = {(unsigned)q->flags, q->flags & O_CREAT ? q->mode : 0, q->resolve};
-	long fd = q->op == OPENAT2
-			  ? syscall(SYS_openat2, AT_FDCWD, q->a, &how, sizeof(how))
-			  : open(q->a, q->flags, q->mode);
+	long fd = q->op == OPENAT2 ? host_openat2(q->a, &how, sizeof(how))
+				   : open(q->a, q->flags, q->mode);
 	int r = result(fd);
 
 	if (!r && (q->flags & O_ACCMODE) != O_RDONLY && !(q->flags & O_PATH) &&
