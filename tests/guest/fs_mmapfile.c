@@ -40,21 +40,6 @@ static void catch_faults(void)
 		CHECK_EQ((uintptr_t)fault_addr, (uintptr_t)(addr));                      \
 	} while (0)
 
-/* A file of N pages, page i filled with 'a' + i. */
-static int paged_file(int n)
-{
-	char page[PAGE];
-	int fd;
-
-	scratch_cd();
-	fd = CHECK_OK(open("f", O_RDWR | O_CREAT | O_TRUNC, 0600));
-	for (int i = 0; i < n; i++) {
-		memset(page, 'a' + i, PAGE);
-		CHECK_EQ(write(fd, page, PAGE), PAGE);
-	}
-	return fd;
-}
-
 static volatile char *map(int fd, int prot, int flags, size_t len, off_t off)
 {
 	char *p = mmap(NULL, len, prot, flags, fd, off);

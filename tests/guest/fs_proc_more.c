@@ -49,11 +49,7 @@ static const char *of(pid_t pid, const char *name)
 
 static pid_t sleeper(void)
 {
-	pid_t pid = fork_child();
-
-	if (pid == 0)
-		for (;;)
-			pause();
+	pid_t pid = pausing();
 	return pid;
 }
 

@@ -21,21 +21,6 @@ static struct stat st_of(int fd)
 	return st;
 }
 
-/* A file of N pages, page i filled with 'a' + i. */
-static int paged_file(int n)
-{
-	char page[PAGE];
-	int fd;
-
-	scratch_cd();
-	fd = CHECK_OK(open("f", O_RDWR | O_CREAT | O_TRUNC, 0600));
-	for (int i = 0; i < n; i++) {
-		memset(page, 'a' + i, PAGE);
-		CHECK_EQ(write(fd, page, PAGE), PAGE);
-	}
-	return fd;
-}
-
 /* Byte at OFF, -1 at end of file. */
 static int at(int fd, off_t off)
 {

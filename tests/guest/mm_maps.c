@@ -265,11 +265,7 @@ TEST(maps_of_a_child)
 {
 	char path[64];
 	char *p = lonely(3, PROT_READ, MAP_PRIVATE);
-	pid_t pid = fork_child();
-
-	if (pid == 0)
-		for (;;)
-			pause();
+	pid_t pid = pausing();
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	load(path);
 	char want[64];

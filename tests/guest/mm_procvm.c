@@ -45,12 +45,6 @@ static pid_t with_area(void)
 	return waiting(child_fills);
 }
 
-static void end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	CHECK_EQ(wait_exit(pid), 128 + SIGKILL);
-}
-
 TEST(read_and_write)
 {
 	pid_t pid = with_area();
@@ -66,7 +60,7 @@ TEST(read_and_write)
 	CHECK_EQ(process_vm_readv(pid, &local, 1, &remote, 1, 0), 100);
 	CHECK_EQ(buf[99], 'w');
 	CHECK_EQ(area[10], 'p');
-	end(pid);
+	kill_child(pid);
 }
 
 /* The vectors need not match piece by piece. */
@@ -86,7 +80,7 @@ TEST(scatter_and_gather)
 	CHECK_EQ(process_vm_readv(pid, local, 2, remote, 2, 0), 70);
 	CHECK_EQ(process_vm_readv(pid, local, 0, remote, 2, 0), 0);
 	CHECK_EQ(process_vm_readv(pid, local, 2, remote, 0, 0), 0);
-	end(pid);
+	kill_child(pid);
 }
 
 TEST(partial)
@@ -98,7 +92,7 @@ TEST(partial)
 
 	CHECK_EQ(process_vm_readv(pid, &local, 1, remote, 2, 0), 40);
 	CHECK_ERRNO(process_vm_readv(pid, &local, 1, remote + 1, 1, 0), EFAULT);
-	end(pid);
+	kill_child(pid);
 }
 
 TEST(rights_of_the_other_side)
@@ -112,7 +106,7 @@ TEST(rights_of_the_other_side)
 	pid = waiting(NULL);
 	CHECK_EQ(process_vm_readv(pid, &local, 1, &remote, 1, 0), 10);
 	CHECK_ERRNO(process_vm_writev(pid, &local, 1, &remote, 1, 0), EFAULT);
-	end(pid);
+	kill_child(pid);
 }
 
 TEST(of_oneself)
@@ -138,7 +132,7 @@ TEST(errors)
 	CHECK_ERRNO(process_vm_readv(pid, BAD_PTR, 1, &remote, 1, 0), EFAULT);
 	CHECK_ERRNO(process_vm_readv(pid, &local, 1, BAD_PTR, 1, 0), EFAULT);
 	CHECK_ERRNO(process_vm_readv(pid, &bad, 1, &remote, 1, 0), EFAULT);
-	end(pid);
+	kill_child(pid);
 	CHECK_ERRNO(process_vm_readv(pid, &local, 1, &remote, 1, 0), ESRCH);
 }
 
@@ -156,7 +150,7 @@ TEST(permission)
 	need_root();
 	pid_t pid = with_area();
 	as_nobody(peek, &pid);
-	end(pid);
+	kill_child(pid);
 }
 
 static void undumpable(void)
@@ -171,7 +165,7 @@ TEST(undumpable_processes_are_private)
 	area = mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pid_t pid = waiting(undumpable);
 	as_nobody(peek, &pid); /* even for the same user */
-	end(pid);
+	kill_child(pid);
 }
 
 /* Large transfers cross many pages. */
@@ -188,5 +182,5 @@ TEST(large)
 	CHECK_EQ(process_vm_readv(pid, &local, 1, &remote, 1, 0), N * PAGE - 14);
 	for (int i = 0; i < N; i++)
 		CHECK_EQ(copy[i * PAGE], (char)i);
-	end(pid);
+	kill_child(pid);
 }

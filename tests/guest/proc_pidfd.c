@@ -9,16 +9,6 @@
 
 #include "harness.h"
 
-static pid_t pausing(void)
-{
-	pid_t pid = fork_child();
-
-	if (pid == 0)
-		for (;;)
-			pause();
-	return pid;
-}
-
 static int open_pidfd(pid_t pid, unsigned flags)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, flags);

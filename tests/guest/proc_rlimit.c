@@ -126,11 +126,7 @@ TEST(inheritance)
 TEST(limits_of_another_process)
 {
 	struct rlimit new = {77, 88}, old;
-	pid_t pid = fork_child();
-
-	if (pid == 0)
-		for (;;)
-			pause();
+	pid_t pid = pausing();
 	CHECK_OK(prlimit_(pid, RLIMIT_NOFILE, &new, &old));
 	CHECK_OK(prlimit_(pid, RLIMIT_NOFILE, NULL, &old));
 	CHECK_EQ(old.rlim_cur, 77);

@@ -10,22 +10,6 @@
 
 #include "harness.h"
 
-static pid_t pausing(void)
-{
-	pid_t pid = fork_child();
-
-	if (pid == 0)
-		for (;;)
-			pause();
-	return pid;
-}
-
-static void end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	CHECK_EQ(wait_exit(pid), 128 + SIGKILL);
-}
-
 TEST(setsid_makes_all_three_ids_equal)
 {
 	pid_t pid = fork_child();
@@ -68,7 +52,7 @@ TEST(setsid_when_the_group_lives_on)
 		CHECK_OK(setpgid(0, getppid() == getpgid(getppid()) ? getppid() : 0));
 		if (getpgrp() != getpid())
 			CHECK_ERRNO(setsid(), EPERM);
-		end(other);
+		kill_child(other);
 		_exit(0);
 	}
 	wait_ok(pid);
@@ -81,7 +65,7 @@ TEST(getsid_and_getpgid)
 	CHECK_EQ(getsid(pid), getsid(0));
 	CHECK_EQ(getpgid(pid), getpgrp());
 	CHECK_EQ(getpgid(0), getpgrp());
-	end(pid);
+	kill_child(pid);
 	CHECK_ERRNO(getsid(pid), ESRCH);
 	CHECK_ERRNO(getpgid(pid), ESRCH);
 	CHECK_ERRNO(getpgid(-1), ESRCH);
@@ -101,8 +85,8 @@ TEST(setpgid_of_a_child)
 	/* The group a is gone now. */
 	CHECK_ERRNO(setpgid(b, a), EPERM);
 	CHECK_ERRNO(kill(-a, 0), ESRCH);
-	end(a);
-	end(b);
+	kill_child(a);
+	kill_child(b);
 }
 
 TEST(setpgid_errors)
@@ -114,7 +98,7 @@ TEST(setpgid_errors)
 	CHECK_ERRNO(setpgid(-1, getpgrp()), ESRCH);
 	CHECK_ERRNO(setpgid(getppid(), 0), ESRCH); /* neither me nor a child */
 	CHECK_ERRNO(setpgid(pid, 0x7ffffff0), EPERM);
-	end(pid);
+	kill_child(pid);
 	CHECK_ERRNO(setpgid(pid, 0), ESRCH);
 }
 
@@ -134,8 +118,8 @@ TEST(setpgid_across_sessions)
 	CHECK_ERRNO(setpgid(pid, 0), EPERM); /* a child in another session */
 	pid_t other = pausing();
 	CHECK_ERRNO(setpgid(other, pid), EPERM); /* a group of another session */
-	end(other);
-	end(pid);
+	kill_child(other);
+	kill_child(pid);
 }
 
 int test_role_main(int argc, char **argv)
@@ -161,7 +145,7 @@ TEST(setpgid_after_exec_is_refused)
 	}
 	CHECK_EQ(read(p[0], &c, 1), 1);
 	CHECK_ERRNO(setpgid(pid, pid), EACCES);
-	end(pid);
+	kill_child(pid);
 }
 
 static void *set_group_in_thread(void *arg)
@@ -193,7 +177,7 @@ TEST(kill_reaches_the_whole_group)
 	CHECK_EQ(wait_exit(a), 128 + SIGTERM);
 	CHECK_EQ(wait_exit(b), 128 + SIGTERM);
 	CHECK_EQ(waitpid(c, NULL, WNOHANG), 0);
-	end(c);
+	kill_child(c);
 	CHECK_ERRNO(kill(-a, SIGTERM), ESRCH);
 }
 
@@ -300,7 +284,7 @@ TEST(orphaned_group_does_stop_at_sigstop)
 	}
 	CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
 	CHECK(WIFSTOPPED(status));
-	end(pid);
+	kill_child(pid);
 }
 
 /* The death of a session leader with a terminal hangs up the foreground group. */

@@ -18,28 +18,12 @@ static pid_t exiting(int code)
 	return pid;
 }
 
-static pid_t pausing(void)
-{
-	pid_t pid = fork_child();
-
-	if (pid == 0)
-		for (;;)
-			pause();
-	return pid;
-}
-
 /* Waits until the child is a zombie, without reaping it. */
 static void until_dead(pid_t pid)
 {
 	siginfo_t si;
 
 	CHECK_OK(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT));
-}
-
-static void end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	CHECK_EQ(wait_exit(pid), 128 + SIGKILL);
 }
 
 TEST(exit_codes_are_eight_bits)
@@ -110,7 +94,7 @@ TEST(bad_arguments)
 	CHECK_ERRNO(waitid(P_PIDFD, 999, &si, WEXITED), EBADF);
 	CHECK_ERRNO(waitid(P_PIDFD, (id_t)CHECK_OK(open("/", O_RDONLY)), &si, WEXITED),
 		    EBADF);
-	end(pid);
+	kill_child(pid);
 }
 
 TEST(bad_pointers)
@@ -140,17 +124,14 @@ TEST(wnohang)
 	CHECK_EQ(si.si_pid, 0);
 	CHECK_EQ(si.si_signo, 0);
 	CHECK_EQ(si.si_code, 0);
-	end(pid);
+	kill_child(pid);
 }
 
 TEST(wait_by_group)
 {
 	pid_t a = exiting(1);
 	until_dead(a);
-	pid_t b = fork_child();
-	if (b == 0)
-		for (;;)
-			pause();
+	pid_t b = pausing();
 	CHECK_OK(setpgid(b, b));
 	kill(b, SIGTERM);
 	until_dead(b);
@@ -236,7 +217,7 @@ TEST(stopped_and_continued)
 	CHECK_EQ(si.si_code, CLD_CONTINUED);
 	CHECK_EQ(si.si_status, SIGCONT);
 	CHECK_OK(waitid(P_PID, (id_t)pid, &si, WCONTINUED));
-	end(pid);
+	kill_child(pid);
 }
 
 TEST(without_wuntraced_stops_are_not_seen)
@@ -247,7 +228,7 @@ TEST(without_wuntraced_stops_are_not_seen)
 	siginfo_t si;
 	CHECK_OK(waitid(P_PID, (id_t)pid, &si, WSTOPPED | WNOWAIT));
 	CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);
-	end(pid); /* SIGKILL ends a stopped process */
+	kill_child(pid); /* SIGKILL ends a stopped process */
 }
 
 TEST(sigcont_takes_back_an_unreported_stop)
@@ -261,7 +242,7 @@ TEST(sigcont_takes_back_an_unreported_stop)
 	kill(pid, SIGCONT);
 	CHECK_EQ(waitpid(pid, &status, WUNTRACED | WCONTINUED), pid);
 	CHECK(WIFCONTINUED(status));
-	end(pid);
+	kill_child(pid);
 }
 
 static void *wait_in_thread(void *arg)
@@ -379,7 +360,7 @@ TEST(interrupted_by_a_handler)
 	catch_signal(SIGALRM, 0);
 	alarm(1);
 	CHECK_ERRNO(waitpid(pid, NULL, 0), EINTR);
-	end(pid);
+	kill_child(pid);
 }
 
 TEST(restarted_with_sa_restart)
@@ -440,7 +421,7 @@ TEST(children_of_others_are_not_ours)
 	}
 	CHECK_EQ(read(p[0], &kid, sizeof(kid)), sizeof(kid));
 	CHECK_ERRNO(waitpid(kid, NULL, 0), ECHILD);
-	end(mid);
+	kill_child(mid);
 }
 
 /* A dead main thread with living threads is no zombie yet for wait. */

@@ -217,14 +217,8 @@ TEST(priorities)
 
 TEST(priority_of_a_group)
 {
-	pid_t a = fork_child();
-	if (a == 0)
-		for (;;)
-			pause();
-	pid_t b = fork_child();
-	if (b == 0)
-		for (;;)
-			pause();
+	pid_t a = pausing();
+	pid_t b = pausing();
 	CHECK_OK(setpgid(a, a));
 	CHECK_OK(setpgid(b, a));
 	CHECK_OK(setpriority(PRIO_PROCESS, b, 2));

@@ -210,10 +210,7 @@ TEST(sa_resethand)
 TEST(sa_nocldstop)
 {
 	catch_signal(SIGCHLD, SA_NOCLDSTOP);
-	pid_t pid = fork_child();
-	if (pid == 0)
-		for (;;)
-			pause();
+	pid_t pid = pausing();
 	int status;
 	kill(pid, SIGSTOP);
 	CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);

@@ -17,22 +17,6 @@ static long queue(pid_t pid, int sig, void *si)
 	return syscall(SYS_rt_sigqueueinfo, pid, sig, si);
 }
 
-static pid_t pausing(void)
-{
-	pid_t pid = fork_child();
-
-	if (pid == 0)
-		for (;;)
-			pause();
-	return pid;
-}
-
-static void end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	CHECK_EQ(wait_exit(pid), 128 + SIGKILL);
-}
-
 TEST(kill_errors)
 {
 	pid_t pid = pausing();
@@ -43,7 +27,7 @@ TEST(kill_errors)
 	CHECK_ERRNO(kill(0x7ffffff0, 0), ESRCH);
 	CHECK_ERRNO(kill(-0x7ffffff0, SIGTERM), ESRCH);
 	CHECK_ERRNO(kill(INT32_MIN, SIGTERM), ESRCH);
-	end(pid);
+	kill_child(pid);
 	CHECK_ERRNO(kill(pid, 0), ESRCH);
 }
 
@@ -124,7 +108,7 @@ TEST(queueinfo_forging)
 	CHECK_ERRNO(queue(pid, 65, &si), EINVAL);
 	CHECK_ERRNO(queue(0x7ffffff0, SIGUSR1, &si), ESRCH);
 	CHECK_OK(queue(pid, 0, &si));
-	end(pid);
+	kill_child(pid);
 	/* To itself a process may pretend anything. */
 	catch_signal(SIGUSR1, SA_SIGINFO);
 	si.si_code = SI_KERNEL;
@@ -174,7 +158,7 @@ TEST(other_users_may_not_send)
 	CHECK_OK(setpgid(pid, pid));
 	as_nobody(send_to, &pid);
 	CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);
-	end(pid);
+	kill_child(pid);
 }
 
 static void cont_same_session(void *arg)
@@ -188,7 +172,7 @@ TEST(sigcont_within_the_session)
 	need_root();
 	pid_t pid = pausing();
 	as_nobody(cont_same_session, &pid);
-	end(pid);
+	kill_child(pid);
 }
 
 /* The sender's real or effective uid against the receiver's real or saved one. */
@@ -214,7 +198,7 @@ static int may_send(uid_t sr, uid_t se, uid_t tr, uid_t te, uid_t ts)
 		_exit(kill(target, 0) == 0 ? 1 : errno == EPERM ? 0 : 50);
 	}
 	int code = wait_exit(sender);
-	end(target);
+	kill_child(target);
 	return code;
 }
 

@@ -44,12 +44,6 @@ static pid_t counting(void)
 	return pid;
 }
 
-static void end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	CHECK_EQ(wait_exit(pid), 128 + SIGKILL);
-}
-
 static void wait_stop(pid_t pid, int sig)
 {
 	int status;
@@ -98,7 +92,7 @@ TEST(all_threads_stop_and_continue)
 	for (int i = 0; i < 4; i++)
 		while (counters[i] == before[i])
 			sleep_ms(1);
-	end(pid);
+	kill_child(pid);
 }
 
 /* tgkill(SIGSTOP) to one thread stops them all as well. */
@@ -111,7 +105,7 @@ TEST(stop_sent_to_a_thread)
 	int before = counters[3];
 	sleep_ms(20);
 	CHECK_EQ(counters[3], before);
-	end(pid);
+	kill_child(pid);
 }
 
 TEST(every_stop_signal)
@@ -125,7 +119,7 @@ TEST(every_stop_signal)
 		kill(pid, SIGCONT);
 		wait_cont(pid);
 	}
-	end(pid);
+	kill_child(pid);
 }
 
 /* A second stop signal while stopped changes and reports nothing. */
@@ -142,7 +136,7 @@ TEST(stop_while_stopped)
 	wait_cont(pid);
 	sleep_ms(20);
 	CHECK_EQ(waitpid(pid, NULL, WUNTRACED | WNOHANG), 0);
-	end(pid);
+	kill_child(pid);
 }
 
 TEST(sigkill_ends_a_stopped_process)
@@ -151,17 +145,13 @@ TEST(sigkill_ends_a_stopped_process)
 
 	kill(pid, SIGSTOP);
 	wait_stop(pid, SIGSTOP);
-	end(pid);
+	kill_child(pid);
 }
 
 /* Other signals wait until it continues. */
 TEST(signals_wait_while_stopped)
 {
-	pid_t pid = fork_child();
-
-	if (pid == 0)
-		for (;;)
-			pause();
+	pid_t pid = pausing();
 	kill(pid, SIGSTOP);
 	wait_stop(pid, SIGSTOP);
 	kill(pid, SIGTERM);
@@ -178,7 +168,7 @@ TEST(cont_of_a_running_process)
 	kill(pid, SIGCONT);
 	sleep_ms(20);
 	CHECK_EQ(waitpid(pid, NULL, WCONTINUED | WNOHANG), 0); /* nothing continued */
-	end(pid);
+	kill_child(pid);
 }
 
 /* A handler for SIGCONT runs;
@@ -242,10 +232,7 @@ TEST(stop_and_cont_cancel_each_other)
 TEST(sigchld_codes)
 {
 	catch_signal(SIGCHLD, SA_SIGINFO);
-	pid_t pid = fork_child();
-	if (pid == 0)
-		for (;;)
-			pause();
+	pid_t pid = pausing();
 	kill(pid, SIGSTOP);
 	wait_stop(pid, SIGSTOP);
 	CHECK_EQ(sig_info.si_code, CLD_STOPPED);
@@ -257,7 +244,7 @@ TEST(sigchld_codes)
 		sleep_ms(1);
 	CHECK_EQ(sig_info.si_code, CLD_CONTINUED);
 	CHECK_EQ(sig_info.si_status, SIGCONT);
-	end(pid);
+	kill_child(pid);
 	CHECK_EQ(sig_info.si_code, CLD_KILLED);
 	CHECK_EQ(sig_info.si_status, SIGKILL);
 }
@@ -297,7 +284,7 @@ TEST(threads_born_during_a_stop)
 		kill(pid, SIGCONT);
 		wait_cont(pid);
 	}
-	end(pid);
+	kill_child(pid);
 }
 
 /* A stopped process group in the foreground of nothing: kill(-pgid). */
@@ -322,6 +309,6 @@ TEST(stop_a_process_group)
 	CHECK_OK(kill(-a, SIGCONT));
 	wait_cont(a);
 	wait_cont(b);
-	end(a);
-	end(b);
+	kill_child(a);
+	kill_child(b);
 }

@@ -9,46 +9,9 @@
 #include <sys/un.h>
 
 #include "harness.h"
+#include "rights.h"
 
 static int p[2];
-
-static ssize_t send_fds(int s, const int *fds, int n)
-{
-	char control[CMSG_SPACE(8 * sizeof(int))] = {0};
-	struct iovec iov = {(char *)"b", 1};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = control,
-			     .msg_controllen = CMSG_SPACE((size_t)n * sizeof(int))};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, (size_t)n * sizeof(int));
-	return sendmsg(s, &msg, MSG_NOSIGNAL);
-}
-
-/* One byte and up to eight descriptors: how many came. */
-static int recv_fds(int s, int *fds, int flags)
-{
-	char control[CMSG_SPACE(8 * sizeof(int))], byte;
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = control,
-			     .msg_controllen = sizeof(control)};
-	struct cmsghdr *c;
-	int n;
-
-	CHECK_EQ(recvmsg(s, &msg, flags), 1);
-	c = CMSG_FIRSTHDR(&msg);
-	if (!c)
-		return 0;
-	n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	memcpy(fds, CMSG_DATA(c), (size_t)n * sizeof(int));
-	return n;
-}
 
 static void pair(int type, int s[2])
 {
@@ -228,11 +191,11 @@ TEST(a_chain_lives)
 	CHECK(!pipe_ended());
 	fd = chain[0][1];
 	for (int i = 1; i < 5; i++) {
-		CHECK_EQ(recv_fds(fd, &next, 0), 1);
+		CHECK_EQ(recv_fds(fd, &next, 8, 0, NULL), 1);
 		fd = next;
 	}
 	int last[8];
-	CHECK_EQ(recv_fds(fd, last, 0), 2);
+	CHECK_EQ(recv_fds(fd, last, 8, 0, NULL), 2);
 	CHECK_EQ(write(last[0], "alive", 5), 5);
 }
 
@@ -250,8 +213,8 @@ TEST(a_held_circle_lives)
 		close_some();
 	sleep_ms(20);
 	CHECK(!pipe_ended());
-	CHECK_EQ(recv_fds(s[1], got, MSG_PEEK), 3);
-	CHECK_EQ(recv_fds(s[1], got, 0), 3);
+	CHECK_EQ(recv_fds(s[1], got, 8, MSG_PEEK, NULL), 3);
+	CHECK_EQ(recv_fds(s[1], got, 8, 0, NULL), 3);
 	CHECK_EQ(write(got[0], "alive", 5), 5);
 }
 
@@ -269,9 +232,9 @@ TEST(a_listener_in_flight_lives)
 	for (int i = 0; i < 50; i++)
 		close_some();
 	sleep_ms(20);
-	CHECK_EQ(recv_fds(s[1], &got, 0), 1);
+	CHECK_EQ(recv_fds(s[1], &got, 8, 0, NULL), 1);
 	c = CHECK_OK(accept(got, NULL, NULL));
-	CHECK_EQ(recv_fds(c, &got, 0), 1);
+	CHECK_EQ(recv_fds(c, &got, 8, 0, NULL), 1);
 	CHECK_EQ(write(got, "x", 1), 1);
 }
 
@@ -310,10 +273,10 @@ static void *pass_round(void *arg)
 		CHECK_EQ(send_fds(way[0], (int[]){got}, 1), 1);
 		close(got);
 		if (i % 3 == 0)
-			CHECK_EQ(recv_fds(way[1], &got, MSG_PEEK), 1);
+			CHECK_EQ(recv_fds(way[1], &got, 8, MSG_PEEK, NULL), 1);
 		if (i % 3 == 0)
 			close(got);
-		CHECK_EQ(recv_fds(way[1], &got, 0), 1);
+		CHECK_EQ(recv_fds(way[1], &got, 8, 0, NULL), 1);
 		CHECK_EQ(read(got, &c, 1), 1);
 	}
 	return NULL;
@@ -348,7 +311,7 @@ static void more_than_allowed(void *arg)
 		CHECK_EQ(send_fds(s[0], &p[1], 1), 1);
 	CHECK_ERRNO(send_fds(s[0], &p[1], 1), ETOOMANYREFS);
 	CHECK_EQ(write(s[0], "x", 1), 1); /* bytes alone may go */
-	CHECK_EQ(recv_fds(s[1], &got, 0), 1);
+	CHECK_EQ(recv_fds(s[1], &got, 8, 0, NULL), 1);
 	CHECK_EQ(send_fds(s[0], &p[1], 1), 1);
 	CHECK_ERRNO(send_fds(s[0], &p[1], 1), ETOOMANYREFS);
 	close(s[1]); /* and none is in flight any more */

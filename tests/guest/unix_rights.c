@@ -6,48 +6,9 @@
 #include <sys/un.h>
 
 #include "harness.h"
+#include "rights.h"
 
 static char control[4096];
-
-static ssize_t send_fds(int s, const int *fds, int n, int flags)
-{
-	static char byte = 'b';
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control};
-	struct cmsghdr *c = (void *)control;
-
-	memset(control, 0, sizeof(control));
-	msg.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, (size_t)n * sizeof(int));
-	return sendmsg(s, &msg, flags);
-}
-
-/* Receives one byte and up to MAX descriptors; their number, flags of the message. */
-static int recv_fds(int s, int *fds, int max, int flags, int *msg_flags)
-{
-	char byte;
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control};
-	struct cmsghdr *c;
-	int n = 0;
-
-	msg.msg_controllen = max ? CMSG_SPACE((size_t)max * sizeof(int)) : 0;
-	if (max && max % 2)
-		msg.msg_controllen = CMSG_LEN((size_t)max * sizeof(int));
-	CHECK_EQ(recvmsg(s, &msg, flags), 1);
-	for (c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(fds, CMSG_DATA(c), (size_t)n * sizeof(int));
-	}
-	if (msg_flags)
-		*msg_flags = msg.msg_flags;
-	return n;
-}
 
 static void pair(int s[2])
 {
@@ -61,7 +22,7 @@ TEST(pass_a_pipe)
 
 	pair(s);
 	CHECK_OK(pipe(p));
-	CHECK_EQ(send_fds(s[0], &p[1], 1, 0), 1);
+	CHECK_EQ(send_fds(s[0], &p[1], 1), 1);
 	CHECK_EQ(recv_fds(s[1], &got, 1, 0, NULL), 1);
 	CHECK(got != p[1]);
 	CHECK_EQ(fcntl(got, F_GETFD), 0);
@@ -78,7 +39,7 @@ TEST(shares_the_description)
 	put_str("f", "0123456789");
 	fd = CHECK_OK(open("f", O_RDONLY));
 	pair(s);
-	CHECK_EQ(send_fds(s[0], &fd, 1, 0), 1);
+	CHECK_EQ(send_fds(s[0], &fd, 1), 1);
 	close(fd); /* in flight it lives on */
 	CHECK_EQ(recv_fds(s[1], &got, 1, MSG_CMSG_CLOEXEC, NULL), 1);
 	CHECK_EQ(fcntl(got, F_GETFD), FD_CLOEXEC);
@@ -105,7 +66,7 @@ TEST(to_a_child)
 	put_str("f", "secret");
 	fd = CHECK_OK(open("f", O_RDONLY));
 	CHECK_OK(unlink("f"));
-	CHECK_EQ(send_fds(s[0], &fd, 1, 0), 1);
+	CHECK_EQ(send_fds(s[0], &fd, 1), 1);
 	wait_ok(pid);
 }
 
@@ -117,7 +78,7 @@ TEST(many)
 	CHECK_OK(pipe(p));
 	for (int i = 0; i < 253; i++)
 		out[i] = p[i % 2];
-	CHECK_EQ(send_fds(s[0], out, 253, 0), 1);
+	CHECK_EQ(send_fds(s[0], out, 253), 1);
 	CHECK_EQ(recv_fds(s[1], in, 253, 0, NULL), 253);
 	for (int i = 1; i < 253; i++)
 		CHECK(in[i] > in[i - 1]);
@@ -125,7 +86,7 @@ TEST(many)
 	int more[254];
 	for (int i = 0; i < 254; i++)
 		more[i] = p[0];
-	CHECK_ERRNO(send_fds(s[0], more, 254, 0), EINVAL);
+	CHECK_ERRNO(send_fds(s[0], more, 254), EINVAL);
 }
 
 TEST(send_errors)
@@ -139,9 +100,9 @@ TEST(send_errors)
 	struct cmsghdr *c = (void *)control;
 
 	pair(s);
-	CHECK_ERRNO(send_fds(s[0], &bad, 1, 0), EBADF);
+	CHECK_ERRNO(send_fds(s[0], &bad, 1), EBADF);
 	bad = -1;
-	CHECK_ERRNO(send_fds(s[0], &bad, 1, 0), EBADF);
+	CHECK_ERRNO(send_fds(s[0], &bad, 1), EBADF);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = 5; /* shorter than its own head */
@@ -164,13 +125,13 @@ TEST(too_little_room)
 
 	pair(s);
 	CHECK_OK(pipe(p));
-	CHECK_EQ(send_fds(s[0], p, 2, 0), 1);
+	CHECK_EQ(send_fds(s[0], p, 2), 1);
 	close(p[1]);
 	CHECK_EQ(recv_fds(s[1], got, 1, 0, &flags), 1);
 	CHECK(flags & MSG_CTRUNC);
 	CHECK_EQ(read(p[0], &c, 1), 0); /* the writer was in the lost part */
 	CHECK_OK(pipe(p));
-	CHECK_EQ(send_fds(s[0], p, 2, 0), 1);
+	CHECK_EQ(send_fds(s[0], p, 2), 1);
 	CHECK_EQ(recv_fds(s[1], got, 0, 0, &flags), 0);
 	CHECK(flags & MSG_CTRUNC);
 }
@@ -182,7 +143,7 @@ TEST(plain_read_drops_them)
 
 	pair(s);
 	CHECK_OK(pipe(p));
-	CHECK_EQ(send_fds(s[0], &p[1], 1, 0), 1);
+	CHECK_EQ(send_fds(s[0], &p[1], 1), 1);
 	close(p[1]);
 	CHECK_EQ(read(s[1], &c, 1), 1);
 	CHECK_EQ(read(p[0], &c, 1), 0);
@@ -195,7 +156,7 @@ TEST(closed_socket_drops_them)
 
 	pair(s);
 	CHECK_OK(pipe(p));
-	CHECK_EQ(send_fds(s[0], &p[1], 1, 0), 1);
+	CHECK_EQ(send_fds(s[0], &p[1], 1), 1);
 	close(p[1]);
 	close(s[0]);
 	close(s[1]);
@@ -211,7 +172,7 @@ TEST(stream_stops_at_descriptors)
 	pair(s);
 	CHECK_OK(pipe(p));
 	CHECK_EQ(write(s[0], "aa", 2), 2);
-	CHECK_EQ(send_fds(s[0], &p[0], 1, 0), 1);
+	CHECK_EQ(send_fds(s[0], &p[0], 1), 1);
 	CHECK_EQ(write(s[0], "cc", 2), 2);
 	CHECK_EQ(recv(s[1], buf, 16, MSG_PEEK | MSG_DONTWAIT) >= 2, 1);
 	CHECK_EQ(recv_fds(s[1], &got, 1, 0, NULL), 0); /* first byte of "aa" */
@@ -233,7 +194,7 @@ TEST(files_end_a_read)
 		pair(s);
 		CHECK_OK(pipe(p));
 		CHECK_EQ(write(s[0], "aa", 2), 2);
-		CHECK_EQ(send_fds(s[0], &p[0], 1, 0), 1);
+		CHECK_EQ(send_fds(s[0], &p[0], 1), 1);
 		CHECK_EQ(write(s[0], "cc", 2), 2);
 		CHECK_EQ(recv(s[1], buf, 16, MSG_PEEK), 3);
 		msg.msg_controllen = CMSG_SPACE(sizeof(int));
@@ -249,7 +210,7 @@ TEST(peek_duplicates)
 
 	pair(s);
 	CHECK_OK(pipe(p));
-	CHECK_EQ(send_fds(s[0], &p[0], 1, 0), 1);
+	CHECK_EQ(send_fds(s[0], &p[0], 1), 1);
 	CHECK_EQ(recv_fds(s[1], &a, 1, MSG_PEEK, NULL), 1);
 	CHECK_EQ(recv_fds(s[1], &b, 1, 0, NULL), 1);
 	CHECK(a != b);
@@ -263,11 +224,11 @@ TEST(pass_sockets)
 
 	pair(s);
 	pair(t);
-	CHECK_EQ(send_fds(s[0], &t[1], 1, 0), 1);
+	CHECK_EQ(send_fds(s[0], &t[1], 1), 1);
 	CHECK_EQ(recv_fds(s[1], &got, 1, 0, NULL), 1);
 	CHECK_EQ(write(t[0], "x", 1), 1);
 	CHECK_EQ(read(got, &c, 1), 1);
-	CHECK_EQ(send_fds(t[0], &got, 1, 0), 1); /* into its own queue */
+	CHECK_EQ(send_fds(t[0], &got, 1), 1); /* into its own queue */
 	close(got);
 	close(t[0]);
 	close(t[1]); /* a cycle, only garbage collection ends it */
@@ -280,7 +241,7 @@ TEST(datagrams_carry_them)
 
 	CHECK_OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, s));
 	CHECK_OK(pipe(p));
-	CHECK_EQ(send_fds(s[0], &p[1], 1, 0), 1);
+	CHECK_EQ(send_fds(s[0], &p[1], 1), 1);
 	CHECK_EQ(recv_fds(s[1], &got, 1, 0, NULL), 1);
 	CHECK_EQ(write(got, "x", 1), 1);
 	CHECK_EQ(read(p[0], &c, 1), 1);
@@ -295,7 +256,7 @@ TEST(descriptor_limit_of_the_receiver)
 	CHECK_OK(pipe(p));
 	for (int i = 0; i < 8; i++)
 		out[i] = p[0];
-	CHECK_EQ(send_fds(s[0], out, 8, 0), 1);
+	CHECK_EQ(send_fds(s[0], out, 8), 1);
 	CHECK_OK(getrlimit(RLIMIT_NOFILE, &lim));
 	lim.rlim_cur = (rlim_t)p[1] + 4;
 	CHECK_OK(setrlimit(RLIMIT_NOFILE, &lim));

@@ -129,13 +129,16 @@ void write_file(const char *path, const void *data, size_t n); /* creates, trunc
 size_t read_file(const char *path, void *buf, size_t size);    /* returns bytes read */
 void put_str(const char *path, const char *s);
 void check_file(const char *path, const char *want); /* the file holds exactly WANT */
-bool exists(const char *path);			     /* lstat succeeds */
+int paged_file(int n); /* scratch_cd(); `f`, N pages, page i filled with 'a' + i */
+bool exists(const char *path); /* lstat succeeds */
 /* Unsigned number after "KEY:" in a file like /proc/self/status; fails without it. */
 unsigned long long file_field(const char *path, const char *key);
 
 /* --- processes ---------------------------------------------------------------------- */
 /* fork that must succeed; the child is killed when its parent ends. */
 pid_t fork_child(void);
+pid_t pausing(void);	    /* a child that sleeps until it is killed */
+void kill_child(pid_t pid); /* with SIGKILL, and it must die of that */
 int wait_status(pid_t pid); /* raw status of waitpid, EINTR retried */
 int wait_exit(pid_t pid);   /* exit code, or 128 + signal */
 void wait_ok(pid_t pid);    /* the child must exit 0 */

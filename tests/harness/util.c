@@ -118,6 +118,20 @@ void check_file(const char *path, const char *want)
 		     buf, n, want, strlen(want));
 }
 
+int paged_file(int n)
+{
+	char page[PAGE];
+	int fd;
+
+	scratch_cd();
+	fd = CHECK_OK(open("f", O_RDWR | O_CREAT | O_TRUNC, 0600));
+	for (int i = 0; i < n; i++) {
+		memset(page, 'a' + i, PAGE);
+		CHECK_EQ(write(fd, page, PAGE), PAGE);
+	}
+	return fd;
+}
+
 bool exists(const char *path)
 {
 	struct stat st;
@@ -193,6 +207,22 @@ void wait_ok(pid_t pid)
 		_exit(code); /* said by the child */
 	if (code != 0)
 		FAIL("a child ended with %d (128+n: signal)", code);
+}
+
+pid_t pausing(void)
+{
+	pid_t pid = fork_child();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	return pid;
+}
+
+void kill_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	CHECK_EQ(wait_exit(pid), 128 + SIGKILL);
 }
 
 pid_t spawn(void (*fn)(void *arg), void *arg)
