@@ -4,6 +4,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 
+#include "guard.h"
 #include "harness.h"
 
 #ifndef MSG_COPY
@@ -20,35 +21,20 @@ struct text {
 	char text[64];
 };
 
-/*
- * The queue must go whatever the case does: a guard process removes it at the case's end.
- */
+static int get_queue(int unused)
+{
+	(void)unused;
+	return msgget(IPC_PRIVATE, IPC_CREAT | 0600);
+}
+
+static void remove_queue(int queue)
+{
+	msgctl(queue, IPC_RMID, NULL);
+}
+
 static void new_queue(void)
 {
-	int p[2], said[2];
-
-	CHECK_OK(pipe(p));
-	CHECK_OK(pipe(said));
-	pid_t pid = fork();
-	CHECK_OK(pid);
-	if (pid == 0) {
-		char c;
-
-		setsid();
-		id = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
-		(void)!write(said[1], &id, sizeof(id));
-		close(p[1]);
-		while (read(p[0], &c, 1) < 0 && errno == EINTR)
-			;
-		msgctl(id, IPC_RMID, NULL);
-		_exit(0);
-	}
-	close(p[0]);
-	CHECK_EQ(read(said[0], &id, sizeof(id)), sizeof(id));
-	close(said[0]);
-	close(said[1]);
-	if (id < 0)
-		SKIP("msgget fails");
+	id = guarded(get_queue, 0, remove_queue);
 }
 
 static int put(long type, const char *text)

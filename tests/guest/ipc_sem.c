@@ -5,40 +5,24 @@
 #include <sys/sem.h>
 #include <time.h>
 
+#include "guard.h"
 #include "harness.h"
 
 static int id; /* the set of the case */
 
-/*
- * The set must go whatever the case does: a guard process, outside of the case's process
- * group, waits on a pipe for the case's end and removes it.
- */
+static int get_set(int n)
+{
+	return semget(IPC_PRIVATE, n, IPC_CREAT | 0600);
+}
+
+static void remove_set(int set)
+{
+	semctl(set, 0, IPC_RMID);
+}
+
 static void new_set(int n)
 {
-	int p[2], said[2];
-
-	CHECK_OK(pipe(p));
-	CHECK_OK(pipe(said));
-	pid_t pid = fork();
-	CHECK_OK(pid);
-	if (pid == 0) {
-		char c = 'r';
-
-		setsid();
-		id = semget(IPC_PRIVATE, n, IPC_CREAT | 0600);
-		(void)!write(said[1], &id, sizeof(id));
-		close(p[1]);
-		while (read(p[0], &c, 1) < 0 && errno == EINTR)
-			;
-		semctl(id, 0, IPC_RMID);
-		_exit(0);
-	}
-	close(p[0]); /* p[1] stays open until the case ends */
-	CHECK_EQ(read(said[0], &id, sizeof(id)), sizeof(id));
-	close(said[0]);
-	close(said[1]);
-	if (id < 0)
-		SKIP("semget fails");
+	id = guarded(get_set, n, remove_set);
 }
 
 static int op1(int num, int op, int flags)
