@@ -28,6 +28,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "sentry/abi/regs.h"
 #include "sentry/base/refcount.h"
 #include "sentry/base/types.h"
@@ -81,6 +83,7 @@ struct exit_info {
 	} undelivered;
 	int signo;
 	bool stepped;
+	bool hot_call; /* EXIT_SYSCALL: as_ops.patch() of sc.rip would pay now */
 };
 
 /* What a guest thread asked for when it made a system call. */
@@ -109,6 +112,10 @@ struct as_area {
 	1 /* map_file: writes go to the file; else private copy-on-write                 \
 	   */
 #define AS_MAP_NORESERVE 2 /* map_anon: as MAP_NORESERVE */
+
+#define PATCH_BEFORE	2
+#define PATCH_SPAN	16
+#define PATCH_ZONE_SIZE 0x10000
 
 struct as_usage {
 	/* bytes; rss_file may contain what could be in rss_shmem, and swap be unknown (0)
@@ -170,6 +177,18 @@ struct as_ops {
 	ssize_t (*copy_in)(struct addr_space *as, void *dst, uaddr_t src, size_t n);
 	ssize_t (*copy_out)(struct addr_space *as, uaddr_t dst, const void *src,
 			    size_t n);
+	/*
+	 * patch - the code at @rip and the system call before it may be rewritten so that this
+	 * is handed over cheaper. The kernel vouches that the code is private, mapped, readable
+	 * and executable but not writable, PATCH_SPAN bytes from PATCH_BEFORE before @rip on;
+	 * the platform takes the change back before it is protected otherwise or moved. It
+	 * does not show in registers, but in copy_in. PATCH_ZONE_SIZE bytes at @zone are not
+	 * mapped, and near: the platform may put code there, and gives them up when something
+	 * is mapped there. NULL: never. 0: not done, 1: done.
+	 */
+	int (*patch)(struct addr_space *as, uaddr_t rip, uaddr_t zone);
+	/* The code in [@addr, @addr + @size) as the program has it, from now on. NULL: it is. */
+	void (*unpatch)(struct addr_space *as, uaddr_t addr, uint64_t size);
 	/* Drop a cached descriptor (see map_file). Existing mappings stay. May be NULL.
 	 */
 	void (*forget)(struct addr_space *as, uint64_t key);
@@ -311,6 +330,7 @@ struct platform_limits {
 
 struct platform_config {
 	bool strict;	  /* refuse instead of warn when a wall is missing */
+	bool no_patch;	  /* never rewrite guest code (as_ops.patch) */
 	bool have_pid_ns; /* this process is PID 1 of its own PID namespace */
 	int procfs; /* O_PATH descriptor of a procfs of that namespace, or -1; borrowed */
 };
@@ -344,7 +364,8 @@ struct platform_ops {
 
 struct platform {
 	const struct platform_ops *ops;
-	struct platform_limits limits; /* immutable after init */
+	struct platform_limits limits;	/* immutable after init */
+	atomic_uint n_patched, n_unfit; /* call sites that could be patched, and not */
 };
 
 /*

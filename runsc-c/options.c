@@ -24,6 +24,8 @@ void do_usage(void)
 	     "Runs CMD in a sandbox over a private view of the host's files.\n"
 	     "\n"
 	     "  --platform systrap|ptrace|auto  how guest code is run (default auto)\n"
+	     "  --patch on|off             rewrite code that calls the kernel often (default on); off\n"
+	     "                             for programs that read their own code\n"
 	     "  --root DIR                 the root file system (default /)\n"
 	     "  --writes private|host|none where writes to the root go: into memory and away at\n"
 	     "                             the end (the default), to the host, or nowhere (EROFS)\n"
@@ -237,7 +239,7 @@ static int check_root(struct do_options *o, const char *arg, struct error *e)
 
 /* clang-format off */
 enum {
-	OPT_PLATFORM = 256, OPT_ROOT, OPT_CWD, OPT_ENV, OPT_CLEAR_ENV, OPT_USER, OPT_HOSTNAME,
+	OPT_PLATFORM = 256, OPT_PATCH, OPT_ROOT, OPT_CWD, OPT_ENV, OPT_CLEAR_ENV, OPT_USER, OPT_HOSTNAME,
 	OPT_VOLUME, OPT_WRITES, OPT_READ_ONLY, OPT_HIDE, OPT_TMPFS, OPT_MEMORY, OPT_PIDS,
 	OPT_STRICT, OPT_STRACE, OPT_STATS, OPT_LOG_FILE, OPT_LOG_LEVEL,
 };
@@ -245,6 +247,7 @@ enum {
 
 static const struct option long_options[] = {
 	{"platform", required_argument, NULL, OPT_PLATFORM},
+	{"patch", required_argument, NULL, OPT_PATCH},
 	{"root", required_argument, NULL, OPT_ROOT},
 	{"cwd", required_argument, NULL, OPT_CWD},
 	{"env", required_argument, NULL, OPT_ENV},
@@ -279,6 +282,14 @@ static int parse_platform(struct do_options *o, const char *arg, struct error *e
 		return error_set(e, "--platform %s: expected systrap, ptrace or auto",
 				 arg);
 	o->platform = arg;
+	return 0;
+}
+
+static int parse_patch(struct do_options *o, const char *arg, struct error *e)
+{
+	if (strcmp(arg, "on") && strcmp(arg, "off"))
+		return error_set(e, "--patch %s: expected on or off", arg);
+	o->no_patch = !strcmp(arg, "off");
 	return 0;
 }
 
@@ -361,6 +372,8 @@ static int parse_one(int opt, const char *arg, struct do_options *o, struct env_
 	switch (opt) {
 	case OPT_PLATFORM:
 		return parse_platform(o, arg, e);
+	case OPT_PATCH:
+		return parse_patch(o, arg, e);
 	case OPT_ROOT:
 		return check_root(o, arg, e);
 	case OPT_CWD:

@@ -33,6 +33,7 @@ struct do_options {
 	struct tmpfs_mount *tmpfs;
 	size_t n_tmpfs;
 	uint64_t memory, pids; /* 0: no limit */
+	bool no_patch;
 	bool strict, strace, strace_time, stats;
 	const char *log_file;
 	int log_level; /* enum log_level */

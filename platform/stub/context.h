@@ -8,6 +8,8 @@
  * checks it, and believes nothing that would hurt more than this guest.
  *
  *	0 ..		struct stub_context
+ *	CTX_CALL	a signal frame's registers, of a call from a patched site: no signal
+ *			was raised, the guest thread stores them itself
  *	CTX_IN0, _IN1	what the call's arguments point at, copied by the guest thread
  *	CTX_OUT		what the guest thread is to copy to the guest's memory
  *	CTX_STACK ..	the thread's signal stack: the host builds signal frames at its
@@ -24,6 +26,7 @@
 #define CTX_CMD		64
 #define CTX_SPIN	68
 #define CTX_SET_BASE	72
+#define CTX_FAST	76
 #define CTX_FS		80
 #define CTX_GS		88
 #define CTX_WORD	96
@@ -35,6 +38,8 @@
 #define CTX_PUT_ADDR	152
 #define CTX_PUT_SIZE	160
 #define CTX_TID		164
+#define CTX_LOAD_FPU	168
+#define CTX_FPU		176
 #define CTX_FRAME	192
 #define CTX_KIND	200
 #define CTX_VALUE	204
@@ -42,9 +47,11 @@
 #define CTX_INTERRUPTED 212
 #define CTX_IN_SIZE	216
 #define CTX_OUT_SIZE	224
+#define CTX_RETURN	232
 #define CTX_ROBUST	256
 #define CTX_NODE	280
 
+#define CTX_CALL  0x400
 #define CTX_IN0	  0x1000
 #define CTX_OUT	  0x2000
 #define CTX_IN1	  0x3000
@@ -57,10 +64,12 @@
 #define CMD_LOAD    1 /* the word at CTX_WORD into CTX_VALUE, or CTX_FAULTED */
 #define CMD_CMPXCHG 2
 #define CMD_EXIT    3
+#define CMD_FPU	    4 /* save the FPU registers at CTX_FPU */
 
 /* CTX_KIND: a signal number, or one of these. */
 #define KIND_DONE 0  /* the command was done */
 #define KIND_PUT  65 /* what stands at CTX_OUT met a page that is not there */
+#define KIND_CALL 66 /* a call from a patched site; its registers at CTX_CALL */
 
 #define CTX_TID_MASK 0x3fffffff
 #define CTX_DIED     0x40000000 /* FUTEX_OWNER_DIED */
@@ -79,7 +88,7 @@ struct stub_context {
 	uint32_t cmd;
 	uint32_t spin;	   /* TSC ticks to look at the state word before sleeping on it */
 	uint32_t set_base; /* fs_base and gs_base are to be loaded */
-	uint32_t pad1;
+	uint32_t fast;	   /* back to CTX_RETURN, with nothing but rax changed */
 	uint64_t fs_base, gs_base; /* the stub leaves them here at each hand-over */
 	uint64_t word;		   /* address for CMD_LOAD, CMD_CMPXCHG */
 	uint32_t expected, desired;
@@ -88,8 +97,11 @@ struct stub_context {
 	uint64_t stack_top; /* a new thread's stack pointer: below its first frame */
 	uint64_t put_addr;  /* the first put_size bytes at CTX_OUT go there */
 	uint32_t put_size;
-	uint32_t tid; /* by CLONE_PARENT_SETTID */
-	uint64_t pad2[3];
+	uint32_t tid;	   /* by CLONE_PARENT_SETTID */
+	uint32_t load_fpu; /* the frame's FPU image counts, not the registers */
+	uint32_t pad1;
+	uint64_t fpu; /* where CMD_FPU puts the image */
+	uint64_t pad2;
 	/* written by the guest thread */
 	uint64_t frame; /* guest address of a ucontext on the signal stack */
 	uint32_t kind;
@@ -98,7 +110,9 @@ struct stub_context {
 	uint32_t interrupted; /* an interrupt came while the turn was the Sentry's */
 	uint32_t in_size[2];  /* bytes that stand at CTX_IN0 and CTX_IN1 */
 	uint32_t out_size;    /* bytes of the call's buffer that can be written */
-	uint32_t pad3[7];
+	uint32_t pad3;
+	uint64_t ret; /* where the patched site's code goes on, in its trampoline */
+	uint64_t pad4[2];
 	/* struct robust_list_head, and its one entry */
 	uint64_t robust[3];
 	uint64_t node;
@@ -127,6 +141,10 @@ CTX_CHECK(put_size, CTX_PUT_SIZE);
 CTX_CHECK(tid, CTX_TID);
 CTX_CHECK(in_size, CTX_IN_SIZE);
 CTX_CHECK(out_size, CTX_OUT_SIZE);
+CTX_CHECK(fast, CTX_FAST);
+CTX_CHECK(load_fpu, CTX_LOAD_FPU);
+CTX_CHECK(fpu, CTX_FPU);
+CTX_CHECK(ret, CTX_RETURN);
 CTX_CHECK(robust, CTX_ROBUST);
 CTX_CHECK(node, CTX_NODE);
 #undef CTX_CHECK

@@ -180,7 +180,7 @@ static void build(struct program *p)
 	emit_vsyscall(p);
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(STUB_TEXT >> 32), 1, 0);
 	ret(p, SECCOMP_RET_KILL_PROCESS);
-	emit_text(p, STUB_GUEST_TEXT + STUB_TEXT_SIZE);
+	emit_text(p, STUB_GUEST_TEXT + STUB_GUEST_TEXT_SIZE);
 	for (unsigned i = 0; i < GUEST_RULES; i++)
 		emit_rule(p, &rules[i]);
 	emit_text(p, STUB_TEXT + STUB_TEXT_SIZE);

@@ -30,10 +30,11 @@
 #define STUB_VDSO	0x7ffff8100000
 #define STUB_END	0x7ffffffff000 /* of user space */
 
-#define STUB_CTX_SIZE	  0x10000
-#define STUB_TEXT_SIZE	  0x1000 /* of each of the two */
-#define STUB_SCRATCH_SIZE 0x1000
-#define STUB_FRAME_SIZE	  0x8000 /* AVX-512 state takes 3.5 KB, AMX 11 KB */
+#define STUB_CTX_SIZE	     0x10000
+#define STUB_TEXT_SIZE	     0x1000
+#define STUB_GUEST_TEXT_SIZE 0x2000
+#define STUB_SCRATCH_SIZE    0x1000
+#define STUB_FRAME_SIZE	     0x8000 /* AVX-512 state takes 3.5 KB, AMX 11 KB */
 
 /* Descriptors of every stub: the order pages, and the end of the socket pair. */
 #define STUB_FD_PAGES  0

@@ -72,6 +72,7 @@ static int space_map_anon(struct addr_space *as, uaddr_t addr, uint64_t size,
 		return -EINVAL;
 	if (flags & AS_MAP_NORESERVE)
 		f |= MAP_NORESERVE;
+	stub_sites_replaced(s, addr, size);
 	return order1(s, SYS_mmap, addr, size, prot, f, (uint64_t)-1, 0);
 }
 
@@ -89,6 +90,7 @@ static int space_map_file(struct addr_space *as, uaddr_t addr, uint64_t size,
 
 	if (!range_ok(s, addr, size) || off % PAGE_SIZE)
 		return -EINVAL;
+	stub_sites_replaced(s, addr, size);
 	mutex_lock(&s->lock);
 	r = stub_map_file(s, &map, hfd, key);
 	mutex_unlock(&s->lock);
@@ -101,6 +103,7 @@ static int space_unmap(struct addr_space *as, uaddr_t addr, uint64_t size)
 
 	if (!range_ok(s, addr, size))
 		return -EINVAL;
+	stub_sites_replaced(s, addr, size);
 	return order1(s, SYS_munmap, addr, size, 0, 0, 0, 0);
 }
 
@@ -111,6 +114,8 @@ static int space_protect(struct addr_space *as, uaddr_t addr, uint64_t size,
 
 	if (!range_ok(s, addr, size))
 		return -EINVAL;
+	if (prot & AS_PROT_WRITE)
+		stub_site_unpatch(as, addr, size);
 	return order1(s, SYS_mprotect, addr, size, prot, 0, 0, 0);
 }
 
@@ -122,6 +127,8 @@ static int space_move(struct addr_space *as, uaddr_t old, uint64_t old_size,
 
 	if (!range_ok(s, old, old_size) || !range_ok(s, new_addr, new_size))
 		return -EINVAL;
+	stub_site_unpatch(as, old, old_size);
+	stub_sites_replaced(s, new_addr, new_size);
 	if (old == new_addr)
 		return order1(s, SYS_mremap, old, old_size, new_size, 0, 0, 0);
 	if (keep_old)
@@ -142,6 +149,7 @@ static int space_reset(struct addr_space *as)
 {
 	struct stub_space *s = stub_space_of(as);
 
+	stub_sites_reset(s);
 	return order1(s, SYS_munmap, 0, s->host->limits.max_addr, 0, 0, 0, 0);
 }
 
@@ -259,6 +267,7 @@ static void space_free(struct stub_space *s)
 		mem_free(slot);
 	}
 	stub_slot_free(&s->host->spaces, s->slot);
+	stub_sites_free(s);
 	mutex_destroy(&s->lock);
 	mutex_destroy(&s->frame_lock);
 	mem_free(s);
@@ -340,7 +349,10 @@ static int fork_locked(struct stub_space *parent, struct platform *p,
 	memcpy(child->fd, parent->fd, sizeof(child->fd));
 	child->fd_clock = parent->fd_clock;
 	child->cpu = parent->cpu;
-	r = clone_process(parent, child, &lost);
+	lost = false;
+	r = stub_sites_fork(child, parent);
+	if (!r)
+		r = clone_process(parent, child, &lost);
 	if (!r)
 		*out = &child->base;
 	else if (lost)
@@ -384,6 +396,8 @@ const struct as_ops stub_as_ops = {
 	.fork = space_fork,
 	.copy_in = space_copy_in,
 	.copy_out = space_copy_out,
+	.patch = stub_site_patch,
+	.unpatch = stub_site_unpatch,
 	.forget = space_forget,
 	.mincore = space_mincore,
 	.usage = stub_space_usage,

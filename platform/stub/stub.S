@@ -207,7 +207,7 @@ thread:
 	mov	$PR_SET_SYSCALL_USER_DISPATCH, %edi
 	mov	$PR_SYS_DISPATCH_ON, %esi
 	movabs	$STUB_GUEST_TEXT, %rdx
-	mov	$STUB_TEXT_SIZE, %r10d
+	mov	$STUB_GUEST_TEXT_SIZE, %r10d
 	xor	%r8d, %r8d
 	mov	$__NR_prctl, %eax
 	syscall

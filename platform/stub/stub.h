@@ -26,6 +26,7 @@
 #include "sentry/base/lock.h"
 
 #define STUB_CACHED_FDS 32
+#define STUB_ZONES	2
 
 /*
  * The host signal that makes a guest thread stop for its tracer. Ignored where no
@@ -39,12 +40,14 @@
 #define STUB_CLONE_PROCESS (CLONE_PARENT | CLONE_CHILD_SETTID)
 
 /*
- * Code for STUB_GUEST_TEXT: STUB_TEXT_SIZE bytes. New guest threads begin at its start,
+ * Code for STUB_GUEST_TEXT: STUB_GUEST_TEXT_SIZE bytes. New guest threads begin at its start,
  * the address of their context in rbx.
  */
 struct stub_guest_code {
 	const char *text;
-	uaddr_t handler; /* in the guest process, of faults, SIGSYS and interrupts */
+	/* in the guest process */
+	uaddr_t handler; /* of faults, SIGSYS and interrupts */
+	uaddr_t patched; /* where trampolines lead; 0: nothing is patched */
 };
 
 /* Addresses in a guest process of the labels of stub.S. */
@@ -153,9 +156,11 @@ struct stub_space {
 	int batch_error;     /* the first of theirs; under lock */
 	atomic_bool put_off; /* some are; written under lock */
 
-	atomic_uint n_threads;	 /* guest threads ever made here */
-	struct stub_slot *slots; /* contexts of threads here; under lock */
-	unsigned n_live;	 /* of them live; under lock */
+	_Atomic(struct stub_sites *) sites; /* or NULL; set once */
+	_Atomic uaddr_t zone[STUB_ZONES];   /* of trampolines; 0: none. Under lock */
+	atomic_uint n_threads;		    /* guest threads ever made here */
+	struct stub_slot *slots;	    /* contexts of threads here; under lock */
+	unsigned n_live;		    /* of them live; under lock */
 
 	struct mutex frame_lock; /* who owns the STUB_FRAME pages */
 };
@@ -210,7 +215,10 @@ static inline struct stub_host *stub_host_of(struct platform *p)
 
 /* --- ctx.c --------------------------------------------------------------- */
 
-/* Around running the guest thread. begin: false for an interrupt that came before. */
+/*
+ * Around running the guest thread. begin: false for an interrupt that came before, and is
+ * no longer pending.
+ */
 bool stub_ctx_begin(struct stub_ctx *c);
 void stub_ctx_end(struct stub_ctx *c);
 /* Slots of ctx_ops. */
@@ -302,6 +310,46 @@ void stub_context_scrub(const struct stub_host *host, const struct stub_slot *sl
 void stub_space_kill(struct stub_space *s) MUST_HOLD(s->lock);
 int stub_space_init(struct stub_space *s, struct stub_host *host, struct platform *p,
 		    unsigned slot);
+
+/* --- sites.c ------------------------------------------------------------- */
+
+/* Where system calls are made, and which of these places have been patched. */
+struct stub_sites;
+
+/* One was made by the instruction before @rip. True: often enough to patch it now. */
+bool stub_site_hit(struct stub_space *s, uaddr_t rip);
+/* Slots of as_ops. */
+int stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone);
+void stub_site_unpatch(struct addr_space *as, uaddr_t addr, uint64_t size);
+/*
+ * A guest thread met an instruction at *@rip that it cannot execute. True: there it has
+ * been replaced, and the thread is to run on at *@rip as it is now.
+ */
+bool stub_site_moved(struct stub_space *s, uaddr_t *rip);
+/*
+ * *@rip in a trampoline becomes the address in the program's own code that it stands for. True:
+ * the thread has not come further than the call.
+ */
+bool stub_site_shown(struct stub_space *s, uaddr_t *rip);
+/* Something else is about to come there, or nothing. */
+void stub_sites_replaced(struct stub_space *s, uaddr_t addr, uint64_t size);
+/* The whole guest range was unmapped. */
+void stub_sites_reset(struct stub_space *s);
+/* @child is a copy of @parent's memory. -ENOMEM. */
+int stub_sites_fork(struct stub_space *child, struct stub_space *parent)
+	MUST_HOLD(parent->lock);
+void stub_sites_free(struct stub_space *s);
+
+static inline bool stub_in_trampoline(struct stub_space *s, uaddr_t rip)
+{
+	for (unsigned i = 0; i < STUB_ZONES; i++) {
+		uaddr_t zone = atomic_load_explicit(&s->zone[i], memory_order_relaxed);
+
+		if (zone && rip - zone < PATCH_ZONE_SIZE)
+			return true;
+	}
+	return false;
+}
 
 /* --- fdcache.c ----------------------------------------------------------- */
 

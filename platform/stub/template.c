@@ -133,7 +133,8 @@ static int set_memory(const struct stub_host *host, const struct stub_order *ord
 {
 	const struct stub_vdso_part *part = host->vdso;
 	const unsigned n = host->n_vdso;
-	const size_t text_size = STUB_TEXT_SIZE * (host->guest ? 2 : 1);
+	const size_t text_size =
+		STUB_TEXT_SIZE + (host->guest ? STUB_GUEST_TEXT_SIZE : 0);
 	void *halt = NULL;
 	int r = 0;
 
@@ -161,7 +162,7 @@ static int set_memory(const struct stub_host *host, const struct stub_order *ord
 		return r;
 	memcpy((void *)STUB_TEXT, stub_text_start, STUB_TEXT_SIZE);
 	if (host->guest)
-		memcpy((void *)STUB_GUEST_TEXT, host->guest->text, STUB_TEXT_SIZE);
+		memcpy((void *)STUB_GUEST_TEXT, host->guest->text, STUB_GUEST_TEXT_SIZE);
 	*(uint32_t *)(STUB_SCRATCH + SCRATCH_PID) = (uint32_t)host_gettid();
 	return (int)host_ret(
 		mprotect((void *)STUB_TEXT, text_size, PROT_READ | PROT_EXEC));

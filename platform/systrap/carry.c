@@ -95,7 +95,7 @@ extern const char systrap_text[];
 
 void systrap_text_init(char *text)
 {
-	_Static_assert(sizeof(table) == STUB_TEXT_SIZE - CARRY_TABLE,
+	_Static_assert(sizeof(table) == STUB_GUEST_TEXT_SIZE - CARRY_TABLE,
 		       "the table's place");
 	memcpy(text, systrap_text, CARRY_TABLE);
 	memcpy(text + CARRY_TABLE, table, sizeof(table));

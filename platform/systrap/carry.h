@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#define CARRY_TABLE 0x800 /* offset in the text page */
+#define CARRY_TABLE 0x1800 /* offset in the text */
 #define CARRY_CALLS 512
 
 #define CARRY_SIZES  8, 16, 32, 144, 256, 256
@@ -27,7 +27,7 @@
 
 struct systrap_ctx;
 
-/* The text page for guest processes: entry.S with the table; STUB_TEXT_SIZE bytes. */
+/* The text for guest processes: entry.S with the table; STUB_GUEST_TEXT_SIZE bytes. */
 void systrap_text_init(char *text);
 /* A call has come: find out what came with it. */
 void systrap_carry_begin(struct systrap_ctx *c);

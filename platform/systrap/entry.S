@@ -6,12 +6,16 @@
  * wake, and exit. So a guest may jump anywhere in here, with any registers.
  *
  *	guest code -- SIGSYS, a fault, an interrupt -> handler -> report -> await
- *	    ^								      |
+ *	    ^   |							      |
+ *	    |   +---- a patched call site, its trampoline -> patched -> await |
+ *	    |								      |
  *	    +------------------------- run (iretq) <- the Sentry's command ---+
  *
  * All state of the guest is in the signal frame at the top of the context's signal stack;
  * while we are in here the stack pointer is below it, so that a further signal's frame
  * comes to lie below, too. FS and GS base are not in the frame, the context has them.
+ * For a patched call the frame stands at CTX_CALL, and has no FPU image: the FPU registers
+ * stay as they are.
  *
  * Registers: rbx the context, r12 the ucontext to go on with.
  */
@@ -51,13 +55,21 @@
 #define UC_SS	   190
 #define UC_FPSTATE 224
 
-/* All registers from the ucontext at r12, in user mode: a host call less than sigreturn. */
-.macro RESUME
+/* edx:eax: the parts of an XSAVE image that guests have. */
+.macro XFEATURES
 	movabs	$STUB_ORDER, %rcx
 	mov	ORDER_XFEATURES(%rcx), %eax
 	mov	ORDER_XFEATURES+4(%rcx), %edx
+.endm
+
+.macro LOAD_FPU
+	XFEATURES
 	mov	UC_FPSTATE(%r12), %rdi
 	xrstor64 (%rdi)
+.endm
+
+/* All registers from the ucontext at r12, in user mode: a host call less than sigreturn. */
+.macro RESUME
 	movzwl	UC_SS(%r12), %eax
 	push	%rax
 	push	UC_RSP(%r12)
@@ -112,7 +124,7 @@ systrap_handler:
 	mov	UC_RIP(%rdx), %rax
 	movabs	$STUB_TEXT, %rcx
 	sub	%rcx, %rax
-	cmp	$(2 * STUB_TEXT_SIZE), %rax
+	cmp	$(STUB_TEXT_SIZE + STUB_GUEST_TEXT_SIZE), %rax
 	jb	in_stub
 report:
 	mov	%edi, CTX_KIND(%rbx)
@@ -175,17 +187,113 @@ put_end:
 run:
 	cmpl	$0, CTX_INTERRUPTED(%rbx)
 	jne	interrupted
+	cmpl	$0, CTX_FAST(%rbx)
+	jne	fast
 	LOAD_BASES
 	mov	CTX_FRAME(%rbx), %r12
-	RESUME
+	cmpl	$0, CTX_LOAD_FPU(%rbx)
+	je	1f
+	LOAD_FPU
+1:	RESUME
+
+/* From a patched call, with registers as a system call leaves them. */
+#define CALL(reg) (CTX_CALL + reg)
+fast:
+	push	CALL(UC_EFLAGS)(%rbx)
+	popfq
+	mov	CALL(UC_R8)(%rbx), %r8
+	mov	CALL(UC_R9)(%rbx), %r9
+	mov	CALL(UC_R10)(%rbx), %r10
+	mov	CALL(UC_EFLAGS)(%rbx), %r11
+	mov	CALL(UC_R12)(%rbx), %r12
+	mov	CALL(UC_R13)(%rbx), %r13
+	mov	CALL(UC_R14)(%rbx), %r14
+	mov	CALL(UC_R15)(%rbx), %r15
+	mov	CALL(UC_RDI)(%rbx), %rdi
+	mov	CALL(UC_RSI)(%rbx), %rsi
+	mov	CALL(UC_RBP)(%rbx), %rbp
+	mov	CALL(UC_RDX)(%rbx), %rdx
+	mov	CALL(UC_RAX)(%rbx), %rax
+	mov	CALL(UC_RIP)(%rbx), %rcx
+	mov	CALL(UC_RSP)(%rbx), %rsp
+	mov	CALL(UC_RBX)(%rbx), %rbx
+	jmp	*%gs:CTX_RETURN
 run_end:
 
 /* To what was interrupted in here; if interrupted itself, it goes on as well. */
 back:
 	mov	%rdx, %r12
+	LOAD_FPU
 	RESUME
 
-/* Where in our text a signal came, as rax has it: this page is the second of two. */
+/*
+ * From the trampoline of a patched site (stub/patch.c): rcx points behind a `syscall`
+ * instruction there, and at -10 from there stands where the site's code goes on. r11 is free, as
+ * for a system call; flags are not, so they wait in ax, whose bits these are once swapped.
+ */
+	.globl	systrap_patched
+systrap_patched:
+	bswap	%rax
+	lahf
+	seto	%al
+	rdgsbase %r11			/* a context, unless the guest has set it */
+	sub	contexts(%rip), %r11
+	test	$(STUB_CTX_SIZE - 1), %r11d
+	jnz	not_ours
+	shr	$31, %r11
+	jnz	not_ours
+	mov	%rsp, %gs:CALL(UC_RSP)
+	mov	%gs:CTX_STACK_TOP, %rsp
+	mov	%rbx, %gs:CALL(UC_RBX)
+	mov	%rdx, %gs:CALL(UC_RDX)
+	mov	%rax, %rdx
+	rdgsbase %rbx
+	bswap	%rdx
+	mov	%edx, %edx		/* the number is in its low half */
+	mov	%rdx, CALL(UC_RAX)(%rbx)
+	add	$0x7f, %al
+	sahf
+	pushfq
+	pop	CALL(UC_EFLAGS)(%rbx)
+	push	$2
+	popfq
+	.globl	systrap_patched_clean
+systrap_patched_clean:			/* a program that steps itself has not come beyond this */
+	mov	%rcx, CTX_RETURN(%rbx)
+	mov	-10(%rcx), %rcx
+	mov	%rcx, CALL(UC_RIP)(%rbx)
+	mov	%rcx, CALL(UC_RCX)(%rbx)
+	mov	CALL(UC_EFLAGS)(%rbx), %rcx
+	mov	%rcx, CALL(UC_R11)(%rbx)
+	mov	%r8, CALL(UC_R8)(%rbx)
+	mov	%r9, CALL(UC_R9)(%rbx)
+	mov	%r10, CALL(UC_R10)(%rbx)
+	mov	%r12, CALL(UC_R12)(%rbx)
+	mov	%r13, CALL(UC_R13)(%rbx)
+	mov	%r14, CALL(UC_R14)(%rbx)
+	mov	%r15, CALL(UC_R15)(%rbx)
+	mov	%rdi, CALL(UC_RDI)(%rbx)
+	mov	%rsi, CALL(UC_RSI)(%rbx)
+	mov	%rbp, CALL(UC_RBP)(%rbx)
+	lea	CTX_CALL(%rbx), %rdx
+	mov	%rdx, CTX_FRAME(%rbx)
+	movl	$KIND_CALL, CTX_KIND(%rbx)
+	jmp	carry
+
+/* The trampoline's own `syscall` then, which traps. */
+not_ours:
+	add	$0x7f, %al
+	sahf
+	bswap	%rax
+	mov	%eax, %eax
+	lea	-2(%rcx), %r11
+	jmp	*%r11
+
+	.balign 8
+contexts:
+	.quad	STUB_CTX
+
+/* Where in our text a signal came, as rax has it: this text follows the helper's. */
 #define AT(label) $(label - systrap_text + STUB_TEXT_SIZE)
 
 in_stub:
@@ -194,13 +302,21 @@ in_stub:
 	cmp	AT(run), %eax
 	jb	1f
 	cmp	AT(run_end), %eax
-	jb	interrupted
+	jb	interrupted_in_run
 1:	movl	$1, CTX_INTERRUPTED(%rbx)
 	jmp	back
+interrupted_in_run:
+	mov	%rdx, %r12
+	LOAD_FPU			/* they are the guest's, after a patched call */
 /* As if the guest had been interrupted where CTX_FRAME says. */
 interrupted:
 	mov	CTX_FRAME(%rbx), %rsp	/* else they would nest without end */
 	sub	$64, %rsp
+	lea	CTX_CALL(%rbx), %rax
+	cmp	%rax, CTX_FRAME(%rbx)
+	jne	1f
+	mov	CTX_STACK_TOP(%rbx), %rsp
+1:
 	movl	$0, CTX_INTERRUPTED(%rbx)
 	movl	$SIGSTKFLT, CTX_KIND(%rbx)
 	LOAD_BASES
@@ -335,6 +451,8 @@ command:
 	mov	CTX_DESIRED(%rbx), %esi
 	cmp	$CMD_LOAD, %eax
 	je	load
+	cmp	$CMD_FPU, %eax
+	je	save_fpu
 	cmp	$CMD_CMPXCHG, %eax
 	jne	end
 	mov	CTX_EXPECTED(%rbx), %eax
@@ -353,6 +471,13 @@ word_fault:
 	movl	$KIND_DONE, CTX_KIND(%rbx)
 	jmp	hand_over
 
+save_fpu:
+	mov	CTX_FPU(%rbx), %rdi
+	XFEATURES
+	xsave64	(%rdi)
+	movl	$KIND_DONE, CTX_KIND(%rbx)
+	jmp	hand_over
+
 end:
 	xor	%edi, %edi
 	mov	$__NR_exit, %eax
@@ -360,5 +485,5 @@ end:
 	hlt
 	.org	systrap_text + CARRY_TABLE	/* an error if the code outgrew it */
 carry_table:				/* filled in by carry.c */
-	.org	systrap_text + STUB_TEXT_SIZE
+	.org	systrap_text + STUB_GUEST_TEXT_SIZE
 	.section .note.GNU-stack, "", @progbits

@@ -5,10 +5,14 @@
 
 #include "platform/systrap/internal.h"
 
-#define SW_BYTES_AT   464 /* what the host leaves in an XSAVE image for itself */
-#define SW_BYTES_SIZE 48
-#define FP_ALIGN      64
-#define EFLAGS_TF     0x100
+#define SW_BYTES_AT	  464 /* what the host leaves in an XSAVE image for itself */
+#define SW_BYTES_SIZE	  48
+#define XSAVE_HEADER_AT	  512
+#define XSAVE_HEADER_SIZE 64
+#define FP_ALIGN	  64
+#define USER_CS		  0x33
+#define USER_SS		  0x2b
+#define EFLAGS_TF	  0x100
 
 /* --- where it is ---------------------------------------------------------- */
 
@@ -29,16 +33,41 @@ static void *on_stack(const struct systrap_ctx *c, uaddr_t addr, size_t size,
 	return (char *)c->slot->ctx + off;
 }
 
+static void *call_frame(const struct systrap_ctx *c)
+{
+	return (char *)c->slot->ctx + CTX_CALL;
+}
+
 int systrap_frame_find(struct systrap_ctx *c)
 {
 	const volatile uint64_t *at = &c->slot->ctx->frame;
-	void *frame = on_stack(c, *at, sizeof(*c->frame), sizeof(uint64_t));
+	const uaddr_t addr = *at;
 
-	if (!frame)
-		return -EFAULT;
-	c->frame = frame;
 	c->stub.regs_valid = false;
-	return 0;
+	/* An interrupt on the way back from a patched call leaves all as it was. */
+	if (c->frame == call_frame(c) && addr == addr_of(c, c->frame))
+		return 0;
+	c->fast = c->fpu_live = false;
+	c->frame = on_stack(c, addr, sizeof(*c->frame), sizeof(uint64_t));
+	return c->frame ? 0 : -EFAULT;
+}
+
+void systrap_frame_call(struct systrap_ctx *c)
+{
+	c->stub.regs_valid = false;
+	c->frame = call_frame(c);
+	c->frame->cs = USER_CS;
+	c->frame->ss = USER_SS;
+	c->frame->fs = c->frame->gs = 0;
+	c->fast = c->fpu_live = true;
+}
+
+/* At the top of the context, where the host builds its own. */
+static void *top_image(const struct systrap_ctx *c)
+{
+	const size_t size = c->stub.space->host->host_xsave_size;
+
+	return (char *)c->slot->ctx + ((STUB_CTX_SIZE - size) & ~(size_t)(FP_ALIGN - 1));
 }
 
 /* The FPU image of the frame; NULL when the guest has bent the pointer to it. */
@@ -46,6 +75,8 @@ static void *fp_image(const struct systrap_ctx *c)
 {
 	const volatile uint64_t *at = &c->frame->fpstate;
 
+	if (c->frame == call_frame(c))
+		return top_image(c);
 	return on_stack(c, *at, c->stub.space->host->limits.xsave_size, FP_ALIGN);
 }
 
@@ -53,8 +84,7 @@ void systrap_frame_init(struct systrap_ctx *c)
 {
 	const struct stub_host *host = c->stub.space->host;
 	struct stub_context *ctx = c->slot->ctx;
-	char *fp = (char *)ctx +
-		   ((STUB_CTX_SIZE - host->host_xsave_size) & ~(size_t)(FP_ALIGN - 1));
+	char *fp = top_image(c);
 
 	c->frame = (void *)(fp - sizeof(*c->frame));
 	c->frame->fpstate = addr_of(c, fp);
@@ -63,6 +93,7 @@ void systrap_frame_init(struct systrap_ctx *c)
 	ctx->stack_top = ctx->frame - FP_ALIGN;
 	stub_regs_fresh(&c->stub.regs);
 	c->stub.regs_valid = c->stub.regs_dirty = c->bases_dirty = true;
+	c->fast = c->fpu_live = false;
 }
 
 /* --- general registers ---------------------------------------------------- */
@@ -72,15 +103,23 @@ void systrap_frame_init(struct systrap_ctx *c)
 	X(rbp) X(rbx) X(rdx) X(rax) X(rcx) X(rsp) X(rip) X(eflags) X(cs) X(ss) X(fs) X(gs)
 /* clang-format on */
 
+/* GS base, while the guest has none: patched calls find the context by it. */
+static uint64_t own_gs(const struct systrap_ctx *c)
+{
+	return c->stub.space->host->guest->patched ? stub_context_addr(c->slot->nr) : 0;
+}
+
 void systrap_regs_load(struct systrap_ctx *c)
 {
 	const struct systrap_frame *f = c->frame;
+	uint64_t gs_base;
 
 	if (c->stub.regs_valid)
 		return;
+	gs_base = c->slot->ctx->gs_base;
 	c->stub.regs = (struct lx_regs){.orig_rax = UINT64_MAX,
 					.fs_base = c->slot->ctx->fs_base,
-					.gs_base = c->slot->ctx->gs_base,
+					.gs_base = gs_base == own_gs(c) ? 0 : gs_base,
 #define LOAD(r) .r = f->r,
 					EACH_REG(LOAD)
 #undef LOAD
@@ -93,6 +132,12 @@ void systrap_regs_flush(struct systrap_ctx *c)
 	struct stub_context *ctx = c->slot->ctx;
 	struct systrap_frame *f = c->frame;
 
+	if (c->stub.regs_dirty || c->bases_dirty || !c->fpu_live || c->stub.step ||
+	    f->eflags & EFLAGS_TF ||
+	    (c->fast && !stub_in_trampoline(c->stub.space, ctx->ret)))
+		c->fast = false;
+	ctx->fast = c->fast;
+	ctx->load_fpu = !c->fpu_live;
 	if (c->stub.regs_dirty) {
 #define STORE(r) f->r = (__typeof__(f->r))c->stub.regs.r;
 		EACH_REG(STORE)
@@ -102,7 +147,7 @@ void systrap_regs_flush(struct systrap_ctx *c)
 	ctx->set_base = c->bases_dirty;
 	if (c->bases_dirty) {
 		ctx->fs_base = c->stub.regs.fs_base;
-		ctx->gs_base = c->stub.regs.gs_base;
+		ctx->gs_base = c->stub.regs.gs_base ? c->stub.regs.gs_base : own_gs(c);
 		c->bases_dirty = false;
 	}
 	if (unlikely(c->stub.step)) {
@@ -163,6 +208,17 @@ int systrap_set_fs_gs(struct exec_ctx *ctx, uint64_t fs_base, uint64_t gs_base)
 
 /* --- FPU ------------------------------------------------------------------ */
 
+/* The registers into the image; they stay what counts. */
+static int fpu_save(struct systrap_ctx *c)
+{
+	char *fp = top_image(c);
+
+	memset(fp + XSAVE_HEADER_AT, 0, XSAVE_HEADER_SIZE);
+	c->slot->ctx->fpu = addr_of(c, fp);
+	systrap_hand_off(c, CMD_FPU);
+	return systrap_await(c);
+}
+
 int systrap_get_fpu(struct exec_ctx *ctx, void *xsave)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
@@ -170,6 +226,8 @@ int systrap_get_fpu(struct exec_ctx *ctx, void *xsave)
 	const void *fp;
 
 	if (c->stub.gone)
+		return -ESRCH;
+	if (c->fpu_live && fpu_save(c))
 		return -ESRCH;
 	fp = fp_image(c);
 	memcpy(xsave, fp ? fp : host->fresh_xsave, host->limits.xsave_size);
@@ -185,8 +243,11 @@ static int fpu_set(struct systrap_ctx *c, const void *image)
 	if (c->stub.gone)
 		return -ESRCH;
 	fp = fp_image(c);
-	if (fp)
-		memcpy(fp, image, c->stub.space->host->limits.xsave_size);
+	if (!fp)
+		return 0;
+	memcpy(fp, image, c->stub.space->host->limits.xsave_size);
+	c->frame->fpstate = addr_of(c, fp);
+	c->fpu_live = false;
 	return 0;
 }
 

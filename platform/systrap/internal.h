@@ -26,7 +26,7 @@
 struct systrap_platform {
 	struct stub_platform stub;
 	struct stub_guest_code code;
-	char text[STUB_TEXT_SIZE]; /* what code.text points at */
+	char text[STUB_GUEST_TEXT_SIZE]; /* what code.text points at */
 };
 
 /* The host's struct ucontext, and behind it, in a signal frame, the siginfo. */
@@ -59,6 +59,10 @@ struct systrap_ctx {
 	struct systrap_frame *frame; /* in the context, where the guest can write */
 	bool guest_tf;		     /* while it is stepped: it had TF set itself */
 	bool bases_dirty;
+	bool fast; /* it came by a patched call, and only rax has changed since */
+	unsigned
+		strays; /* steps in our own code, lately, that the guest is not told of */
+	bool fpu_live;	/* the FPU registers hold the guest's, not the frame's image */
 	/* in ticks of the time stamp counter */
 	uint64_t handed_off; /* when the turn was last given to the guest thread */
 	uint64_t taken;	     /* when it came back */
@@ -90,6 +94,8 @@ int systrap_await(struct systrap_ctx *c);
 void systrap_frame_init(struct systrap_ctx *c);
 /* c->frame as the guest thread names it now; -EFAULT when it lies. */
 int systrap_frame_find(struct systrap_ctx *c);
+/* The frame of a call from a patched site. */
+void systrap_frame_call(struct systrap_ctx *c);
 void systrap_regs_load(struct systrap_ctx *c);	/* into c->stub.regs */
 void systrap_regs_flush(struct systrap_ctx *c); /* from c->stub.regs, before it runs */
 int systrap_get_regs(struct exec_ctx *ctx, struct lx_regs *regs);

@@ -3,13 +3,36 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <signal.h>
+#include <sys/syscall.h>
 
 #include "platform/systrap/internal.h"
 #include "sentry/abi/signal.h"
 #include "sentry/base/host.h"
 
 #define EFLAGS_TF	  0x100
-#define SYS_USER_DISPATCH 2 /* si_code of a trapped call */
+#define SYS_USER_DISPATCH 2  /* si_code of a trapped call */
+#define MAX_STRAYS	  64 /* more than entry.S makes with the guest's flags */
+
+extern const char systrap_text[], systrap_patched[], systrap_patched_clean[];
+
+/* Threads and programs begin behind these, or end before. */
+static bool may_patch(uint64_t nr)
+{
+	switch (nr) {
+	case SYS_clone:
+	case SYS_clone3:
+	case SYS_fork:
+	case SYS_vfork:
+	case SYS_execve:
+	case SYS_execveat:
+	case SYS_exit:
+	case SYS_exit_group:
+	case SYS_rt_sigreturn: /* debuggers and unwinders know signal frames by its code */
+		return false;
+	default:
+		return true;
+	}
+}
 
 static int syscall_exit(struct systrap_ctx *c)
 {
@@ -25,9 +48,64 @@ static int syscall_exit(struct systrap_ctx *c)
 	sc->args[5] = f->r9;
 	sc->rip = f->rip;
 	sc->rsp = f->rsp;
-	sc->compat = f->info.arch != AUDIT_ARCH_X86_64;
 	systrap_carry_begin(c);
 	return EXIT_SYSCALL;
+}
+
+static int trapped_call(struct systrap_ctx *c, struct exit_info *info)
+{
+	const volatile struct systrap_frame *f = c->frame;
+	struct ctx_syscall *sc = &c->stub.base.sc;
+
+	syscall_exit(c);
+	sc->compat = f->info.arch != AUDIT_ARCH_X86_64;
+	info->hot_call =
+		!sc->compat && may_patch(sc->nr) && stub_site_hit(c->stub.space, sc->rip);
+	return EXIT_SYSCALL;
+}
+
+static int patched_call(struct systrap_ctx *c)
+{
+	systrap_frame_call(c);
+	c->strays = 0;
+	c->stub.base.sc.compat = false;
+	return syscall_exit(c);
+}
+
+/* In entry.S, after a patched call, still with the guest's flags. */
+static bool is_entering(uaddr_t rip)
+{
+	return rip - STUB_GUEST_TEXT - (uaddr_t)(systrap_patched - systrap_text) <=
+	       (uaddr_t)(systrap_patched_clean - systrap_patched);
+}
+
+/*
+ * What overwrites a call site does not show: where it stands in a trampoline, the guest is
+ * said to stand in its own code. True: it is to run on, elsewhere, for it jumped to an
+ * instruction that has moved to a trampoline.
+ */
+static bool moved(struct systrap_ctx *c, int signo)
+{
+	struct systrap_frame *f = c->frame;
+	uaddr_t rip = f->rip;
+
+	/* A program that steps itself does not step through what is ours. */
+	if (unlikely(signo == SIGTRAP) && is_entering(rip) && c->strays < MAX_STRAYS) {
+		c->strays++;
+		return true;
+	}
+	c->strays = 0;
+	if (unlikely(stub_in_trampoline(c->stub.space, rip))) {
+		if (stub_site_shown(c->stub.space, &rip) && signo == SIGTRAP)
+			return true;
+		f->rip = rip;
+	}
+	if ((f->trapno != LX_TRAP_UD && f->trapno != LX_TRAP_GP) ||
+	    (signo != SIGILL && signo != SIGSEGV) ||
+	    !stub_site_moved(c->stub.space, &rip))
+		return false;
+	f->rip = rip;
+	return true;
 }
 
 static int fault_exit(struct systrap_ctx *c, int signo, int code, struct exit_fault *out)
@@ -60,6 +138,8 @@ static int decode(struct systrap_ctx *c, struct exit_info *info)
 	const int signo = (int)*(const volatile uint32_t *)&c->slot->ctx->kind;
 	int code;
 
+	if (likely(signo == KIND_CALL))
+		return patched_call(c);
 	if (signo == KIND_PUT) {
 		systrap_undelivered(c, info);
 		return EXIT_UNDELIVERED;
@@ -70,11 +150,13 @@ static int decode(struct systrap_ctx *c, struct exit_info *info)
 	}
 	if (unlikely(c->stub.step) && !c->guest_tf)
 		c->frame->eflags &= ~(uint64_t)EFLAGS_TF;
+	if (unlikely(moved(c, signo)))
+		return -1;
 	if (signo == STUB_SIG_INTERRUPT)
 		return atomic_exchange(&c->stub.pending, false) ? EXIT_INTERRUPT : -1;
 	code = *(const volatile int32_t *)&c->frame->info.code;
 	if (signo == SIGSYS && code == SYS_USER_DISPATCH)
-		return syscall_exit(c);
+		return trapped_call(c, info);
 	if (code <= 0) { /* sent by someone */
 		info->signo = signo;
 		return EXIT_SIGNAL;
@@ -86,6 +168,26 @@ static int decode(struct systrap_ctx *c, struct exit_info *info)
 	return fault_exit(c, signo, code, &info->fault);
 }
 
+/* There is an interrupt, and a place in the guest's own code at which to tell it. */
+static bool interrupted(struct systrap_ctx *c)
+{
+	uaddr_t rip;
+
+	if (stub_ctx_begin(&c->stub))
+		return false;
+	rip = c->frame->rip;
+	if (c->strays) { /* the next call is where */
+		atomic_store(&c->stub.pending, true);
+		return false;
+	}
+	if (stub_in_trampoline(c->stub.space, rip)) {
+		stub_site_shown(c->stub.space, &rip);
+		c->frame->rip = rip;
+		c->stub.regs_valid = false;
+	}
+	return true;
+}
+
 int systrap_switch_to(struct exec_ctx *ctx, struct exit_info *info)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
@@ -95,7 +197,7 @@ int systrap_switch_to(struct exec_ctx *ctx, struct exit_info *info)
 	if (c->stub.gone)
 		return EXIT_GONE;
 	while (reason < 0) {
-		if (!stub_ctx_begin(&c->stub))
+		if (interrupted(c))
 			return EXIT_INTERRUPT;
 		systrap_regs_flush(c);
 		systrap_carry_end(c);

@@ -15,7 +15,12 @@
 
 #define HWCAP2_FSGSBASE 2 /* of AT_HWCAP2 */
 
-extern const char systrap_text[], systrap_handler[];
+extern const char systrap_text[], systrap_handler[], systrap_patched[];
+
+static uaddr_t label(const char *p)
+{
+	return STUB_GUEST_TEXT + (uaddr_t)(p - systrap_text);
+}
 
 static int systrap_probe(const char **why)
 {
@@ -42,7 +47,8 @@ static int systrap_init(const struct platform_config *config, struct platform **
 	systrap_text_init(p->text);
 	p->code = (struct stub_guest_code){
 		.text = p->text,
-		.handler = STUB_GUEST_TEXT + (uaddr_t)(systrap_handler - systrap_text),
+		.handler = label(systrap_handler),
+		.patched = config->no_patch ? 0 : label(systrap_patched),
 	};
 	return stub_platform_init(config, &systrap_platform_ops, &p->code, &p->stub, out);
 }

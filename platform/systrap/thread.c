@@ -131,6 +131,7 @@ int systrap_move(struct exec_ctx *ctx, struct addr_space *to)
 	c->stub.space = fresh.stub.space;
 	c->slot = fresh.slot;
 	c->frame = fresh.frame;
+	c->fast = c->fpu_live = false;
 	c->stub.gone = false;
 	atomic_store(&c->stub.htid, stub_ctx_htid(&fresh.stub));
 	/* What guest code has spoilt of them is refused, and stays as a fresh program has it. */

@@ -54,6 +54,9 @@ void report_stats(struct boot *b)
 	show_start(b, &sb);
 	sb_printf(&sb, "memory files and shared memory, peak: %llu KiB\n",
 		  (unsigned long long)pool_peak(b->kernel->pool) / 1024);
+	sb_printf(&sb, "call sites patched: %u; not, for what stands there: %u\n",
+		  atomic_load(&b->platform->n_patched),
+		  atomic_load(&b->platform->n_unfit));
 	stats_print(b->kernel->stats, &sb);
 	put(b->log_hfd, &sb);
 }

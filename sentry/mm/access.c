@@ -69,6 +69,7 @@ ssize_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write)
 	struct umem u = {.mm = mm};
 	size_t done = 0;
 
+	mm_unpatch(mm, addr, n);
 	while (done < n) {
 		uaddr_t at = addr + done;
 		char *p = (char *)buf + done;

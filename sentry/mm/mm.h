@@ -193,6 +193,10 @@ void mm_futex_key_put(struct futex_key *key);
  * where the area could have them. Returns bytes moved, or -EIO when none was.
  */
 ssize_t mm_access(struct mm *mm, uaddr_t addr, void *buf, size_t n, bool write);
+/* The system call before @rip is made often: let the platform rewrite it, if that is safe. */
+void mm_patch_call(struct mm *mm, uaddr_t rip);
+/* Somebody is about to look at, or to change, a program from outside: undo that there. */
+void mm_unpatch(struct mm *mm, uaddr_t addr, uint64_t size);
 
 /*
  * mm_exec_reset - empty the mm for exec in place (the caller is its only user and ctx).

@@ -90,6 +90,8 @@ static int64_t vm_rw(struct task *t, int pid, uaddr_t lvec, uint64_t n_local,
 		if (!r) {
 			/* The vector was the caller's, what it names is the other's. */
 			remote.mem = (struct umem){.mm = mm};
+			for (unsigned i = 0; i < remote.n_iov; i++)
+				mm_unpatch(mm, remote.iov[i].base, remote.iov[i].len);
 			r = move_all(&local, &remote, write);
 			mm_put(mm);
 		}

@@ -207,6 +207,8 @@ void task_run(struct task *t)
 		atomic_store(&t->in_guest, false);
 		switch (reason) {
 		case EXIT_SYSCALL:
+			if (unlikely(info.hot_call))
+				mm_patch_call(t->mem.mm, t->mem.ctx->sc.rip);
 			on_syscall(t);
 			break;
 		case EXIT_FAULT:

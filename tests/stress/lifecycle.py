@@ -56,7 +56,7 @@ def bad_options():
            ['--user', '-1'], ['--user', '4294967295'], ['--user', '1:'], ['--hostname', ''],
            ['--hostname', 'x' * 65], ['--volume', '/tmp'], ['--volume', '/no/such:/mnt'],
            ['--volume', '/tmp:/mnt:xx'], ['--volume', '/tmp:/'], ['--volume', '/tmp:rel'],
-           ['--writes', 'maybe'], ['--hide', 'relative'], ['--tmpfs', 'rel'],
+           ['--writes', 'maybe'], ['--patch', 'maybe'], ['--hide', 'relative'], ['--tmpfs', 'rel'],
            ['--tmpfs', '/x:size=0'], ['--tmpfs', '/x:size=1Q'], ['--tmpfs', '/x:mode=1'],
            ['--memory', '0'], ['--memory', '-1'], ['--memory', 'lots'], ['--memory', '99999999999T'],
            ['--pids-limit', '0'], ['--pids-limit', '-5'], ['--pids-limit', 'x'],

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where a guest process makes its system calls. A site that has trapped often is patched
+ * (patch.c, sites.h); what the program can see of its own code and registers stays what
+ * it wrote, as far as faults, signal frames and debuggers show it.
+ *
+ * Trapped calls are counted without a lock; all else is under the space's.
+ */
+#include "platform/stub/sites.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "sentry/base/alloc.h"
+#include "sentry/base/host.h"
+
+#define HOT    32 /* trapped calls that cost about as much as patching */
+#define PROBES 4
+
+static struct stub_sites *sites_of(const struct stub_space *s)
+{
+	return atomic_load_explicit(&s->sites, memory_order_acquire);
+}
+
+/* The first of the entries at which @rip may stand. */
+static unsigned hash(uaddr_t rip)
+{
+	return (unsigned)((rip * 0x9e3779b97f4a7c15ull) >> 57) % STUB_SITES;
+}
+
+static struct stub_site *find(struct stub_sites *sites, uaddr_t rip)
+{
+	for (unsigned i = 0; i < PROBES; i++) {
+		struct stub_site *site = &sites->site[(hash(rip) + i) % STUB_SITES];
+
+		if (atomic_load_explicit(&site->rip, memory_order_relaxed) == rip)
+			return site;
+	}
+	return NULL;
+}
+
+/* -> where it is counted from now on; NULL: no room. */
+static struct stub_site *add(struct stub_sites *sites, uaddr_t rip)
+{
+	for (unsigned i = 0; i < PROBES; i++) {
+		struct stub_site *site = &sites->site[(hash(rip) + i) % STUB_SITES];
+		uaddr_t free = 0;
+
+		if (atomic_compare_exchange_strong(&site->rip, &free, rip) || free == rip)
+			return site;
+	}
+	return NULL;
+}
+
+static struct stub_sites *make(struct stub_space *s)
+{
+	struct stub_sites *none = NULL, *sites = mem_zalloc(sizeof(*sites));
+
+	if (!sites || atomic_compare_exchange_strong(&s->sites, &none, sites))
+		return sites;
+	mem_free(sites);
+	return none;
+}
+
+bool stub_site_hit(struct stub_space *s, uaddr_t rip)
+{
+	struct stub_sites *sites = sites_of(s);
+	struct stub_site *site;
+	unsigned n;
+
+	if (!s->host->guest->patched)
+		return false;
+	if (!sites)
+		sites = make(s);
+	if (!sites)
+		return false;
+	site = find(sites, rip);
+	if (!site)
+		site = add(sites, rip);
+	if (!site || atomic_load_explicit(&site->state, memory_order_relaxed))
+		return false;
+	/* What two threads count at once may count as one. */
+	n = atomic_load_explicit(&site->hits, memory_order_relaxed) + 1;
+	atomic_store_explicit(&site->hits, n, memory_order_relaxed);
+	return n == HOT;
+}
+
+int stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone)
+{
+	struct stub_space *s = stub_space_of(as);
+	struct stub_sites *sites = sites_of(s);
+	struct stub_site *site = sites ? find(sites, rip) : NULL;
+	struct iovec here, there;
+	int r = -ENOSYS;
+
+	if (!site)
+		return 0;
+	mutex_lock(&s->lock);
+	stub_order_flush(s);
+	if (atomic_load(&site->state) == SITE_COUNTED) {
+		here = (struct iovec){site->code, PATCH_SPAN};
+		there = (struct iovec){(void *)(rip - PATCH_BEFORE), PATCH_SPAN};
+		if (process_vm_readv(s->hpid, &here, 1, &there, 1, 0) == PATCH_SPAN)
+			r = stub_patch_write(s, sites, site, zone);
+		sites->n_patched += !r;
+		atomic_fetch_add(r ? &as->platform->n_unfit : &as->platform->n_patched,
+				 1);
+		atomic_store(&site->state, r ? SITE_UNFIT : SITE_PATCHED);
+	}
+	mutex_unlock(&s->lock);
+	return !r;
+}
+
+/* --- what guest threads meet ----------------------------------------------- */
+
+bool stub_site_moved(struct stub_space *s, uaddr_t *rip)
+{
+	struct stub_sites *sites = sites_of(s);
+	struct stub_site *site;
+	bool found = false;
+
+	if (!sites)
+		return false;
+	mutex_lock(&s->lock);
+	site = find(sites, *rip);
+	if (site && atomic_load(&site->state) == SITE_PATCHED) {
+		*rip = site->trampoline + TRAMPOLINE_MOVED;
+		found = true;
+	} else {
+		/* The jump was being written just then: now it stands there. */
+		site = find(sites, *rip + PATCH_BEFORE);
+		found = site && atomic_load(&site->state) == SITE_PATCHED;
+	}
+	mutex_unlock(&s->lock);
+	return found;
+}
+
+bool stub_site_shown(struct stub_space *s, uaddr_t *rip)
+{
+	struct stub_sites *sites = sites_of(s);
+
+	if (!stub_in_trampoline(s, *rip))
+		return false;
+	for (unsigned i = 0; sites && i < STUB_SITES; i++) {
+		const struct stub_site *site = &sites->site[i];
+		const unsigned state = atomic_load(&site->state);
+		uint64_t off;
+
+		if (state != SITE_PATCHED && state != SITE_GONE)
+			continue;
+		off = *rip - site->trampoline;
+		if (off >= TRAMPOLINE_SIZE)
+			continue;
+		*rip = site->rip;
+		if (off < TRAMPOLINE_MOVED)
+			*rip -= PATCH_BEFORE;
+		else if (off > TRAMPOLINE_MOVED)
+			*rip += site->moved_size;
+		return off <= TRAMPOLINE_MOVED;
+	}
+	return false;
+}
+
+/* --- changes of the code ---------------------------------------------------- */
+
+static bool overlaps(uaddr_t a, uint64_t a_size, uaddr_t b, uint64_t b_size)
+{
+	return a < b + b_size && b < a + a_size;
+}
+
+/* Of all patched sites there. @undo: the pages stay, and show the program's code again. */
+static void forget(struct stub_space *s, struct stub_sites *sites, uaddr_t addr,
+		   uint64_t size, bool undo) MUST_HOLD(s->lock);
+static void give_up_zone(struct stub_space *s, struct stub_sites *sites, unsigned i)
+	MUST_HOLD(s->lock);
+
+static void forget(struct stub_space *s, struct stub_sites *sites, uaddr_t addr,
+		   uint64_t size, bool undo)
+{
+	for (unsigned i = 0; sites->n_patched && i < STUB_SITES; i++) {
+		struct stub_site *site = &sites->site[i];
+
+		if (atomic_load(&site->state) != SITE_PATCHED ||
+		    !overlaps(site->rip - PATCH_BEFORE, PATCH_SPAN, addr, size))
+			continue;
+		if (undo)
+			(void)!stub_patch_undo(s, site); /* dead, if that fails */
+		atomic_store(&site->state, SITE_GONE);
+		sites->n_patched--;
+	}
+}
+
+/* The program wants the zone's memory for itself. */
+static void give_up_zone(struct stub_space *s, struct stub_sites *sites, unsigned zone)
+{
+	const uaddr_t start = s->zone[zone];
+
+	for (unsigned i = 0; i < STUB_SITES; i++) {
+		struct stub_site *site = &sites->site[i];
+
+		if (!overlaps(site->trampoline, TRAMPOLINE_SIZE, start, PATCH_ZONE_SIZE))
+			continue;
+		if (atomic_load(&site->state) == SITE_PATCHED)
+			forget(s, sites, site->rip, 1, true);
+		site->trampoline = 0;
+	}
+	atomic_store(&s->zone[zone], 0);
+	sites->pages[zone] = 0;
+}
+
+void stub_sites_replaced(struct stub_space *s, uaddr_t addr, uint64_t size)
+{
+	struct stub_sites *sites = sites_of(s);
+
+	if (!sites)
+		return;
+	mutex_lock(&s->lock);
+	forget(s, sites, addr, size, false);
+	for (unsigned i = 0; i < STUB_ZONES; i++)
+		if (s->zone[i] && overlaps(s->zone[i], PATCH_ZONE_SIZE, addr, size))
+			give_up_zone(s, sites, i);
+	mutex_unlock(&s->lock);
+}
+
+void stub_site_unpatch(struct addr_space *as, uaddr_t addr, uint64_t size)
+{
+	struct stub_space *s = stub_space_of(as);
+	struct stub_sites *sites = sites_of(s);
+
+	if (!sites)
+		return;
+	mutex_lock(&s->lock);
+	forget(s, sites, addr, size, true);
+	mutex_unlock(&s->lock);
+}
+
+void stub_sites_reset(struct stub_space *s)
+{
+	struct stub_sites *sites = sites_of(s);
+
+	if (!sites)
+		return;
+	mutex_lock(&s->lock);
+	memset(sites, 0, sizeof(*sites));
+	for (unsigned i = 0; i < STUB_ZONES; i++)
+		atomic_store(&s->zone[i], 0);
+	mutex_unlock(&s->lock);
+}
+
+int stub_sites_fork(struct stub_space *child, struct stub_space *parent)
+{
+	struct stub_sites *sites = sites_of(parent), *copy;
+
+	if (!sites || !(parent->zone[0] | parent->zone[1]))
+		return 0;
+	copy = mem_alloc(sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, sites, sizeof(*copy));
+	atomic_store(&child->sites, copy);
+	for (unsigned i = 0; i < STUB_ZONES; i++)
+		atomic_store(&child->zone[i], parent->zone[i]);
+	return 0;
+}
+
+void stub_sites_free(struct stub_space *s)
+{
+	mem_free(sites_of(s));
+}
