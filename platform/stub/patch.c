@@ -187,7 +187,7 @@ int stub_patch_write(struct stub_space *s, struct stub_sites *sites,
 {
 	const uaddr_t at = site->rip - PATCH_BEFORE;
 	uint8_t code[JMP_SIZE] = {JMP};
-	unsigned zone, page, used = 0;
+	unsigned zone, page, used = 0, failed_at = 0;
 	int32_t rel;
 	bool fresh;
 	int r;
@@ -205,12 +205,11 @@ int stub_patch_write(struct stub_space *s, struct stub_sites *sites,
 	rel = rel32(site->trampoline, at + JMP_SIZE);
 	memcpy(code + 1, &rel, sizeof(rel));
 	add_trampoline(s, &used, site, fresh);
-	r = stub_order_run(s, NULL);
-	if (r)
-		return r;
-	sites->pages[zone] |= (uint16_t)(1u << page);
 	add_code(s, &used, at, code);
-	return stub_order_run(s, NULL);
+	r = stub_order_run(s, &failed_at);
+	if (!r || failed_at)
+		sites->pages[zone] |= (uint16_t)(1u << page);
+	return r;
 }
 
 int stub_patch_undo(struct stub_space *s, const struct stub_site *site)
