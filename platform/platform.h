@@ -303,6 +303,13 @@ struct ctx_ops {
 	const void *(*carried_in)(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
 	bool (*carry_out)(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
 	/*
+	 * know - every call of sc.nr will be answered with @value, which is not negative, until
+	 * forget(): the platform may do it. Both only by the owning thread, while the guest
+	 * thread does not run. May be NULL, both.
+	 */
+	void (*know)(struct exec_ctx *ctx, uint64_t value);
+	void (*forget)(struct exec_ctx *ctx);
+	/*
 	 * will_sleep - the owning thread is about to wait for something other than its guest
 	 * thread: who wakes it should find it near. May be NULL.
 	 */
@@ -407,6 +414,18 @@ static inline int ctx_set_regs(struct exec_ctx *ctx, const struct lx_regs *regs)
 static inline int ctx_set_ret(struct exec_ctx *ctx, uint64_t value)
 {
 	return ctx->ops->set_ret(ctx, value);
+}
+
+static inline void ctx_know(struct exec_ctx *ctx, uint64_t value)
+{
+	if (ctx->ops->know)
+		ctx->ops->know(ctx, value);
+}
+
+static inline void ctx_forget(struct exec_ctx *ctx)
+{
+	if (ctx->ops->forget)
+		ctx->ops->forget(ctx);
 }
 
 static inline void ctx_will_sleep(struct exec_ctx *ctx)

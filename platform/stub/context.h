@@ -48,14 +48,19 @@
 #define CTX_IN_SIZE	216
 #define CTX_OUT_SIZE	224
 #define CTX_RETURN	232
+#define CTX_FLAGS	240
 #define CTX_ROBUST	256
 #define CTX_NODE	280
 
-#define CTX_CALL  0x400
+#define CTX_CALL 0x400
+#define CTX_KNOWN                                                                        \
+	0x600 /* CTX_KNOWN_N answers that patched calls need not ask for; -1: none */
 #define CTX_IN0	  0x1000
 #define CTX_OUT	  0x2000
 #define CTX_IN1	  0x3000
 #define CTX_STACK 0x4000 /* the signal stack starts here */
+
+#define CTX_KNOWN_N 6
 
 #define CARRY_MAX 4096 /* bytes in each of IN0, IN1 and OUT */
 
@@ -111,8 +116,9 @@ struct stub_context {
 	uint32_t in_size[2];  /* bytes that stand at CTX_IN0 and CTX_IN1 */
 	uint32_t out_size;    /* bytes of the call's buffer that can be written */
 	uint32_t pad3;
-	uint64_t ret; /* where the patched site's code goes on, in its trampoline */
-	uint64_t pad4[2];
+	uint64_t ret;	/* where the patched site's code goes on, in its trampoline */
+	uint64_t flags; /* and its flags, as lahf and seto leave them in ax */
+	uint64_t pad4;
 	/* struct robust_list_head, and its one entry */
 	uint64_t robust[3];
 	uint64_t node;
@@ -145,6 +151,7 @@ CTX_CHECK(fast, CTX_FAST);
 CTX_CHECK(load_fpu, CTX_LOAD_FPU);
 CTX_CHECK(fpu, CTX_FPU);
 CTX_CHECK(ret, CTX_RETURN);
+CTX_CHECK(flags, CTX_FLAGS);
 CTX_CHECK(robust, CTX_ROBUST);
 CTX_CHECK(node, CTX_NODE);
 #undef CTX_CHECK

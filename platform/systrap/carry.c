@@ -23,7 +23,7 @@
 #define PATH(arg)	 SIZE(arg, STRING)
 
 struct carry {
-	uint8_t in[2], out, none;
+	uint8_t in[2], out, known;
 };
 
 /* clang-format off */
@@ -87,6 +87,12 @@ static const struct carry table[CARRY_CALLS] = {
 	[SYS_getrlimit]	      = {.out = SIZE(1, 16)},
 	[SYS_getrusage]	      = {.out = SIZE(1, 144)},
 	[SYS_timerfd_settime] = {.in = {SIZE(2, 32)}, .out = SIZE(3, 32)},
+	[SYS_getpid]	      = {.known = 1},
+	[SYS_gettid]	      = {.known = 2},
+	[SYS_getuid]	      = {.known = 3},
+	[SYS_geteuid]	      = {.known = 4},
+	[SYS_getgid]	      = {.known = 5},
+	[SYS_getegid]	      = {.known = CTX_KNOWN_N},
 	[SYS_setitimer]	      = {.in = {SIZE(1, 32)}, .out = SIZE(2, 32)},
 };
 /* clang-format on */
@@ -182,4 +188,25 @@ bool systrap_carry_out(struct exec_ctx *ctx, uaddr_t addr, const void *src, size
 	memcpy((char *)c->slot->ctx + CTX_OUT + off, src, n);
 	c->put_size = max_t(uint32_t, c->put_size, (uint32_t)(off + n));
 	return true;
+}
+
+/* --- answers ------------------------------------------------------------------ */
+
+static int64_t *known(const struct systrap_ctx *c)
+{
+	return (int64_t *)((char *)c->slot->ctx + CTX_KNOWN);
+}
+
+void systrap_know(struct exec_ctx *ctx, uint64_t value)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+	const uint64_t nr = c->stub.base.sc.nr;
+
+	if (nr < CARRY_CALLS && table[nr].known)
+		known(c)[table[nr].known - 1] = (int64_t)value;
+}
+
+void systrap_forget(struct exec_ctx *ctx)
+{
+	memset(known(systrap_ctx_of(ctx)), 0xff, CTX_KNOWN_N * sizeof(int64_t));
 }

@@ -3,8 +3,8 @@
  * Data that travels with a call's hand-over (design D3): entry.S copies in user mode what
  * the table of carry.c names. Read by C and by the assembler.
  *
- * The table has four bytes a call: two arguments to copy in, one to copy out, nothing. A
- * byte is 0, or the number of the argument that is the pointer, and above it (<< 3) how
+ * The table has four bytes a call: two arguments to copy in, one to copy out, and where in
+ * CTX_KNOWN its answer may stand, from 1 on. One of the first three is 0, or the number of the argument that is the pointer, and above it (<< 3) how
  * much: a size of CARRY_SIZES by its index from 1, or CARRY_BY_ARG + 8 * i + n for argument
  * n times 1, 8 or 16.
  */
@@ -37,6 +37,8 @@ void systrap_carry_end(struct systrap_ctx *c);
 void systrap_undelivered(const struct systrap_ctx *c, struct exit_info *info);
 
 /* ctx_ops, see platform.h */
+void systrap_know(struct exec_ctx *ctx, uint64_t value);
+void systrap_forget(struct exec_ctx *ctx);
 const void *systrap_carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
 bool systrap_carry_out(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
 #endif

@@ -227,6 +227,28 @@ back:
 	RESUME
 
 /*
+ * The answer may stand in the context. An interrupt must be seen before guest code runs, so one
+ * that comes after the look at its flag has the Sentry asked.
+ */
+	.globl	systrap_known
+systrap_known:
+	mov	CTX_KNOWN-8(%rbx,%r11,8), %r11
+	test	%r11, %r11
+	js	ask
+	mov	%rax, CTX_FLAGS(%rbx)
+known_look:
+	cmpl	$0, CTX_INTERRUPTED(%rbx)
+	jne	ask
+	add	$0x7f, %al
+	sahf
+	mov	%r11, %rax
+	mov	CALL(UC_RDX)(%rbx), %rdx
+	mov	CALL(UC_RSP)(%rbx), %rsp
+	mov	CALL(UC_RBX)(%rbx), %rbx
+	jmp	*%rcx
+known_end:
+
+/*
  * From the trampoline of a patched site (stub/patch.c): rcx points behind a `syscall`
  * instruction there, and at -10 from there stands where the site's code goes on. r11 is free, as
  * for a system call; flags are not, so they wait in ax, whose bits these are once swapped.
@@ -251,6 +273,13 @@ systrap_patched:
 	bswap	%rdx
 	mov	%edx, %edx		/* the number is in its low half */
 	mov	%rdx, CALL(UC_RAX)(%rbx)
+	cmp	$CARRY_CALLS, %edx
+	jae	ask
+	lea	carry_table(%rip), %r11
+	movzbl	3(%r11,%rdx,4), %r11d
+	test	%r11d, %r11d
+	jnz	systrap_known
+ask:
 	add	$0x7f, %al
 	sahf
 	pushfq
@@ -280,6 +309,20 @@ systrap_patched_clean:			/* a program that steps itself has not come beyond this
 	movl	$KIND_CALL, CTX_KIND(%rbx)
 	jmp	carry
 
+/* To the call of systrap_patched, which the thread has made. */
+interrupted_in_known:
+	movabs	$STUB_GUEST_TEXT, %rax
+	add	$(ask - systrap_text), %rax
+	mov	%rax, UC_RIP(%rdx)
+	mov	CTX_FLAGS(%rbx), %rax
+	mov	%rax, UC_RAX(%rdx)
+	mov	%rbx, UC_RBX(%rdx)
+	mov	CALL(UC_RAX)(%rbx), %rax
+	mov	%rax, UC_RDX(%rdx)
+	mov	CTX_STACK_TOP(%rbx), %rax
+	mov	%rax, UC_RSP(%rdx)
+	jmp	back
+
 /* The trampoline's own `syscall` then, which traps. */
 not_ours:
 	add	$0x7f, %al
@@ -303,6 +346,10 @@ in_stub:
 	jb	1f
 	cmp	AT(run_end), %eax
 	jb	interrupted_in_run
+1:	cmp	AT(known_look), %eax
+	jb	1f
+	cmp	AT(known_end), %eax
+	jb	interrupted_in_known
 1:	movl	$1, CTX_INTERRUPTED(%rbx)
 	jmp	back
 interrupted_in_run:

@@ -13,7 +13,7 @@
 #define SYS_USER_DISPATCH 2  /* si_code of a trapped call */
 #define MAX_STRAYS	  64 /* more than entry.S makes with the guest's flags */
 
-extern const char systrap_text[], systrap_patched[], systrap_patched_clean[];
+extern const char systrap_text[], systrap_known[], systrap_patched_clean[];
 
 /* Threads and programs begin behind these, or end before. */
 static bool may_patch(uint64_t nr)
@@ -75,8 +75,8 @@ static int patched_call(struct systrap_ctx *c)
 /* In entry.S, after a patched call, still with the guest's flags. */
 static bool is_entering(uaddr_t rip)
 {
-	return rip - STUB_GUEST_TEXT - (uaddr_t)(systrap_patched - systrap_text) <=
-	       (uaddr_t)(systrap_patched_clean - systrap_patched);
+	return rip - STUB_GUEST_TEXT - (uaddr_t)(systrap_known - systrap_text) <=
+	       (uaddr_t)(systrap_patched_clean - systrap_known);
 }
 
 /*

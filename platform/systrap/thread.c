@@ -19,6 +19,7 @@ static void context_init(struct systrap_ctx *c)
 	ctx->robust[0] = at + CTX_NODE;
 	ctx->robust[1] = (uint64_t)(CTX_STATE - CTX_NODE);
 	ctx->node = at + CTX_ROBUST;
+	memset((char *)ctx + CTX_KNOWN, 0xff, CTX_KNOWN_N * sizeof(int64_t));
 	systrap_frame_init(c);
 }
 
@@ -78,6 +79,8 @@ static const struct ctx_ops systrap_ctx_ops = {
 	.will_sleep = systrap_will_sleep,
 	.carried_in = systrap_carried_in,
 	.carry_out = systrap_carry_out,
+	.know = systrap_know,
+	.forget = systrap_forget,
 	.release = systrap_release,
 };
 

@@ -49,6 +49,13 @@ static int64_t call_observed(struct task *t, const struct ctx_syscall *sc)
 	return ret;
 }
 
+int64_t syscall_constant(struct task *t, int64_t ret)
+{
+	if (!t->k->strace && !t->k->stats)
+		ctx_know(t->mem.ctx, (uint64_t)ret);
+	return ret;
+}
+
 int64_t syscall_dispatch(struct task *t)
 {
 	const struct ctx_syscall *sc = &t->mem.ctx->sc;

@@ -11,5 +11,11 @@
  */
 int64_t syscall_dispatch(struct task *t);
 
+/*
+ * syscall_constant - returns @ret, which is what this call returns until the task's
+ * credentials change or it executes another program: the platform need not ask again.
+ */
+int64_t syscall_constant(struct task *t, int64_t ret);
+
 /* The name of a call, or "syscall_NR" through @buf. */
 const char *syscall_name(uint64_t nr, char buf[32]);

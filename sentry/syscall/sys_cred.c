@@ -6,6 +6,7 @@
  * Source: credentials(7), setuid(2), setreuid(2), setresuid(2), setfsuid(2),
  * setgroups(2).
  */
+#include "sentry/syscall/dispatch.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/caps.h"
 #include "sentry/task/groups.h"
@@ -193,24 +194,32 @@ static int64_t get_res_ids(struct task *t, enum id_kind kind, const uaddr_t to[3
 	return 0;
 }
 
+/* The maps of other user namespaces may yet be written. */
+static int64_t own_id(struct task *t, enum id_kind kind, uint32_t kid)
+{
+	const uint32_t id = out_id(t, kind, kid);
+
+	return t->cred->user_ns == t->k->init_user_ns ? syscall_constant(t, id) : id;
+}
+
 SYSCALL0(getuid)
 {
-	return out_id(t, UIDS, t->cred->uid);
+	return own_id(t, UIDS, t->cred->uid);
 }
 
 SYSCALL0(geteuid)
 {
-	return out_id(t, UIDS, t->cred->euid);
+	return own_id(t, UIDS, t->cred->euid);
 }
 
 SYSCALL0(getgid)
 {
-	return out_id(t, GIDS, t->cred->gid);
+	return own_id(t, GIDS, t->cred->gid);
 }
 
 SYSCALL0(getegid)
 {
-	return out_id(t, GIDS, t->cred->egid);
+	return own_id(t, GIDS, t->cred->egid);
 }
 
 SYSCALL3(getresuid, uaddr_t ruid, uaddr_t euid, uaddr_t suid)

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Who am I: process, thread, parent; process groups and sessions. */
+#include "sentry/syscall/dispatch.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/task/pgrp.h"
 #include "sentry/task/tty_session.h"
 
 SYSCALL0(getpid)
 {
-	return task_tgid_for(t, t);
+	return syscall_constant(t, task_tgid_for(t, t));
 }
 
 SYSCALL0(gettid)
 {
-	return task_tid_for(t, t);
+	return syscall_constant(t, task_tid_for(t, t));
 }
 
 /* 0: it is outside of the caller's pid namespace, or there is none. */

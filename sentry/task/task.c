@@ -277,6 +277,8 @@ void task_set_cred(struct task *t, struct cred *c)
 	mutex_lock(&t->lock);
 	old = t->cred;
 	t->cred = c;
+	if (t->mem.ctx)
+		ctx_forget(t->mem.ctx);
 	if (old->user != c->user) {
 		atomic_fetch_add(&c->user->n_tasks, 1);
 		atomic_fetch_sub(&old->user->n_tasks, 1);
