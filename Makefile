@@ -52,13 +52,14 @@ endif
 # The 9P wire code is shared by the server (gofer/) and the client (fs/gofer).
 SRC_wire := $(wildcard gofer/proto*.c)
 SRC_gofer := $(filter-out $(SRC_wire),$(wildcard gofer/*.c))
-SRC_cli := $(wildcard runsc-c/*.c)
+SRC_cli := $(wildcard runsc-c/*.c runsc-c/*/*.c)
+ASM_cli := $(wildcard runsc-c/*/*.S)
 
 obj = $(patsubst %.c,$(O)/obj/%.o,$(filter %.c,$(1))) $(patsubst %.S,$(O)/obj/%.o,$(filter %.S,$(1)))
 OBJ_proto := $(PROTO_C:.c=.o)
 OBJ_sentry := $(call obj,$(SRC_base) $(SRC_platform) $(ASM_platform) $(SRC_fs) $(SRC_kernel) $(ASM_kernel) $(SRC_boot) $(SRC_wire)) $(OBJ_proto)
 OBJ_gofer := $(call obj,$(SRC_base) $(SRC_wire) $(SRC_gofer)) $(OBJ_proto)
-OBJ_cli := $(call obj,$(SRC_base) $(SRC_cli)) $(OBJ_proto)
+OBJ_cli := $(call obj,$(SRC_base) $(SRC_cli) $(ASM_cli)) $(OBJ_proto)
 
 LIBS_sentry := -lseccomp -luv_a -lprotobuf-c -lrt -ldl
 LIBS_gofer := -lseccomp -lprotobuf-c

@@ -3,33 +3,22 @@
  * `syscalls` and `host-syscalls`: the tables stand in runsc-sentry and runsc-gofer,
  * beside the code they describe; those programs print them.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "runsc-c/commands.h"
 #include "runsc-c/spawn.h"
 #include "sentry/base/log.h"
 
-/* A reader that has seen enough (`| head`) is no failure. */
 static int ask(const char *program, const char *arg, struct error *e)
 {
 	struct spawn_args a = {.program = program, .arg = arg, .stdout_hfd = -1};
-	struct child c;
-	int status;
+	int status = spawn_to_end(&a, NULL, e);
 
-	fflush(stdout);
-	if (spawn_program(&a, &c, e))
-		return -1;
-	status = child_wait(&c);
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGPIPE)
-		return error_set(e, "%s could not print its table: signal %d (%s)",
-				 program, WTERMSIG(status), strsignal(WTERMSIG(status)));
-	if (WIFEXITED(status) && WEXITSTATUS(status))
+	if (status > 0)
 		return error_set(e, "%s could not print its table: exit status %d",
-				 program, WEXITSTATUS(status));
-	return 0;
+				 program, status);
+	return status;
 }
 
 /* The options of both commands. False: there is nothing more to do, *status says how. */

@@ -5,4 +5,5 @@
 int cmd_do(int argc, char **argv);
 int cmd_syscalls(int argc, char **argv);
 int cmd_host_syscalls(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
 int cmd_debug(int argc, char **argv);

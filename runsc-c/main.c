@@ -20,6 +20,7 @@ static const struct {
 	 "the guest system calls and how far each is implemented"},
 	{"host-syscalls", cmd_host_syscalls,
 	 "every host call that our processes may make"},
+	{"probe", cmd_probe, "what this host can do, and what its mechanisms cost"},
 	{"debug", cmd_debug, "print what every task of a sandbox is doing"},
 };
 

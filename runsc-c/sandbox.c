@@ -59,7 +59,7 @@ static int start_sentry(struct sandbox *s, struct error *e)
 {
 	struct spawn_args a = {
 		.program = "runsc-sentry",
-		.want_ns = NS_USER | NS_PID | NS_NET | NS_IPC | NS_UTS | NS_MNT,
+		.want_ns = NS_SENTRY,
 		.nobody = geteuid() == 0,
 		.n_hfds = 1,
 		.stdout_hfd = -1,

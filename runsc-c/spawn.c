@@ -196,3 +196,21 @@ int child_wait(struct child *c)
 	*c = (struct child){.pidfd = -1};
 	return status;
 }
+
+int spawn_to_end(const struct spawn_args *a, unsigned *got_ns, struct error *e)
+{
+	struct child c;
+	int status;
+
+	fflush(stdout);
+	if (spawn_program(a, &c, e))
+		return -1;
+	if (got_ns)
+		*got_ns = c.got_ns;
+	status = child_wait(&c);
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGPIPE)
+		return error_set(e, "%s could not print its table: signal %d (%s)",
+				 a->program, WTERMSIG(status),
+				 strsignal(WTERMSIG(status)));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}

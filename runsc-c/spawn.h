@@ -12,6 +12,7 @@ enum {
 	NS_IPC = 8,
 	NS_UTS = 16,
 	NS_MNT = 32,
+	NS_SENTRY = 63, /* all of them are what the Sentry wants */
 };
 
 struct spawn_args {
@@ -33,5 +34,11 @@ struct child {
 };
 
 int spawn_program(const struct spawn_args *a, struct child *out, struct error *e);
+/*
+ * spawn_to_end - for what it prints. Returns its exit status, -1 with the text in @e when
+ * it could not be started or a signal ended it. A reader that has seen enough
+ * (`| head`) is no failure. *got_ns: NS_* that it had; may be NULL.
+ */
+int spawn_to_end(const struct spawn_args *a, unsigned *got_ns, struct error *e);
 /* The child's exit status as waitpid gives it; reaps. */
 int child_wait(struct child *c);

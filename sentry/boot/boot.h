@@ -110,7 +110,7 @@ void console_resize(struct console *c, const Runsc__Winsize *w);
 bool console_finish(struct console *c);
 void console_ready(uv_async_t *h);
 
-/* print.c: the tables for `runsc-c syscalls` and `host-syscalls`. */
+/* print.c: the tables for `runsc-c syscalls`, `host-syscalls` and `probe`. */
 int print_tables(const char *mode);
 
 /* report.c: --stats and debug. */

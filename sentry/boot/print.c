@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The tables behind `runsc-c syscalls` and `runsc-c host-syscalls`. */
+/* The tables behind `runsc-c syscalls`, `runsc-c host-syscalls` and `runsc-c probe`. */
 #include <stdio.h>
 #include <string.h>
 
@@ -127,16 +127,50 @@ static int print_host_syscalls(bool json)
 	return bad;
 }
 
+/*
+ * What `runsc-c probe` shows: which platforms work here, or why not. Returns the exit
+ * status: 1 when none does.
+ */
+static int print_platforms(bool json)
+{
+	bool found = false;
+	const char *why;
+
+	if (json)
+		printf("\"platforms\":[");
+	for (const struct platform_ops *const *p = platform_all(); *p; p++) {
+		const bool ok = (*p)->probe(&why) == 0;
+
+		if (json)
+			printf("%s{\"name\":\"%s\",\"ok\":%s,\"why\":\"%s\"}",
+			       p == platform_all() ? "" : ",", (*p)->name,
+			       ok ? "true" : "false", ok ? "" : why);
+		else
+			printf("  %-26s %-4s %s\n", (*p)->name, ok ? "yes" : "no",
+			       !ok	? why
+			       : !found ? "(what --platform auto takes)"
+					: "");
+		found |= ok;
+	}
+	if (json)
+		printf("]");
+	return !found;
+}
+
 int print_tables(const char *mode)
 {
-	int bad = 0;
+	int status = 0;
 
 	if (!strcmp(mode, "--syscalls") || !strcmp(mode, "--syscalls-json"))
 		print_syscalls(strstr(mode, "json") != NULL);
 	else if (!strcmp(mode, "--host-syscalls") ||
 		 !strcmp(mode, "--host-syscalls-json"))
-		bad = print_host_syscalls(strstr(mode, "json") != NULL);
+		status = print_host_syscalls(strstr(mode, "json") != NULL)
+				 ? EXIT_STATUS_OURS
+				 : 0;
+	else if (!strcmp(mode, "--platforms") || !strcmp(mode, "--platforms-json"))
+		status = print_platforms(strstr(mode, "json") != NULL);
 	else
 		return EXIT_STATUS_OURS;
-	return fflush(stdout) || bad ? EXIT_STATUS_OURS : 0;
+	return fflush(stdout) ? EXIT_STATUS_OURS : status;
 }

@@ -4,6 +4,7 @@
 import ctypes
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -488,7 +489,7 @@ def tables():
 
 @case
 def helps():
-    for command in ([], ['do'], ['syscalls'], ['host-syscalls'], ['debug']):
+    for command in ([], ['do'], ['syscalls'], ['host-syscalls'], ['probe'], ['debug']):
         for option in ('--help', '-h'):
             r = subprocess.run([RUNSC] + command + [option], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, timeout=60)
@@ -499,6 +500,48 @@ def helps():
     check(r.returncode == 0 and r.stdout.startswith(b'runsc-c '), r)
     r = subprocess.run([RUNSC, 'syscalls', '--no'], stderr=subprocess.PIPE, timeout=60)
     check(r.returncode == 125 and b"unknown option '--no'" in r.stderr, r)
+
+
+@case
+def probe():
+    """Every floor is measured where nothing is forbidden; the table says what the object says."""
+    r = subprocess.run([RUNSC, 'probe', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       timeout=60)
+    equal((r.returncode, r.stderr), (0, b''))
+    found = json.loads(r.stdout)
+    equal([(p['name'], p['ok']) for p in found['platforms']], [('systrap', True), ('ptrace', True)])
+    floors = {f['name']: f for f in found['floors']}
+    for name, floor in floors.items():
+        if found['host']['cpus'] > 1 or not name.endswith(('_spin', '_apart')):
+            check(0 < floor.get('best_ns', 0) <= floor['ns'], floor)
+    # Whatever the machine: more work takes more time.
+    for less, more in (('site', 'getppid'), ('getppid', 'trap'), ('trap', 'trap_futex'),
+                       ('site', 'site_futex'), ('getppid', 'ptrace'), ('getppid', 'fork_exec')):
+        check(floors[less]['best_ns'] < floors[more]['best_ns'], less, 'is dearer than', more, floors)
+    r = subprocess.run([RUNSC, 'probe', '--no-floors'], stdout=subprocess.PIPE, timeout=60)
+    text = r.stdout.decode()
+    check(r.returncode == 0 and 'floors' not in text, text)
+    for f in found['features']:
+        check(re.search(r'^  %s +%s ' % (re.escape(f['name']), 'yes' if f['ok'] else 'no'), text,
+                        re.M), f, text)
+
+
+@case
+def probe_where_little_is_allowed():
+    """What is forbidden is missing, in the platforms, the features and the floors."""
+    r = subprocess.run([RUNSC, 'probe', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       timeout=60, preexec_fn=without_user_dispatch)
+    equal((r.returncode, r.stderr), (0, b''))
+    found = json.loads(r.stdout)
+    check(not found['platforms'][0]['ok'] and 'dispatch' in found['platforms'][0]['why'], found)
+    equal([f['ok'] for f in found['features'] if 'dispatch' in f['name']], [False])
+    equal(sorted(f['name'] for f in found['floors'] if 'error' in f),
+          ['site', 'site_futex', 'site_spin', 'trap', 'trap_futex', 'trap_spin'])
+    one = {min(os.sched_getaffinity(0))}
+    r = subprocess.run([RUNSC, 'probe', '--json'], stdout=subprocess.PIPE, timeout=60,
+                       preexec_fn=lambda: os.sched_setaffinity(0, one))
+    equal(sorted(f['name'] for f in json.loads(r.stdout)['floors'] if 'error' in f),
+          ['futex_apart', 'site_spin', 'trap_spin'])
 
 
 def without_user_dispatch():
