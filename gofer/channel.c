@@ -209,8 +209,8 @@ static void worker_run(struct channel *ch)
 	struct request *rq = mem_zalloc(sizeof(*rq));
 	int r = -ENOMEM;
 
-	/* Its own working directory (watch.c, xattr.c) and umask. */
-	if (in && out && data && rq && unshare(CLONE_FS) == 0) {
+	if (in && out && data && rq) {
+		cwd_own(ch->s);
 		umask(0);
 		if (ch->cpu >= 0)
 			host_set_cpu(0, ch->cpu); /* a hint: elsewhere is only slower */

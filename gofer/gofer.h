@@ -54,7 +54,8 @@ void gofer_free(struct gofer *g);
 /*
  * gofer_serve - serve one connection (@sock: SOCK_SEQPACKET or SOCK_STREAM, taken)
  * on this thread and helpers of its own until the peer closes it.
- * Calls unshare(CLONE_FS) for this thread: its working directory is used.
+ * Calls unshare(CLONE_FS) for this thread if it can: its working directory is used, and its
+ * umask set to 0.
  * 0, or -EPROTO when the peer broke the framing, -ENOMEM.
  */
 int gofer_serve(struct gofer *g, int sock);

@@ -292,6 +292,9 @@ struct session {
 	uint32_t msize;
 	bool versioned, dialect;
 
+	struct mutex cwd; /* who stands in the working directory, if shares_cwd (workdir.c) */
+	atomic_bool shares_cwd;
+
 	/* protected by lock */
 	struct mutex lock;
 	struct htab fids, nodes, watches, prefixes;
@@ -306,6 +309,12 @@ struct session {
 	int error; /* why, if not because the peer went */
 	pthread_cond_t all_gone;
 };
+
+/* Once, first of all, in each worker. */
+void cwd_own(struct session *s);
+/* To @hfd; then cwd_leave() ends what is done there. 0 or a negative errno: not entered. */
+int cwd_enter(struct session *s, int hfd) NO_LOCK_ANALYSIS;
+void cwd_leave(struct session *s) NO_LOCK_ANALYSIS;
 
 struct channel {
 	/* immutable */

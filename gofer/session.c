@@ -26,6 +26,7 @@ struct session *session_create(struct gofer *g)
 	s->msize = P9_MSIZE_MAX;
 	s->inotify_hfd = -1;
 	mutex_init(&s->lock, LOCK_GOFER);
+	mutex_init(&s->cwd, LOCK_GOFER_CWD);
 	list_init(&s->lru);
 	list_init(&s->channels);
 	pthread_cond_init(&s->all_gone, NULL);

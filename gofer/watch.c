@@ -67,10 +67,12 @@ static int add_mark(struct session *s, struct node *n)
 	}
 	r = node_pin(s, at, &hfd);
 	if (r == 0) {
-		r = (int)host_ret(fchdir(hfd));
-		if (r == 0)
+		r = cwd_enter(s, hfd);
+		if (r == 0) {
 			r = (int)host_ret(
 				inotify_add_watch(s->inotify_hfd, name.s, events));
+			cwd_leave(s);
+		}
 		node_unpin(s, at);
 	}
 	node_put(s, dir);

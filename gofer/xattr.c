@@ -12,7 +12,7 @@
 
 #include "sentry/base/host.h"
 
-/* Stands in the right directory; *name is what to call the inode there. */
+/* Stands in the right directory, until cwd_leave(); *name is what to call the inode there. */
 static int enter(struct session *s, struct node *n, struct name *name)
 {
 	struct node *dir = NULL, *at = n;
@@ -38,7 +38,7 @@ static int enter(struct session *s, struct node *n, struct name *name)
 			r = ident_eq(&id, &n->id) ? 0 : -ESTALE;
 		}
 		if (r == 0)
-			r = (int)host_ret(fchdir(hfd));
+			r = cwd_enter(s, hfd);
 		node_unpin(s, at);
 	}
 	node_put(s, dir);
@@ -49,13 +49,14 @@ ssize_t xattr_get(struct session *s, struct node *n, const char *name, void *buf
 		  size_t size)
 {
 	struct name at;
-	int r = enter(s, n, &at);
+	ssize_t r = enter(s, n, &at);
 
 	if (r < 0)
 		return r;
-	if (name)
-		return host_ret(lgetxattr(at.s, name, buf, size));
-	return host_ret(llistxattr(at.s, buf, size));
+	r = host_ret(name ? lgetxattr(at.s, name, buf, size)
+			  : llistxattr(at.s, buf, size));
+	cwd_leave(s);
+	return r;
 }
 
 int xattr_set(struct session *s, struct node *n, const char *name, const void *value,
@@ -68,7 +69,9 @@ int xattr_set(struct session *s, struct node *n, const char *name, const void *v
 		r = enter(s, n, &at);
 	if (r < 0)
 		return r;
-	return (int)host_ret(lsetxattr(at.s, name, value, size, flags));
+	r = (int)host_ret(lsetxattr(at.s, name, value, size, flags));
+	cwd_leave(s);
+	return r;
 }
 
 int xattr_remove(struct session *s, struct node *n, const char *name)
@@ -80,5 +83,7 @@ int xattr_remove(struct session *s, struct node *n, const char *name)
 		r = enter(s, n, &at);
 	if (r < 0)
 		return r;
-	return (int)host_ret(lremovexattr(at.s, name));
+	r = (int)host_ret(lremovexattr(at.s, name));
+	cwd_leave(s);
+	return r;
 }

@@ -24,6 +24,7 @@ enum lock_rank {
 	LOCK_OVERLAY_DATA, /* which blocks of a file the private layer holds */
 	LOCK_INODE_LAYER,  /* the same of a layer below an overlay */
 	LOCK_DENTRY,	   /* the dentry cache */
+	LOCK_GOFER_CWD,	   /* the Gofer's working directory, where workers share one */
 	LOCK_GOFER,	   /* fid and tag tables */
 	LOCK_MM_META,	   /* an mm's areas */
 	LOCK_RMAP,	   /* reverse map */

@@ -56,14 +56,15 @@ def forbidden(u, *args):
     return u.do(*args, prefix=[PYTHON, '-c', NO_USERNS])
 
 
-# clone and unshare with CLONE_NEWUSER, clone3 at all: as container engines filter them.
+# clone with CLONE_NEW*, unshare and clone3 at all: as container engines filter them.
 NO_USERNS = r'''
 import ctypes, os, struct, sys
 def op(code, jt, jf, k): return struct.pack('HBBI', code, jt, jf, k)
 prog = b''.join([
     op(0x20, 0, 0, 0),                # the number
     op(0x15, 0, 1, 435), op(0x06, 0, 0, 0x50000 | 38),
-    op(0x15, 1, 0, 56), op(0x15, 0, 3, 272),
+    op(0x15, 0, 1, 272), op(0x06, 0, 0, 0x50000 | 1),
+    op(0x15, 0, 3, 56),
     op(0x20, 0, 0, 16),               # the flags
     op(0x45, 0, 1, 0x7e020000), op(0x06, 0, 0, 0x50000 | 1),
     op(0x06, 0, 0, 0x7fff0000)])
@@ -134,6 +135,41 @@ def without_user_namespaces():
         equal(len(walls), len(r.err.splitlines()), r.err)
         r = forbidden(u, '--user', '0', '--', 'sh', '-c', 'id -u; touch /etc/x; chown 5 /etc/x; stat -c %u /etc/x')
         equal(r.out.split(), ['0', '5'], r.err)
+
+
+XATTRS = '''
+import errno, os, sys, threading
+os.chdir(sys.argv[1])
+wrong = []
+def work(me):
+    name = 'd%d/f' % me
+    os.mkdir('d%d' % me)
+    open(name, 'w').close()
+    try:
+        for i in range(2000):
+            os.setxattr(name, 'user.who', b'%d %d' % (me, i))
+            if os.getxattr(name, 'user.who') != b'%d %d' % (me, i):
+                wrong.append((me, i))
+    except OSError as e:
+        wrong.append(e)
+threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(wrong)
+'''
+
+
+@case
+def attributes_without_unshare():
+    """The Gofer's threads share one working directory then, and attributes are reached by it."""
+    with AsUser() as u:
+        try:
+            os.setxattr(u.home, 'user.who', b'me')
+        except OSError as why:
+            raise Skip('no extended attributes here: %s' % why) from None
+        r = forbidden(u, '--volume', u.home + ':/mnt:rw', '--', 'python3', '-c', XATTRS, '/mnt')
+        equal((r.status, r.out), (0, '[]\n'), r.err)
+        equal(os.getxattr(os.path.join(u.home, 'd3/f'), 'user.who'), b'3 1999')
 
 
 @case

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The working directory: there are no calls for extended attributes and inotify that start
+ * from a descriptor, so a worker goes where the name is. Each worker has a directory of
+ * its own; where the host forbids that (Docker's filter lets only CAP_SYS_ADMIN unshare
+ * anything) they share one and go there one at a time.
+ */
+#include <sched.h>
+#include <unistd.h>
+
+#include "gofer/internal.h"
+#include "sentry/base/host.h"
+
+void cwd_own(struct session *s)
+{
+	if (unshare(CLONE_FS))
+		atomic_store(&s->shares_cwd, true);
+}
+
+int cwd_enter(struct session *s, int hfd)
+{
+	int r;
+
+	if (atomic_load(&s->shares_cwd))
+		mutex_lock(&s->cwd);
+	r = (int)host_ret(fchdir(hfd));
+	if (r < 0)
+		cwd_leave(s);
+	return r;
+}
+
+void cwd_leave(struct session *s)
+{
+	if (atomic_load(&s->shares_cwd))
+		mutex_unlock(&s->cwd);
+}
