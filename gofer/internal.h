@@ -292,7 +292,8 @@ struct session {
 	uint32_t msize;
 	bool versioned, dialect;
 
-	struct mutex cwd; /* who stands in the working directory, if shares_cwd (workdir.c) */
+	struct mutex
+		cwd; /* who stands in the working directory, if shares_cwd (workdir.c) */
 	atomic_bool shares_cwd;
 
 	/* protected by lock */
