@@ -2,6 +2,7 @@
 #include "sentry/base/alloc.h"
 
 #include <stdatomic.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,4 +60,12 @@ char *str_dup(const char *s)
 void mem_free(void *p)
 {
 	free(p);
+}
+
+#define TRIM_SIZE (16u << 20)
+
+void mem_trim(void)
+{
+	if (mallinfo2().fordblks > TRIM_SIZE)
+		malloc_trim(0);
 }

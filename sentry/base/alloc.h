@@ -18,6 +18,13 @@ void *mem_dup(const void *p, size_t size) MUST_CHECK;
 char *str_dup(const char *s) MUST_CHECK;
 void mem_free(void *p);
 
+/*
+ * mem_trim - gives what was freed back to the host, if it is much: the C library keeps it
+ * for as long as one piece behind it is in use. Takes milliseconds, in which others may
+ * wait to allocate.
+ */
+void mem_trim(void);
+
 /* Tests: make the @nth next allocation fail (1: the very next); 0 turns it off. */
 void mem_fail_after(unsigned nth);
 

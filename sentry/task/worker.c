@@ -40,15 +40,18 @@ static unsigned n_idle;
 /* Time is up. Its last chance is a giver that has taken it from the list already. */
 static bool given_late(struct worker *w)
 {
-	bool given;
+	bool given, last = false;
 
 	mutex_lock(&lock);
 	given = w->fn;
 	if (!given) {
 		list_del(&w->node);
-		n_idle--;
+		last = --n_idle == 0;
 	}
 	mutex_unlock(&lock);
+	/* No task has started or ended for a while: a good moment for what takes one. */
+	if (last)
+		mem_trim();
 	/* The giver still looks at w, which must not go before it has done its last. */
 	if (given)
 		park_wait(&w->park, NO_DEADLINE);

@@ -2,7 +2,7 @@
 /*
  * Host threads of the Sentry for tasks. One whose task has ended waits a while for the
  * next, since making a thread and ending it takes longer than a host fork of a small
- * program. Idle ones end by themselves.
+ * program. Idle ones end by themselves, and the last of them trims the heap.
  */
 #pragma once
 

@@ -69,6 +69,52 @@ os.waitpid(leader, 0)
 
 
 @case
+def memory_after_a_peak():
+    """What a guest made the Sentry allocate is the host's again soon after it is gone."""
+    peak = """
+import fcntl, os, socket
+kept = []
+for i in range(400):
+    pair = socket.socketpair()
+    kept.append(pair)
+    pair[0].setblocking(False)
+    try:
+        while True:
+            pair[0].send(bytes(4096))
+    except BlockingIOError:
+        pass
+print('full', flush=True)
+input()
+"""
+    text = """
+import socket, subprocess, sys, time
+p = subprocess.Popen(['python3', '-c', sys.argv[1]], stdin=subprocess.PIPE)
+sys.stdin.readline()
+pinned = socket.socketpair()
+pinned[0].send(bytes(4096))
+p.communicate(b'\\n')
+print('gone', flush=True)
+sys.stdin.readline()
+"""
+    child = start('--', 'python3', '-c', text, peak, stdin=subprocess.PIPE)
+    try:
+        equal(child.stdout.readline(), b'full\n')
+        sentry = [p for p in descendants(child.pid) if name_of(p) == 'runsc-sentry'][0]
+        full = private_bytes(sentry)
+        check(full > 50e6, 'no peak:', full)
+        child.stdin.write(b'\n')
+        child.stdin.flush()
+        equal(child.stdout.readline(), b'gone\n')
+        check(wait_until(lambda: private_bytes(sentry) < 20e6, 10), 'of', full, 'are left',
+              private_bytes(sentry))
+        child.stdin.close()
+        equal(child.wait(10), 0)
+    finally:
+        child.kill()
+        child.wait()
+
+
+@case
 def threads_1000():
     attacked('''
 import threading

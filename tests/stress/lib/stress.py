@@ -92,6 +92,12 @@ def alive(pid):
     return fields is not None and fields[0] not in 'ZX'
 
 
+def private_bytes(pid):
+    """Memory that is a process's alone."""
+    with open('/proc/%d/smaps_rollup' % pid) as f:
+        return sum(int(line.split()[1]) for line in f if line.startswith('Private_Dirty')) * 1024
+
+
 def descendants(pid):
     kids = collections.defaultdict(list)
     for entry in os.listdir('/proc'):
