@@ -7,7 +7,7 @@ from . import process
 from .systems import BUILT
 
 DEATHS = 4  # of sandboxes in a round, then the rest of the rows is given up
-QUICK = ('getppid getppid_2_at_once clock_gettime compute compute_20us_call compute_100us_call '
+QUICK = ('getppid getppid_2_at_once clock_gettime compute call_after_20us call_after_100us '
          'read_tmpfs_1 read_tmpfs_64k read_file_1 read_file_64k write_file_4k open_close '
          'open_close_10k_first stat create_write_unlink getdents_1000 pipe_threads pipe_processes '
          'unix_processes futex_pingpong futex_contend_2 condvar_pingpong signal_self '
