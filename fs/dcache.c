@@ -116,8 +116,11 @@ static void unhash_locked(struct vfs *v, struct dentry *d) MUST_HOLD(v->dlock)
 	atomic_fetch_or(&d->flags, DENTRY_UNHASHED);
 }
 
-/* Does it stay in the cache when nobody holds it? Puts it on the LRU then. */
-static bool keep_locked(struct vfs *v, struct dentry *d) MUST_HOLD(v->dlock)
+/*
+ * Does it stay in the cache when nobody holds it? Puts it on the LRU then, with @cold as
+ * the oldest.
+ */
+static bool keep_locked(struct vfs *v, struct dentry *d, bool cold) MUST_HOLD(v->dlock)
 {
 	unsigned flags = atomic_load(&d->flags);
 
@@ -125,7 +128,10 @@ static bool keep_locked(struct vfs *v, struct dentry *d) MUST_HOLD(v->dlock)
 	    atomic_load(&d->sb->flags) & SB_DYING)
 		return false;
 	if (!(flags & DENTRY_KEEP && d->inode)) {
-		list_add_tail(&v->lru, &d->lru);
+		if (cold)
+			list_add(&v->lru, &d->lru);
+		else
+			list_add_tail(&v->lru, &d->lru);
 		v->n_lru++;
 	}
 	return true;
@@ -153,7 +159,7 @@ static void kill_locked(struct vfs *v, struct dentry *d, const struct dentry *to
 			return;
 		forget = top && parent != top &&
 			 (all || !(atomic_load(&parent->flags) & DENTRY_KEEP));
-		if (!forget && keep_locked(v, parent))
+		if (!forget && keep_locked(v, parent, false))
 			return;
 		d = parent;
 	}
@@ -219,7 +225,7 @@ static bool put_shared(struct dentry *d)
 	return false;
 }
 
-void dentry_put(struct dentry *d)
+static void put(struct dentry *d, bool cold)
 {
 	struct vfs *v = super_vfs(d->sb);
 	bool too_many = false;
@@ -230,7 +236,7 @@ void dentry_put(struct dentry *d)
 	list_init(&dead);
 	mutex_lock(&v->dlock);
 	if (refcount_dec(&d->ref)) {
-		if (!keep_locked(v, d))
+		if (!keep_locked(v, d, cold))
 			kill_locked(v, d, NULL, false, &dead);
 		too_many = v->n_lru > DCACHE_LRU_MAX && !v->shrinking;
 		v->shrinking |= too_many;
@@ -239,6 +245,16 @@ void dentry_put(struct dentry *d)
 	free_dead(&dead);
 	if (too_many)
 		shrink(v);
+}
+
+void dentry_put(struct dentry *d)
+{
+	put(d, false);
+}
+
+void dentry_put_cold(struct dentry *d)
+{
+	put(d, true);
 }
 
 /*

@@ -388,6 +388,8 @@ struct dentry {
 /* dcache.c */
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
+/* Likewise; of all that nobody holds it is the first to be forgotten. */
+void dentry_put_cold(struct dentry *d);
 DEFINE_AUTO_PUT(dentry);
 /* The root of a super: takes the inode reference. NULL: -ENOMEM. */
 struct dentry *dentry_new_root(struct super *sb, struct inode *inode);

@@ -27,7 +27,9 @@ struct listing {
 	struct writer *w;
 	struct statx st; /* the directory's: its device for qids */
 	int hfd;
-	bool dialect, attr;
+	bool dialect;
+	uint32_t flags; /* P9_XREADDIR_* */
+	int wd;		/* a watch that tells of the entries; P9_NO_WD */
 };
 
 static bool is_dots(const char *name)
@@ -43,6 +45,24 @@ static uint64_t entry_ino(const struct listing *l, const struct entry *e)
 	return up ? l->st.stx_ino : e->ino;
 }
 
+/* Would the directory's watch tell of its changes? */
+static bool is_told_of(const struct listing *l, const struct statx *st)
+{
+	return l->wd != P9_NO_WD && !S_ISDIR(st->stx_mode) && st->stx_nlink == 1 &&
+	       st->stx_mnt_id == l->dir->mnt_id;
+}
+
+static bool entry_attr(struct listing *l, const struct entry *e, struct p9_attr *a)
+{
+	bool all = !(l->flags & P9_XREADDIR_WATCH);
+	struct statx st;
+
+	if (!all && (l->wd == P9_NO_WD || e->type == DT_DIR))
+		return false;
+	return path_stat(l->hfd, e->name, &st) == 0 && (all || is_told_of(l, &st)) &&
+	       attr_fill(l->s, &st, a) == 0;
+}
+
 static void emit_x(struct listing *l, const struct entry *e)
 {
 	struct p9_xdirent d = {
@@ -51,10 +71,16 @@ static void emit_x(struct listing *l, const struct entry *e)
 		.type = e->type,
 		.name = p9_str(e->name),
 	};
-	struct statx st;
+	char target[P9_PATH_MAX];
 
-	if (l->attr && !is_dots(e->name) && path_stat(l->hfd, e->name, &st) == 0)
-		d.has_attr = attr_fill(l->s, &st, &d.attr) == 0;
+	if (l->flags & P9_XREADDIR_ATTR && !is_dots(e->name))
+		d.has_attr = entry_attr(l, e, &d.attr);
+	if (d.has_attr && S_ISLNK(d.attr.mode)) {
+		ssize_t len = path_readlink(l->hfd, e->name, target, sizeof(target));
+
+		d.has_attr = len > 0;
+		d.target = (struct p9_str){(uint16_t)max_t(ssize_t, len, 0), target};
+	}
 	p9_xdirent_write(l->w, &d);
 }
 
@@ -87,6 +113,9 @@ static bool hidden(struct listing *l, const char *name)
 	return h && h->hidden;
 }
 
+/* An entry with its attributes is so many times what the host tells of it. */
+#define ATTR_TIMES 8
+
 /* One getdents. Returns how many entries were seen, 0 at the end. */
 static int list_some(struct listing *l, struct dir_stream *ds)
 {
@@ -96,6 +125,8 @@ static int list_some(struct listing *l, struct dir_stream *ds)
 	int seen = 0;
 
 	/* Our entries are no smaller than the host's: do not read many in vain. */
+	if (l->flags & P9_XREADDIR_ATTR)
+		room /= ATTR_TIMES;
 	room = min_t(size_t, max_t(size_t, room, 512), sizeof(buf));
 	n = host_ret(syscall(SYS_getdents64, l->hfd, buf, room));
 	if (n < 0)
@@ -121,6 +152,12 @@ static int list_some(struct listing *l, struct dir_stream *ds)
 	return seen;
 }
 
+/* For a few more entries, so that another getdents is not in vain. */
+static bool has_room(const struct writer *w)
+{
+	return w->end - w->p >= 8192;
+}
+
 static int list_from(struct listing *l, struct dir_stream *ds, uint64_t offset)
 {
 	int n;
@@ -134,12 +171,14 @@ static int list_from(struct listing *l, struct dir_stream *ds, uint64_t offset)
 			return (int)r;
 		ds->pos = (int64_t)offset;
 	}
-	/* Entries that are not shown must not look like the end. */
+	/* Entries that are not shown must not look like the end. Our own client is told of
+	 * the end at once, and need not ask again. */
 	do {
 		n = list_some(l, ds);
-	} while (n > 0 && l->w->p == l->w->start && !l->w->failed);
+	} while (n > 0 && !l->w->failed &&
+		 (l->w->p == l->w->start || (l->dialect && has_room(l->w))));
 	if (n < 0)
-		return n;
+		return l->w->p == l->w->start ? n : 1;
 	/* Not even one entry fits: the client must ask for more. */
 	if (l->w->failed && l->w->p == l->w->start)
 		return -EINVAL;
@@ -188,7 +227,7 @@ static void stream_close(struct session *s, struct dir_stream *ds, bool counted)
 	mutex_unlock(&s->lock);
 }
 
-static int read_dir(struct fid *f, uint64_t offset, struct listing *l)
+static int read_dir(struct fid *f, uint64_t offset, struct listing *l, bool *end)
 {
 	struct dir_stream *ds = &f->dir;
 	bool keep = true;
@@ -198,8 +237,12 @@ static int read_dir(struct fid *f, uint64_t offset, struct listing *l)
 		return -ENOTDIR;
 	if (l->dir->excluded) {
 		r = node_stat(l->s, l->dir, &l->st);
+		*end = true;
 		return r < 0 ? r : list_nothing(l, offset);
 	}
+	/* Before the entries are looked at. */
+	if (l->flags & P9_XREADDIR_WATCH)
+		watch_add_entries(l->s, l->dir, &l->wd);
 	mutex_lock(&ds->lock);
 	r = ds->hfd >= 0 ? 0 : stream_open(l->s, f, ds, &keep);
 	if (r == 0) {
@@ -212,21 +255,29 @@ static int read_dir(struct fid *f, uint64_t offset, struct listing *l)
 			stream_close(l->s, ds, keep);
 	}
 	mutex_unlock(&ds->lock);
+	*end = r == 0;
 	return r < 0 ? r : 0;
 }
 
 int dir_read(struct session *s, struct fid *f, uint64_t offset, struct writer *w)
 {
-	struct listing l = {.s = s, .dir = f->node, .w = w};
+	struct listing l = {.s = s, .dir = f->node, .w = w, .wd = P9_NO_WD};
+	bool end;
 
-	return read_dir(f, offset, &l);
+	return read_dir(f, offset, &l, &end);
 }
 
-int dir_read_x(struct session *s, struct fid *f, uint64_t offset, bool attr,
-	       struct writer *w)
+int dir_read_x(struct session *s, struct fid *f, uint64_t offset, uint32_t flags,
+	       struct writer *w, int *wd, bool *end)
 {
-	struct listing l = {
-		.s = s, .dir = f->node, .w = w, .dialect = true, .attr = attr};
+	struct listing l = {.s = s,
+			    .dir = f->node,
+			    .w = w,
+			    .dialect = true,
+			    .flags = flags,
+			    .wd = P9_NO_WD};
+	int r = read_dir(f, offset, &l, end);
 
-	return read_dir(f, offset, &l);
+	*wd = l.wd;
+	return r;
 }

@@ -72,6 +72,8 @@ int name_set(struct name *n, const struct p9_str *s);
 int path_open(int dir_hfd, const char *name, int flags, unsigned mode);
 /* @name "" for the descriptor itself. Symlinks are not followed, nothing automounted. */
 int path_stat(int hfd, const char *name, struct statx *st);
+/* A symlink's target, not terminated: its length. */
+ssize_t path_readlink(int hfd, const char *name, char *buf, size_t size);
 
 /* Which inode it is. Birth time tells a reused inode number. */
 struct ident {
@@ -93,6 +95,7 @@ struct watch {
 	struct hnode by_wd;
 	int wd;
 	bool live;     /* in the session's table */
+	bool entries;  /* tells of a directory's entries too */
 	unsigned refs; /* nodes, and the table */
 };
 
@@ -177,6 +180,8 @@ int attr_fill(struct session *s, const struct statx *st, struct p9_attr *a);
  * -EOPNOTSUPP: none can be had there; -EACCES, -ENOSPC.
  */
 int watch_add(struct session *s, struct node *n, int *wd, bool *fresh);
+/* As watch_add, of a directory; it tells of what its entries' data and attributes do. */
+int watch_add_entries(struct session *s, struct node *n, int *wd);
 void watch_remove(struct session *s, int wd);
 void watch_put(struct session *s, struct watch *w);
 
@@ -232,8 +237,9 @@ int fid_set_xattr(struct session *s, struct fid *f, struct xattr_io *x);
  * them. The stream stays open for the next call until the end was read.
  */
 int dir_read(struct session *s, struct fid *f, uint64_t offset, struct writer *w);
-int dir_read_x(struct session *s, struct fid *f, uint64_t offset, bool attr,
-	       struct writer *w);
+/* @flags: P9_XREADDIR_*. *wd, *end: as Rxreaddir has them. */
+int dir_read_x(struct session *s, struct fid *f, uint64_t offset, uint32_t flags,
+	       struct writer *w, int *wd, bool *end);
 
 /* --- changes (change.c) -------------------------------------------------- */
 

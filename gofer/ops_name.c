@@ -92,7 +92,7 @@ ssize_t op_target(struct session *s, struct node *n, char *buf, size_t size)
 	r = node_pin(s, n, &hfd);
 	if (r < 0)
 		return r;
-	len = host_ret(readlinkat(hfd, "", buf, size));
+	len = path_readlink(hfd, "", buf, size);
 	node_unpin(s, n);
 	return len;
 }

@@ -359,17 +359,19 @@ int op_xreaddir(struct request *rq)
 {
 	struct writer w;
 	struct fid *f;
+	bool end;
 	int r;
 
-	if (rq->t.txreaddir.flags & ~(uint32_t)P9_XREADDIR_ATTR)
+	if (rq->t.txreaddir.flags & ~(uint32_t)P9_XREADDIR_ALL)
 		return -EINVAL;
 	r = fid_lookup(rq->s, rq->t.txreaddir.fid, &f);
 	if (r < 0)
 		return r;
 	writer_init(&w, rq->data, min_t(size_t, rq->t.txreaddir.count, rq->data_size));
-	r = dir_read_x(rq->s, f, rq->t.txreaddir.offset,
-		       rq->t.txreaddir.flags & P9_XREADDIR_ATTR, &w);
+	r = dir_read_x(rq->s, f, rq->t.txreaddir.offset, rq->t.txreaddir.flags, &w,
+		       &rq->r.rxreaddir.wd, &end);
 	fid_put(rq->s, f);
+	rq->r.rxreaddir.end = end;
 	rq->r.rxreaddir.data = (struct p9_data){(uint32_t)writer_len(&w), rq->data};
 	return r;
 }

@@ -57,6 +57,11 @@ int path_stat(int hfd, const char *name, struct statx *st)
 				   STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, st));
 }
 
+ssize_t path_readlink(int hfd, const char *name, char *buf, size_t size)
+{
+	return host_ret(readlinkat(hfd, name, buf, size));
+}
+
 void ident_set(struct ident *id, const struct statx *st)
 {
 	*id = (struct ident){

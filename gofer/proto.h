@@ -53,6 +53,11 @@
  *		Events with a name: that name; without: the directory's attributes.
  *   file	own attributes (size, times, mode, owner, link count), whichever of its
  *   symlink	names they were changed by.
+ *   directory that was listed with P9_XREADDIR_WATCH: the attributes of those of its
+ *		entries that are no directories, by name, as far as they are changed by
+ *		this name. An entry that has another name, or is another file system's, is
+ *		listed without. A name made later, or a descriptor by a name that is gone,
+ *		may change it in silence: such an answer may be believed for a while only.
  * IN_Q_OVERFLOW: all is stale. IN_IGNORED: the watch is gone.
  * Not covered, ever: access times; the times of a file whose pages are written
  * through a host process' shared mapping; mounts made later. (File *data* needs no
@@ -184,6 +189,10 @@ enum p9_xwalk_flag {
 
 enum p9_xreaddir_flag {
 	P9_XREADDIR_ATTR = 1, /* the attributes of each entry too */
+	/* Watch the directory so that it tells of its entries' attributes, and send only
+	 * those that it tells of. */
+	P9_XREADDIR_WATCH = 2,
+	P9_XREADDIR_ALL = 3,
 };
 
 /* Borrowed from the buffer that was decoded, or from the caller of an encode. */
@@ -248,13 +257,14 @@ struct p9_dirent {
 	struct p9_str name;
 };
 
-/* One entry of an Rxreaddir; attr only with P9_XREADDIR_ATTR. */
+/* One entry of an Rxreaddir; attr only with P9_XREADDIR_ATTR; target of a symlink. */
 struct p9_xdirent {
 	uint64_t ino, offset;
 	uint8_t type;
 	struct p9_str name;
-	uint8_t has_attr; /* 0: it was gone, or may not be looked at */
+	uint8_t has_attr; /* 0: it was gone, may not be looked at, or is not told of */
 	struct p9_attr attr;
+	struct p9_str target;
 };
 
 /* A message: header and body. Which member is meant says `type`. */
@@ -419,10 +429,11 @@ struct p9_msg {
 		} txrename;
 		/*
 		 * Needs no open. offset: 0 or an entry's. "." and ".." are there, never with
-		 * attributes. Empty data: the end.
+		 * attributes. end: nothing comes after these. wd: the directory's watch, if
+		 * it tells of its entries too (P9_XREADDIR_WATCH).
 		 */
 		struct { uint32_t fid; uint64_t offset; uint32_t count, flags; } txreaddir;
-		struct { struct p9_data data; } rxreaddir;
+		struct { int32_t wd; uint8_t end; struct p9_data data; } rxreaddir;
 		/* As getxattr(2): size 0 asks for the length alone; ERANGE if it is larger. */
 		struct { uint32_t fid, size; struct p9_str name; } txgetxattr; /* list: no name */
 		struct { uint32_t size; struct p9_data value; } rxgetxattr;   /* and list */

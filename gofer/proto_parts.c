@@ -147,8 +147,11 @@ void p9_xdirent_write(struct writer *w, const struct p9_xdirent *d)
 	write_u8(w, d->type);
 	p9_str_write(w, &d->name);
 	write_u8(w, d->has_attr);
-	if (d->has_attr)
+	if (d->has_attr) {
 		p9_attr_write(w, &d->attr);
+		if (d->attr.qid.type == P9_QTSYMLINK)
+			p9_str_write(w, &d->target);
+	}
 	drop_partial(w, start);
 }
 
@@ -161,10 +164,13 @@ bool p9_xdirent_read(struct reader *r, struct p9_xdirent *d)
 	d->type = read_u8(r);
 	p9_str_read(r, &d->name);
 	d->has_attr = read_u8(r);
+	d->target = (struct p9_str){0, ""};
 	if (d->has_attr > 1)
 		r->failed = true;
 	else if (d->has_attr)
 		p9_attr_read(r, &d->attr);
+	if (d->has_attr && d->attr.qid.type == P9_QTSYMLINK)
+		p9_str_read(r, &d->target);
 	return !r->failed;
 }
 

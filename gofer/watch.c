@@ -20,7 +20,8 @@
 #define DIR_EVENTS                                                                       \
 	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB |               \
 	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
-#define FILE_EVENTS (IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_DONT_FOLLOW)
+#define ENTRY_EVENTS (IN_MODIFY | IN_MASK_ADD | IN_ONLYDIR)
+#define FILE_EVENTS  (IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_DONT_FOLLOW)
 
 static struct watch *find(struct session *s, int wd)
 {
@@ -51,11 +52,10 @@ static void forget(struct session *s, struct watch *w)
 }
 
 /* The host's mark for @n, by way of the working directory. Returns the wd. */
-static int add_mark(struct session *s, struct node *n)
+static int add_mark(struct session *s, struct node *n, uint32_t events)
 {
 	struct node *dir = NULL, *at = n;
 	struct name name = {"."};
-	uint32_t events = DIR_EVENTS;
 	int hfd, r;
 
 	if (!node_is_dir(n)) {
@@ -63,7 +63,6 @@ static int add_mark(struct session *s, struct node *n)
 		if (r < 0)
 			return r;
 		at = dir;
-		events = FILE_EVENTS;
 	}
 	r = node_pin(s, at, &hfd);
 	if (r == 0) {
@@ -122,7 +121,7 @@ int watch_add(struct session *s, struct node *n, int *wd, bool *fresh)
 	if (*wd != P9_NO_WD)
 		return 0;
 
-	mark = add_mark(s, n);
+	mark = add_mark(s, n, node_is_dir(n) ? DIR_EVENTS : FILE_EVENTS);
 	if (mark < 0)
 		return mark;
 	mutex_lock(&s->lock);
@@ -133,6 +132,34 @@ int watch_add(struct session *s, struct node *n, int *wd, bool *fresh)
 	else
 		*wd = mark;
 	return r;
+}
+
+int watch_add_entries(struct session *s, struct node *n, int *wd)
+{
+	bool fresh, have;
+	int r;
+
+	r = watch_add(s, n, wd, &fresh);
+	if (r < 0)
+		return r;
+	mutex_lock(&s->lock);
+	have = n->watch->entries;
+	mutex_unlock(&s->lock);
+	if (have)
+		return 0;
+	r = add_mark(s, n, ENTRY_EVENTS);
+	/* Another wd: the mark was taken away meanwhile, and this is but half of one. */
+	if (r != *wd) {
+		if (r >= 0)
+			inotify_rm_watch(s->inotify_hfd, r);
+		*wd = P9_NO_WD;
+		return r < 0 ? r : -EAGAIN;
+	}
+	mutex_lock(&s->lock);
+	if (n->watch->wd == *wd)
+		n->watch->entries = true;
+	mutex_unlock(&s->lock);
+	return 0;
 }
 
 void watch_remove(struct session *s, int wd)

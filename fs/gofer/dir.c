@@ -1,134 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Directories: listing, and what makes, moves and removes names. */
+/* Directories: what makes, moves and removes names. Listing: list.c. */
 #include <string.h>
 
 #include "fs/gofer/internal.h"
 #include "sentry/abi/errno.h"
-
-/* --- listing ------------------------------------------------------------------------ */
-
-/* A reply's entries, kept between two getdents of one open directory. */
-struct dir_buf {
-	struct reader r; /* what is left of data */
-	uint64_t at;	 /* the cookie r stands at */
-	size_t len;
-	uint8_t data[];
-};
-
-#define DIR_BUF (32u << 10)
-
-/* More entries from cookie @from on; none at the end. */
-static int dir_fetch(struct file *f, struct dir_buf *b, uint64_t from)
-{
-	struct ginode *g = ginode(f->inode);
-	struct gofer_call c;
-	int r;
-
-	call_begin(gsession(f->inode), &c);
-	c.t.type = P9_TXREADDIR;
-	c.t.txreaddir.fid = atomic_load(&g->fid);
-	c.t.txreaddir.offset = from;
-	c.t.txreaddir.count = DIR_BUF;
-	c.t.txreaddir.flags = 0;
-	r = call_send(&c);
-	if (r == 0 && c.r.rxreaddir.data.len > DIR_BUF)
-		r = -EIO;
-	if (r == 0) {
-		memcpy(b->data, c.r.rxreaddir.data.p, c.r.rxreaddir.data.len);
-		b->len = c.r.rxreaddir.data.len;
-		b->at = from;
-		reader_init(&b->r, b->data, b->len);
-	}
-	call_end(&c);
-	return ginode_failed(g, r);
-}
-
-/* What the guest is told of what the host answered. */
-static bool emit(struct file *f, struct dir_sink *sink, const struct p9_xdirent *d)
-{
-	bool up = d->name.len == 2 && d->name.s[0] == '.' && d->name.s[1] == '.';
-	uint64_t ino = d->ino;
-
-	if (up && f->path.dentry->parent == f->path.dentry)
-		ino = f->inode->ino;
-	return sink->emit(sink, d->name.s, d->name.len, ino, d->offset, d->type);
-}
-
-static int dir_iterate(struct file *f, struct dir_sink *sink)
-{
-	struct dir_buf *b = f->priv;
-
-	if (f->pos < 0)
-		return -EINVAL;
-	if (!b) {
-		b = f->priv = mem_alloc(sizeof(*b) + DIR_BUF);
-		if (!b)
-			return -ENOMEM;
-		b->at = UINT64_MAX;
-	}
-	/* From the start is always anew: rewinddir(3) shows what has changed. */
-	if (b->at != (uint64_t)f->pos || !f->pos)
-		b->r = (struct reader){0};
-	for (;;) {
-		struct reader mark = b->r;
-		struct p9_xdirent d;
-		int r;
-
-		if (!p9_xdirent_read(&b->r, &d)) {
-			if (b->r.failed)
-				return -EIO;
-			r = dir_fetch(f, b, (uint64_t)f->pos);
-			if (r < 0)
-				return r;
-			if (!b->len)
-				return 0;
-			continue;
-		}
-		if (!emit(f, sink, &d)) {
-			b->r = mark;
-			return 0;
-		}
-		f->pos = (int64_t)d.offset;
-		b->at = d.offset;
-	}
-}
-
-static int dir_open(const struct vfs_ctx *c, struct inode *inode, struct file *f)
-{
-	(void)c;
-	(void)inode;
-	f->ops = &gofer_dir_file_ops;
-	f->priv = NULL;
-	return 0;
-}
-
-static void dir_release(struct file *f)
-{
-	mem_free(f->priv);
-}
-
-/* The names of a directory, made durable. */
-static int dir_fsync(struct file *f, int64_t start, int64_t end, bool data_only)
-{
-	struct gofer_call c;
-	int r;
-
-	(void)start;
-	(void)end;
-	call_begin(gsession(f->inode), &c);
-	c.t.type = P9_TFSYNC;
-	c.t.tfsync.fid = atomic_load(&ginode(f->inode)->fid);
-	c.t.tfsync.datasync = data_only;
-	r = call_send(&c);
-	call_end(&c);
-	return r;
-}
-
-const struct file_ops gofer_dir_file_ops = {
-	.iterate = dir_iterate,
-	.fsync = dir_fsync,
-	.release = dir_release,
-};
 
 /* --- making ------------------------------------------------------------------------ */
 
@@ -237,14 +112,17 @@ static int dir_link(struct inode *dir, struct dentry *d, struct inode *old)
 	struct gofer_session *s = gsession(dir);
 	uint64_t asked = atomic_load(&s->n_events);
 	struct gofer_call c;
+	uint32_t fid;
 	int r;
 
 	call_begin(s, &c);
+	r = ginode_fid(&c, ginode(old), &fid);
 	c.t.type = P9_TXLINK;
 	c.t.txlink.dfid = atomic_load(&ginode(dir)->fid);
-	c.t.txlink.fid = atomic_load(&ginode(old)->fid);
+	c.t.txlink.fid = fid;
 	c.t.txlink.name = name_of(d);
-	r = ginode_failed(ginode(old), call_send(&c));
+	if (r == 0)
+		r = ginode_failed(ginode(old), call_send(&c));
 	if (r == 0) {
 		ginode_set_attr(ginode(old), &c.r.rattr.attr, false, asked);
 		ginode_stale(ginode(dir));
@@ -357,11 +235,18 @@ static int dir_rename(struct inode *old_dir, struct dentry *old, struct inode *n
 {
 	struct inode *victim = dentry_inode(new);
 	struct gofer_call c;
+	uint32_t fid;
 	int r;
 
 	if (flags & LX_RENAME_WHITEOUT)
 		return -EINVAL;
 	call_begin(gsession(old_dir), &c);
+	/* What moves leaves the place where a listing found it. */
+	r = ginode_fid(&c, ginode(dentry_inode(old)), &fid);
+	if (r == 0 && flags & LX_RENAME_EXCHANGE)
+		r = ginode_fid(&c, ginode(victim), &fid);
+	if (r < 0)
+		goto out;
 	c.t.type = P9_TXRENAME;
 	c.t.txrename.olddir = atomic_load(&ginode(old_dir)->fid);
 	c.t.txrename.newdir = atomic_load(&ginode(new_dir)->fid);
@@ -369,6 +254,7 @@ static int dir_rename(struct inode *old_dir, struct dentry *old, struct inode *n
 	c.t.txrename.oldname = name_of(old);
 	c.t.txrename.newname = name_of(new);
 	r = call_send(&c);
+out:
 	call_end(&c);
 	if (r < 0)
 		return r;
@@ -404,7 +290,7 @@ const struct inode_ops gofer_dir_inode_ops = {
 	.getattr = gofer_getattr,
 	.setattr = gofer_setattr,
 	.permission = gofer_permission,
-	.open = dir_open,
+	.open = gofer_dir_open,
 	.getxattr = gofer_getxattr,
 	.setxattr = gofer_setxattr,
 	.listxattr = gofer_listxattr,

@@ -182,16 +182,23 @@ static int ask_open(struct ginode *g, int flags, int *hfd)
 	bool watched = atomic_load(&g->wd) != P9_NO_WD;
 	uint64_t asked = atomic_load(&s->n_events);
 	struct gofer_call c;
+	uint32_t fid;
 	int r;
 
 	*hfd = -1;
 	call_begin(s, &c);
-	c.t.type = P9_TXOPEN;
-	c.t.txopen.fid = atomic_load(&g->fid);
-	c.t.txopen.flags = (uint32_t)flags;
-	r = call_send(&c);
+	fid = atomic_load(&g->fid);
+	if (fid == P9_NOFID) {
+		r = walk_to_place(&c, g, flags);
+	} else {
+		c.t.type = P9_TXOPEN;
+		c.t.txopen.fid = fid;
+		c.t.txopen.flags = (uint32_t)flags;
+		r = call_send(&c);
+		if (r == 0)
+			ginode_set_attr(g, &c.r.rxopen.attr, watched, asked);
+	}
 	if (r == 0) {
-		ginode_set_attr(g, &c.r.rxopen.attr, watched, asked);
 		*hfd = TAKE_FD(c.hfd);
 		if (*hfd < 0)
 			r = -EIO;

@@ -13,6 +13,8 @@
 
 /* Attributes that no watch covers are believed this long: from a walk to its end. */
 #define UNWATCHED_NS (10 * NSEC_PER_USEC)
+/* Those that only the directory's watch covers, by one of the names. */
+#define LISTED_NS NSEC_PER_SEC
 
 /* --- device numbers ------------------------------------------------------------ */
 
@@ -96,6 +98,15 @@ static void store_attr(struct ginode *g, const struct p9_attr *a, uint64_t dev)
 	mutex_unlock(&i->attr_lock);
 }
 
+/* Does the watch of the directory that it was found in tell of it? */
+static uint64_t place_stamp(const struct ginode *g, const struct p9_attr *a,
+			    uint64_t asked)
+{
+	const struct place *p = g->place;
+
+	return p && a->nlink == 1 ? stamp_make_attr(p->dir, p->name, p->len, asked) : 0;
+}
+
 void ginode_set_attr(struct ginode *g, const struct p9_attr *a, bool watched,
 		     uint64_t asked)
 {
@@ -108,6 +119,8 @@ void ginode_set_attr(struct ginode *g, const struct p9_attr *a, bool watched,
 	store_attr(g, a, shown_dev(gs, a->dev_major, a->dev_minor));
 	atomic_store(&g->attr_ns, clock_mono_ns());
 	atomic_store(&g->attr_fresh, watched || !gs->shared);
+	atomic_store(&g->attr_stamp,
+		     watched || !gs->shared ? 0 : place_stamp(g, a, asked));
 	/* After the store: an event is counted before it takes the flag away. */
 	if (gs->shared && atomic_load(&s->n_events) != asked)
 		atomic_store(&g->attr_fresh, false);
@@ -116,7 +129,20 @@ void ginode_set_attr(struct ginode *g, const struct p9_attr *a, bool watched,
 void ginode_stale(struct ginode *g)
 {
 	atomic_store(&g->attr_fresh, false);
+	atomic_store(&g->attr_stamp, 0);
 	atomic_store(&g->attr_ns, INT64_MIN / 2);
+}
+
+/*
+ * The watch of its directory is silent. That does not tell of changes by a name that was
+ * made since (proto.h), so it is believed for the time from a listing to its use only.
+ */
+static bool is_told_of(struct ginode *g)
+{
+	uint64_t stamp = atomic_load(&g->attr_stamp);
+
+	return stamp && clock_mono_ns() - atomic_load(&g->attr_ns) < LISTED_NS &&
+	       stamp_valid(gsession(&g->base), stamp);
 }
 
 /* Known to be true, as far as a watch or exclusive use can say so. */
@@ -125,7 +151,7 @@ static bool is_fresh(struct ginode *g)
 	struct gofer_super *gs = gsuper(g->base.sb);
 
 	if (gs->shared && atomic_load(&g->wd) == P9_NO_WD)
-		return false;
+		return is_told_of(g);
 	if (gs->shared)
 		watch_drain(gs->s);
 	return atomic_load(&g->attr_fresh);
@@ -189,9 +215,13 @@ static int ask_attr(struct ginode *g)
 	call_begin(s, &c);
 	c.t.type = P9_TXGETATTR;
 	c.t.txgetattr.fid = atomic_load(&g->fid);
-	r = call_send(&c);
-	if (r == 0)
-		ginode_set_attr(g, &c.r.rattr.attr, watched, asked);
+	if (c.t.txgetattr.fid == P9_NOFID) {
+		r = walk_to_place(&c, g, -1);
+	} else {
+		r = call_send(&c);
+		if (r == 0)
+			ginode_set_attr(g, &c.r.rattr.attr, watched, asked);
+	}
 	call_end(&c);
 	return ginode_failed(g, r);
 }
@@ -260,6 +290,16 @@ int gofer_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want
 	int r = ginode_refresh(ginode(inode));
 
 	return r < 0 ? r : inode_generic_permission(c, inode, want);
+}
+
+int ginode_fid(struct gofer_call *c, struct ginode *g, uint32_t *fid)
+{
+	int r = 0;
+
+	if (atomic_load(&g->fid) == P9_NOFID)
+		r = ginode_failed(g, walk_to_place(c, g, -1));
+	*fid = atomic_load(&g->fid);
+	return r;
 }
 
 int ginode_failed(struct ginode *g, int r)
@@ -364,6 +404,8 @@ static int ginode_new(struct gofer_super *gs, const struct p9_attr *a, uint32_t 
 	g->qid_path = a->qid.path;
 	atomic_init(&g->fid, fid);
 	atomic_init(&g->wd, P9_NO_WD);
+	atomic_init(&g->entries_wd, P9_NO_WD);
+	atomic_init(&g->list_from, LIST_NONE);
 	list_init(&g->handles);
 	if (LX_S_ISREG(a->mode))
 		mappable_init(&g->map, &gofer_mappable_ops);
@@ -403,6 +445,59 @@ static int insert(struct gofer_super *gs, const struct p9_attr *a, struct ginode
 	return r;
 }
 
+/* @fid becomes @g's if it has none, or has lost its name. Returns what is left over. */
+static uint32_t give_fid(struct ginode *g, uint32_t fid)
+{
+	uint32_t none = P9_NOFID;
+
+	if (fid == P9_NOFID)
+		return fid;
+	if (atomic_exchange(&g->fid_stale, false))
+		return atomic_exchange(&g->fid, fid);
+	return atomic_compare_exchange_strong(&g->fid, &none, fid) ? P9_NOFID : fid;
+}
+
+/* @dir: for one without a fid, where it was found. */
+static struct place *place_new(struct ginode *dir, const struct p9_str *name)
+{
+	struct place *p = mem_alloc(sizeof(*p) + name->len);
+
+	if (!p)
+		return NULL;
+	inode_get(&dir->base);
+	p->dir = dir;
+	p->len = name->len;
+	memcpy(p->name, name->s, name->len);
+	return p;
+}
+
+static void place_free(struct place *p)
+{
+	if (p)
+		inode_put(&p->dir->base);
+	mem_free(p);
+}
+
+int ginode_listed(struct ginode *dir, const struct p9_str *name, const struct p9_attr *a,
+		  const struct p9_str *target, struct ginode **out)
+{
+	struct gofer_super *gs = gsuper(dir->base.sb);
+	struct ginode *made;
+	int r;
+
+	*out = find(gs, a);
+	if (*out)
+		return 0;
+	r = ginode_new(gs, a, P9_NOFID, target, &made);
+	if (r < 0)
+		return r;
+	made->place = place_new(dir, name);
+	r = made->place ? insert(gs, a, made, out) : -ENOMEM;
+	if (*out != made)
+		inode_put(&made->base);
+	return r;
+}
+
 int ginode_get(struct gofer_super *gs, const struct p9_attr *a, uint32_t fid,
 	       const struct p9_str *target, struct ginode **out)
 {
@@ -410,8 +505,8 @@ int ginode_get(struct gofer_super *gs, const struct p9_attr *a, uint32_t fid,
 	int r = 0;
 
 	*out = find(gs, a);
-	if (*out && fid != P9_NOFID && atomic_exchange(&(*out)->fid_stale, false))
-		fid = atomic_exchange(&(*out)->fid, fid);
+	if (*out)
+		fid = give_fid(*out, fid);
 	if (!*out) {
 		r = ginode_new(gs, a, fid, target, &made);
 		if (r == 0) {
@@ -445,6 +540,7 @@ void ginode_free(struct inode *inode)
 		session_clunk(gs->s, fid);
 	if (LX_S_ISREG(inode->mode))
 		mappable_destroy(&g->map);
+	place_free(g->place);
 	mem_free(g->target);
 	mem_free(g);
 }

@@ -57,6 +57,8 @@ struct gofer_session {
 	struct mutex clunk_lock;
 	struct id_batch clunk, unwatch; /* to give back; protected by clunk_lock */
 
+	atomic_int list_ahead; /* so many listings are to bring attributes (list.c) */
+
 	/* watch.c */
 	int inotify_hfd; /* -1: no notices can be had */
 	struct mutex watch_lock;
@@ -113,13 +115,21 @@ struct gofer_super {
 	struct sub_dev *devs; /* protected by lock: other host devices below */
 };
 
+/* Where a listing found a file: it is walked to when it needs a fid. Immutable. */
+struct place {
+	struct ginode *dir; /* a reference */
+	uint16_t len;
+	char name[];
+};
+
 struct ginode {
 	struct inode base;
 	struct mappable map; /* regular files */
 	struct hnode by_qid; /* in gofer_super.inodes while hashed; its lock */
 	bool hashed;
 	uint64_t qid_path;
-	atomic_uint fid;
+	atomic_uint fid;       /* P9_NOFID: not asked for yet, it has a place */
+	struct place *place;   /* NULL: a walk or a call that made it gave a fid */
 	atomic_bool fid_stale; /* its name was lost: the next walk here gives a new one */
 
 	/* watch.c */
@@ -127,6 +137,14 @@ struct ginode {
 	atomic_int wd;
 	atomic_bool attr_fresh; /* nothing changed since they were read */
 	atomic_llong attr_ns;	/* when that was */
+	atomic_ulong
+		attr_stamp; /* without a watch: valid while its directory's is silent */
+	atomic_int
+		entries_wd; /* a directory's watch that tells of its entries, or none */
+
+	/* list.c: a directory that was listed without attributes */
+	atomic_ulong list_from;	 /* from where on they may be asked for; LIST_NONE */
+	atomic_uint list_misses; /* entries that were looked for since */
 
 	/* beside the generic ones; protected by base.attr_lock */
 	struct kstat stat;
@@ -158,6 +176,11 @@ static inline struct gofer_session *gsession(const struct inode *i)
  */
 int ginode_get(struct gofer_super *gs, const struct p9_attr *a, uint32_t fid,
 	       const struct p9_str *target, struct ginode **out);
+/* Likewise for an entry of a listing of @dir, without a fid. */
+int ginode_listed(struct ginode *dir, const struct p9_str *name, const struct p9_attr *a,
+		  const struct p9_str *target, struct ginode **out);
+/* @g's fid, asked for over @c if it has none yet. -ESTALE: its place is another's now. */
+int ginode_fid(struct gofer_call *c, struct ginode *g, uint32_t *fid);
 /*
  * New attributes. @watched: the watch was there before they were read; @asked:
  * session.n_events before that was asked for.
@@ -178,6 +201,7 @@ extern const struct file_ops gofer_file_ops, gofer_dir_file_ops;
 extern const struct dentry_ops gofer_dentry_ops;
 
 /* Slots that several kinds of inodes share. */
+int gofer_dir_open(const struct vfs_ctx *c, struct inode *inode, struct file *f);
 int gofer_getattr(struct inode *inode, uint32_t mask, struct kstat *out);
 int gofer_setattr(const struct vfs_ctx *c, struct inode *inode, const struct iattr *a);
 int gofer_permission(const struct vfs_ctx *c, struct inode *inode, unsigned want);
@@ -193,11 +217,16 @@ void watch_drain(struct gofer_session *s);
 /* The Gofer watches @g as @wd. */
 void watch_set(struct ginode *g, int wd);
 void watch_forget(struct ginode *g);
+/* It is @wd, and tells of the entries' attributes too. P9_NO_WD: it does not. */
+void watch_entries(struct ginode *dir, int wd);
 /*
  * stamp - what to remember of an answer for @name in @dir, so that stamp_valid() can tell
  * whether it is still true. @asked: session.n_events before the question was sent.
  */
 uint64_t stamp_make(struct ginode *dir, const char *name, size_t len, uint64_t asked);
+/* Likewise for its attributes; 0 if the watch does not tell of them. */
+uint64_t stamp_make_attr(struct ginode *dir, const char *name, size_t len,
+			 uint64_t asked);
 bool stamp_valid(struct gofer_session *s, uint64_t stamp);
 
 /* A dentry's stamp lies in its fsdata itself. */
@@ -215,6 +244,20 @@ static inline uint64_t dentry_stamp(struct dentry *d)
 
 int gofer_lookup(struct inode *dir, struct dentry *d, struct inode **out);
 int gofer_walk(const struct vfs_ctx *c, struct walk_req *req);
+/* @g (NULL: nothing) is what @name leads to: into the dentry cache, *out a reference. */
+int walk_cache(struct dentry *dir, const char *name, size_t len, struct ginode *g,
+	       uint64_t asked, struct dentry **out);
+/*
+ * walk_to_place - @g, which has no fid, gets one, and its attributes anew. @open_flags: of
+ * handle_flags(), the descriptor is in c->hfd then; or -1. -ESTALE.
+ */
+int walk_to_place(struct gofer_call *c, struct ginode *g, int open_flags);
+
+/* --- listing (list.c) ------------------------------------------------------------ */
+
+#define LIST_NONE UINT64_MAX
+/* An entry of directory @d was asked for that is no directory: are there more to come? */
+void list_missed(struct dentry *d);
 
 /* --- donated descriptors (handle.c) ---------------------------------------------- */
 

@@ -60,7 +60,7 @@ int gofer_setattr(const struct vfs_ctx *vc, struct inode *inode, const struct ia
 {
 	struct ginode *g = ginode(inode);
 	uint64_t asked = atomic_load(&gsession(inode)->n_events);
-	uint32_t valid = wanted(a), mode = a->mode;
+	uint32_t valid = wanted(a), mode = a->mode, fid;
 	struct gofer_call c;
 	int r = 0;
 
@@ -79,8 +79,9 @@ int gofer_setattr(const struct vfs_ctx *vc, struct inode *inode, const struct ia
 	if (r < 0 || !valid)
 		return r < 0 ? r : ginode_refresh(g);
 	call_begin(gsession(inode), &c);
+	r = ginode_fid(&c, g, &fid);
 	c.t.type = P9_TXSETATTR;
-	c.t.tsetattr.fid = atomic_load(&g->fid);
+	c.t.tsetattr.fid = fid;
 	c.t.tsetattr.valid = valid;
 	c.t.tsetattr.mode = mode & LX_S_IALLUGO;
 	c.t.tsetattr.uid = a->uid;
@@ -90,7 +91,8 @@ int gofer_setattr(const struct vfs_ctx *vc, struct inode *inode, const struct ia
 	c.t.tsetattr.atime_nsec = (uint64_t)a->atime.nsec;
 	c.t.tsetattr.mtime_sec = (uint64_t)a->mtime.sec;
 	c.t.tsetattr.mtime_nsec = (uint64_t)a->mtime.nsec;
-	r = ginode_failed(g, call_send(&c));
+	if (r == 0)
+		r = ginode_failed(g, call_send(&c));
 	if (r == 0)
 		ginode_set_attr(g, &c.r.rattr.attr, false, asked);
 	call_end(&c);
@@ -103,14 +105,17 @@ static ssize_t get_or_list(struct inode *inode, const char *name, void *buf, siz
 {
 	struct ginode *g = ginode(inode);
 	struct gofer_call c;
+	uint32_t fid;
 	ssize_t r;
 
 	call_begin(gsession(inode), &c);
+	r = ginode_fid(&c, g, &fid);
 	c.t.type = name ? P9_TXGETXATTR : P9_TXLISTXATTR;
-	c.t.txgetxattr.fid = atomic_load(&g->fid);
+	c.t.txgetxattr.fid = fid;
 	c.t.txgetxattr.size = (uint32_t)min_t(size_t, size, 65536);
 	c.t.txgetxattr.name = p9_str(name ? name : "");
-	r = ginode_failed(g, call_send(&c));
+	if (r == 0)
+		r = ginode_failed(g, call_send(&c));
 	if (r == 0) {
 		r = (ssize_t)c.r.rxgetxattr.size;
 		if (size && c.r.rxgetxattr.value.len > size)
@@ -137,21 +142,24 @@ int gofer_setxattr(struct inode *inode, const char *name, const void *value, siz
 {
 	struct ginode *g = ginode(inode);
 	struct gofer_call c;
+	uint32_t fid;
 	int r;
 
 	call_begin(gsession(inode), &c);
+	r = ginode_fid(&c, g, &fid);
 	if (value) {
 		c.t.type = P9_TXSETXATTR;
-		c.t.txsetxattr.fid = atomic_load(&g->fid);
+		c.t.txsetxattr.fid = fid;
 		c.t.txsetxattr.flags = (uint32_t)flags;
 		c.t.txsetxattr.name = p9_str(name);
 		c.t.txsetxattr.value = (struct p9_data){(uint32_t)size, value};
 	} else {
 		c.t.type = P9_TXREMOVEXATTR;
-		c.t.txremovexattr.fid = atomic_load(&g->fid);
+		c.t.txremovexattr.fid = fid;
 		c.t.txremovexattr.name = p9_str(name);
 	}
-	r = ginode_failed(g, call_send(&c));
+	if (r == 0)
+		r = ginode_failed(g, call_send(&c));
 	call_end(&c);
 	ginode_stale(g);
 	return r;

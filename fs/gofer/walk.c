@@ -123,23 +123,32 @@ int gofer_lookup(struct inode *dir, struct dentry *d, struct inode **out)
 	return r;
 }
 
-/* Puts an answer for the next name into the cache and moves on to it. */
-static int fill(struct walking *w, const char *name, size_t len, struct ginode *g)
+int walk_cache(struct dentry *at, const char *name, size_t len, struct ginode *g,
+	       uint64_t asked, struct dentry **out)
 {
-	struct ginode *dir = ginode(dentry_inode(w->at));
-	uint64_t stamp = stamp_make(dir, name, len, w->asked);
+	uint64_t stamp = stamp_make(ginode(dentry_inode(at)), name, len, asked);
 	struct inode *inode = g ? inode_get(&g->base) : NULL;
-	struct dentry *d;
 	int r;
 
-	r = dcache_fill(w->at, name, len, inode, &gofer_dentry_ops, (void *)stamp, &d);
+	r = dcache_fill(at, name, len, inode, &gofer_dentry_ops, (void *)stamp, out);
 	if (r < 0) {
 		if (inode)
 			inode_put(inode);
 		return r;
 	}
 	/* It may have been there before: then it is true again. */
-	dentry_set_stamp(d, stamp);
+	dentry_set_stamp(*out, stamp);
+	return 0;
+}
+
+/* Puts an answer for the next name into the cache and moves on to it. */
+static int fill(struct walking *w, const char *name, size_t len, struct ginode *g)
+{
+	struct dentry *d;
+	int r = walk_cache(w->at, name, len, g, w->asked, &d);
+
+	if (r < 0)
+		return r;
 	dentry_put(w->at);
 	w->at = d;
 	return 0;
@@ -172,12 +181,25 @@ static int fill_steps(struct walking *w, struct gofer_call *c, struct walk_req *
 	return r;
 }
 
+/* An entry of a directory was looked at, by a call that looks at no other. */
+static bool is_look(const struct walk_req *req, const struct p9_msg *reply)
+{
+	struct p9_step step;
+	struct reader r;
+
+	if (req->n != 1 || req->open_flags >= 0 || reply->rxwalk.n != 1)
+		return false;
+	reader_init(&r, reply->rxwalk.steps.p, reply->rxwalk.steps.len);
+	return p9_step_read(&r, &step) && !LX_S_ISDIR(step.attr.mode);
+}
+
 int gofer_walk(const struct vfs_ctx *vc, struct walk_req *req)
 {
 	struct ginode *dir = ginode(dentry_inode(req->start));
 	struct walking w = {.gs = gsuper(req->start->sb)};
-	struct gofer_call c;
 	int flags = req->open_flags, r;
+	struct gofer_call c;
+	bool look = false;
 
 	(void)vc;
 	if (flags >= 0 && flags & (LX_O_PATH | LX_O_DIRECTORY))
@@ -192,10 +214,43 @@ int gofer_walk(const struct vfs_ctx *vc, struct walk_req *req)
 	r = send_walk(&c, dir);
 	if (r == 0)
 		r = fill_steps(&w, &c, req);
+	if (r == 0)
+		look = is_look(req, &c.r);
 	call_end(&c);
 	dentry_put(w.at);
+	if (look)
+		list_missed(req->start);
 	/* Anything but a broken connection the walker will meet again, name by name. */
 	return r == -EIO || r == -ENOMEM ? r : 0;
+}
+
+int walk_to_place(struct gofer_call *c, struct ginode *g, int open_flags)
+{
+	struct walking w = {.gs = gsuper(g->base.sb)};
+	const struct place *p = g->place;
+	struct ginode *found = NULL;
+	struct reader steps;
+	int r;
+
+	ask(c, &w, p->dir, 1, open_flags);
+	c->t.txwalk.names.n = 1;
+	c->t.txwalk.names.name[0] = (struct p9_str){p->len, p->name};
+	r = send_walk(c, p->dir);
+	if (r < 0)
+		return r;
+	w.n_bound = min_t(unsigned, c->r.rxwalk.n, 1);
+	reader_init(&steps, c->r.rxwalk.steps.p, c->r.rxwalk.steps.len);
+	if (!w.n_bound)
+		return c->r.rxwalk.status == ENOENT ? -ESTALE : -(int)c->r.rxwalk.status;
+	r = take_step(&w, &steps, &c->r.rxwalk.target, true, &found);
+	drop_rest(&w);
+	if (r == 0 && found != g)
+		r = -ESTALE;
+	if (r == 0 && open_flags >= 0)
+		r = -(int)c->r.rxwalk.open_status;
+	if (found)
+		inode_put(&found->base);
+	return r;
 }
 
 static int revalidate(struct dentry *d)

@@ -50,6 +50,24 @@ static uint64_t watched_stamp(struct gofer_session *s, unsigned slot)
 	return STAMP_WATCHED | (uint64_t)slot << 2 | gen << 18 | epoch << 48;
 }
 
+/* Beside the slot of the name: its attributes change without it. */
+static unsigned attr_slot(int wd, const char *name, size_t len)
+{
+	return hash_bytes(name, len, ~(uint64_t)wd) % NAME_SLOTS;
+}
+
+uint64_t stamp_make_attr(struct ginode *dir, const char *name, size_t len, uint64_t asked)
+{
+	struct gofer_session *s = gsession(&dir->base);
+	int wd = atomic_load(&dir->wd);
+	uint64_t stamp;
+
+	if (wd == P9_NO_WD || atomic_load(&dir->entries_wd) != wd)
+		return 0;
+	stamp = watched_stamp(s, attr_slot(wd, name, len));
+	return atomic_load(&s->n_events) == asked ? stamp : 0;
+}
+
 uint64_t stamp_make(struct ginode *dir, const char *name, size_t len, uint64_t asked)
 {
 	struct gofer_session *s = gsession(&dir->base);
@@ -126,6 +144,9 @@ static void take_event(struct gofer_session *s, const struct inotify_event *e,
 	if (e->len && e->mask & NAMES_CHANGE)
 		atomic_fetch_add(&s->gen[name_slot(e->wd, name, strnlen(name, e->len))],
 				 1);
+	if (e->len)
+		atomic_fetch_add(&s->gen[attr_slot(e->wd, name, strnlen(name, e->len))],
+				 1);
 	g = find(s, e->wd);
 	if (!g)
 		return;
@@ -192,6 +213,12 @@ void watch_set(struct ginode *g, int wd)
 		atomic_fetch_add(&s->n_watches, 1);
 	}
 	mutex_unlock(&s->watch_lock);
+}
+
+void watch_entries(struct ginode *dir, int wd)
+{
+	watch_set(dir, wd);
+	atomic_store(&dir->entries_wd, wd);
 }
 
 void watch_forget(struct ginode *g)

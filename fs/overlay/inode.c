@@ -146,8 +146,9 @@ void ovl_free_inode(struct inode *inode)
 	else if (LX_S_ISLNK(inode->mode))
 		mem_free(oi->target);
 	memxattr_free(&oi->xattrs);
+	/* It was last used when this was: of all unused ones it is as old as any. */
 	if (oi->lower)
-		dentry_put(oi->lower);
+		dentry_put_cold(oi->lower);
 	mem_free(oi);
 }
 
@@ -211,7 +212,7 @@ static int revalidate(struct dentry *d)
 static void release(struct dentry *d)
 {
 	if (d->fsdata)
-		dentry_put(d->fsdata);
+		dentry_put_cold(d->fsdata);
 }
 
 const struct dentry_ops ovl_lower_dops = {.revalidate = revalidate, .release = release};

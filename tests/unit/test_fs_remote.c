@@ -292,12 +292,43 @@ static void test_lru(void **state)
 	fs_env_done(&e);
 }
 
+/* What was let go of cold goes first, though it was the last to be let go of. */
+static void test_lru_cold(void **state)
+{
+	struct dentry *cold[1000];
+	struct fs_env e;
+	struct kstat st;
+	struct path dir;
+	char name[32];
+
+	(void)state;
+	start(&e);
+	assert_int_equal(path_lookup(&e.c, NULL, "/r/a", 0, &dir), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(cold); i++) {
+		int len = snprintf(name, sizeof(name), "cold%u", i);
+
+		assert_int_equal(dentry_lookup(dir.dentry, name, (size_t)len, &cold[i]),
+				 0);
+	}
+	for (int i = 0; i < DCACHE_LRU_MAX - 500; i++) {
+		snprintf(name, sizeof(name), "/r/a/n%d", i);
+		assert_int_equal(fs_lstat(&e, name, &st), -ENOENT);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(cold); i++)
+		dentry_put_cold(cold[i]);
+	n_walk = 0;
+	assert_int_equal(fs_lstat(&e, "/r/a/n0", &st), -ENOENT);
+	assert_int_equal(n_walk, 0);
+	path_put(dir);
+	fs_env_done(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_walk), cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_lies), cmocka_unit_test(test_drop),
-		cmocka_unit_test(test_lru),
+		cmocka_unit_test(test_lru),  cmocka_unit_test(test_lru_cold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,50 @@ static void test_watches(void **state)
 	close(hfd);
 }
 
+/* A listed directory's watch tells of its entries; those it cannot tell of come without. */
+static void test_entries(void **state)
+{
+	struct client *c = *state;
+	struct p9_msg m = {.type = P9_TXNOTIFY};
+	unsigned with_attr = 0;
+	struct p9_xdirent d;
+	struct reader r;
+	int hfd, wd;
+
+	assert_int_equal(rpc(c, &m), 0);
+	hfd = c->hfd;
+	mkdir(host_path(c, "d"), 0755);
+	host_file(c, "f", "x");
+	host_file(c, "two", "x");
+	assert_int_equal(link(host_path(c, "two"), host_path(c, "names")), 0);
+	assert_int_equal(symlink("target", host_path(c, "l")), 0);
+	m = (struct p9_msg){.type = P9_TXREADDIR};
+	m.txreaddir.fid = 1;
+	m.txreaddir.count = 60000;
+	m.txreaddir.flags = P9_XREADDIR_ATTR | P9_XREADDIR_WATCH;
+	assert_int_equal(rpc(c, &m), 0);
+	wd = c->r.rxreaddir.wd;
+	assert_true(wd >= 0);
+	assert_int_equal(c->r.rxreaddir.end, 1);
+	reader_init(&r, c->r.rxreaddir.data.p, c->r.rxreaddir.data.len);
+	while (p9_xdirent_read(&r, &d)) {
+		bool link = p9_str_eq(&d.name, "l");
+
+		assert_int_equal(d.has_attr, link || p9_str_eq(&d.name, "f"));
+		assert_true(!link || p9_str_eq(&d.target, "target"));
+		with_attr += d.has_attr;
+	}
+	assert_false(r.failed);
+	assert_int_equal(with_attr, 2);
+	host_file(c, "f", "longer");
+	assert_true(next_event(hfd, wd, "f") & IN_MODIFY);
+	while (next_event(hfd, wd, "f"))
+		;
+	assert_int_equal(chmod(host_path(c, "f"), 0600), 0);
+	assert_int_equal(next_event(hfd, wd, "f"), IN_ATTRIB);
+	close(hfd);
+}
+
 static void test_unwatchable(void **state)
 {
 	struct client *c = dialect((struct gofer_export){.watch = false}, 0);
@@ -117,6 +161,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, start, dialect_stop)
 	const struct CMUnitTest tests[] = {
 		T(test_watches),
+		T(test_entries),
 		cmocka_unit_test(test_unwatchable),
 	};
 
