@@ -28,9 +28,11 @@
 /* In ticks of the time stamp counter, of which there are 2 to 4 in a nanosecond. */
 #define SPIN	     (1u << 17) /* about 50 us */
 #define STOLEN	     (1u << 16) /* a step of the loop that took longer: we were not running */
-#define MOVED	     (1u << 18)	  /* a move that took longer: the CPU was not idle */
+#define MOVED	     (1u << 19)	  /* a move that took longer: the CPU was not idle */
 #define CALM	     (1ull << 23) /* about 3 ms */
-#define WORTH_IT     128	  /* turns that gain what one theft costs */
+#define GAIN	     (1u << 13)	  /* what a turn away is cheaper by */
+#define FIRST_CREDIT (1u << 17)
+#define MAX_CREDIT   (1u << 22)
 #define QUICK	     16
 #define MAX_FAILURES 10
 #define SETTLED	     4096 /* turns */
@@ -62,23 +64,24 @@ static bool spin(struct systrap_ctx *c, unsigned *v)
 			__builtin_ia32_pause();
 		last = now;
 		now = __builtin_ia32_rdtsc();
-		if (now - last > STOLEN && c->gains < WORTH_IT) {
+		if (now - last > STOLEN && (c->credit -= (int64_t)(now - last)) < 0) {
 			calm_down(c);
 			break;
 		}
-		if (now - last > STOLEN)
-			c->gains = 0;
 		if (ours)
 			break;
 	}
-	c->gains += ours;
+	if (ours && c->credit < MAX_CREDIT)
+		c->credit += GAIN;
 	atomic_fetch_sub(&cpu->spinning, 1);
 	return ours;
 }
 
 static void go_away(struct systrap_ctx *c)
 {
-	c->quick = c->gains = 0;
+	c->quick = 0;
+	c->credit = FIRST_CREDIT;
+	c->arriving = true;
 	if (!stub_pair_go_away(c->stub.space->host, &c->stub.pair))
 		return;
 	if (__builtin_ia32_rdtsc() - c->handed_off > MOVED)
@@ -96,11 +99,13 @@ void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 		c->quick = 0;
 	restless = c->quick >= QUICK && !c->stub.pair.away && now > c->calm_until;
 
-	if (c->stub.pair.away &&
+	/* While we were on our way there the guest thread may well have gone to sleep. */
+	if (c->stub.pair.away && !c->arriving &&
 	    (atomic_load(&ctx->state) & CTX_WAITERS || c->calm_until > c->handed_off)) {
 		stub_pair_come_home(&c->stub.pair);
 		c->quick = 0;
 	}
+	c->arriving = false;
 	ctx->cmd = cmd;
 	ctx->spin = c->stub.pair.away || restless ? SPIN : 0;
 	old = atomic_exchange(&ctx->state, (unsigned)stub_ctx_htid(&c->stub));

@@ -68,7 +68,8 @@ struct systrap_ctx {
 	uint64_t taken;	     /* when it came back */
 	uint64_t calm_until; /* until then the Sentry thread stays at home */
 	unsigned failures;   /* tries to go away, lately, that the host had no CPU for */
-	unsigned gains;	     /* turns away since the CPU was last taken from us */
+	int64_t credit;	     /* what being away has gained, less what was stolen from us there */
+	bool arriving;	     /* no turn was taken there yet */
 	unsigned quick;	     /* turns in a row that came back soon */
 	struct systrap_span in[2], out; /* what came with the call, and may go back */
 	uint32_t put_size;  /* bytes of out that the guest thread is to copy */
