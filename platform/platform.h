@@ -59,6 +59,8 @@ enum exit_reason {
  * weakest; when that is no answer ask ctx_fault_detail(). A write to what is then mapped
  * read-only faults again, with everything filled.
  */
+struct park;
+
 enum access_kind {
 	ACCESS_READ = 1,
 	ACCESS_WRITE = 2,
@@ -310,10 +312,11 @@ struct ctx_ops {
 	void (*know)(struct exec_ctx *ctx, uint64_t value);
 	void (*forget)(struct exec_ctx *ctx);
 	/*
-	 * will_sleep - the owning thread is about to wait for something other than its guest
-	 * thread: who wakes it should find it near. May be NULL.
+	 * will_sleep - the owning thread is about to wait in @park for something other than
+	 * its guest thread: who wakes it should find it near. Where that is cheaper than a
+	 * sleep, this waits for a little while itself. May be NULL.
 	 */
-	void (*will_sleep)(struct exec_ctx *ctx);
+	void (*will_sleep)(struct exec_ctx *ctx, const struct park *park);
 	/* Ends the guest thread and frees the ctx; drops its address space reference. */
 	void (*release)(struct exec_ctx *ctx);
 };
@@ -428,10 +431,10 @@ static inline void ctx_forget(struct exec_ctx *ctx)
 		ctx->ops->forget(ctx);
 }
 
-static inline void ctx_will_sleep(struct exec_ctx *ctx)
+static inline void ctx_will_sleep(struct exec_ctx *ctx, const struct park *park)
 {
 	if (ctx->ops->will_sleep)
-		ctx->ops->will_sleep(ctx);
+		ctx->ops->will_sleep(ctx, park);
 }
 
 static inline void ctx_release(struct exec_ctx *ctx)

@@ -74,8 +74,13 @@ static struct stub_cpu *choose(struct stub_host *host, struct stub_pair *p, int 
 
 static void settle(struct stub_pair *p, struct stub_cpu *cpu)
 {
+	const bool awake = p->awake;
+
+	stub_pair_sleep(p);
 	p->cpu = cpu;
-	p->away = NULL;
+	if (awake)
+		stub_pair_wake(p);
+	p->away = p->left = NULL;
 	p->window = __builtin_ia32_rdtsc();
 	p->contended = 0;
 	host_set_cpu(0, cpu->number);
@@ -166,6 +171,53 @@ void stub_pair_come_home(struct stub_pair *p)
 		return;
 	p->away = NULL;
 	host_set_cpu(0, p->cpu->number);
+}
+
+void stub_pair_wake(struct stub_pair *p)
+{
+	if (!p->awake)
+		atomic_fetch_add(&p->cpu->awake, 1);
+	p->awake = true;
+}
+
+void stub_pair_sleep(struct stub_pair *p)
+{
+	if (p->awake)
+		atomic_fetch_sub(&p->cpu->awake, 1);
+	p->awake = false;
+}
+
+static bool all_sleep(struct stub_cpu *cpu)
+{
+	return !atomic_load(&cpu->awake) && !atomic_load(&cpu->spinning);
+}
+
+bool stub_pair_part(struct stub_host *host, struct stub_pair *p)
+{
+	const uint64_t now = __builtin_ia32_rdtsc();
+	struct stub_cpu *old = p->cpu;
+
+	if (all_sleep(old))
+		return true;
+	if (now - p->parted < WINDOW)
+		return false;
+	for (unsigned i = 0; i < host->n_cpus; i++) {
+		struct stub_cpu *cpu = &host->cpu[i];
+
+		if (!may_use(p, cpu->number) || !all_sleep(cpu))
+			continue;
+		settle(p, cpu);
+		p->left = old;
+		p->parted = now;
+		return true;
+	}
+	return false;
+}
+
+void stub_pair_rejoin(struct stub_pair *p)
+{
+	if (p->left && may_use(p, p->left->number))
+		settle(p, p->left);
 }
 
 void stub_cpu_follow(struct stub_space *s)

@@ -59,14 +59,16 @@ struct stub_labels {
 struct stub_cpu {
 	_Alignas(64) int number;
 	atomic_uint running; /* pairs that run guest code there now */
-	atomic_uint
-		spinning; /* Sentry threads that spin there, away from their guest thread */
+	atomic_uint spinning; /* Sentry threads that spin there */
+	atomic_uint awake;    /* pairs at home there that do not sleep */
 };
 
 /* A guest thread and its Sentry thread, whose alone this is. */
 struct stub_pair {
 	struct stub_cpu *cpu;
 	struct stub_cpu *away; /* where the Sentry thread is instead; or NULL */
+	struct stub_cpu *left; /* where it came from by stub_pair_part(); or NULL */
+	bool awake;
 	int htid;
 	bool restricted; /* to `allowed` */
 	cpu_set_t allowed;
@@ -74,6 +76,7 @@ struct stub_pair {
 	uint64_t window;    /* start of the time looked at for balance */
 	uint64_t contended; /* of it, in guest code while others were there too */
 	uint64_t entered;
+	uint64_t parted;    /* when it last did that */
 };
 
 /* CPU time of a guest thread. */
@@ -399,6 +402,13 @@ int stub_pair_restrict(struct stub_host *host, struct stub_pair *p, const void *
  */
 bool stub_pair_go_away(struct stub_host *host, struct stub_pair *p);
 void stub_pair_come_home(struct stub_pair *p);
+/* It counts as awake; it does not, as its task waits or has ended. */
+void stub_pair_wake(struct stub_pair *p);
+void stub_pair_sleep(struct stub_pair *p);
+/* To a CPU where all sleep, from one where others are awake: is it on such a one now? */
+bool stub_pair_part(struct stub_host *host, struct stub_pair *p);
+/* And back, if it did that. */
+void stub_pair_rejoin(struct stub_pair *p);
 /* Bring the helper to the CPU the caller runs on. */
 void stub_cpu_follow(struct stub_space *s) MUST_HOLD(s->lock);
 

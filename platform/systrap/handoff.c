@@ -95,6 +95,9 @@ void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 	bool restless;
 	unsigned old;
 
+	if (cmd == CMD_RUN)
+		systrap_has_slept(c);
+
 	if (now - c->taken > SPIN / 2)
 		c->quick = 0;
 	restless = c->quick >= QUICK && !c->stub.pair.away && now > c->calm_until;
@@ -116,14 +119,6 @@ void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 		go_away(c);
 	else if (c->stub.pair.away && c->failures && c->quick % SETTLED == SETTLED - 1)
 		c->failures--;
-}
-
-void systrap_will_sleep(struct exec_ctx *ctx)
-{
-	struct systrap_ctx *c = systrap_ctx_of(ctx);
-
-	stub_pair_come_home(&c->stub.pair);
-	c->quick = 0;
 }
 
 /* @late: looks in vain for the answer to an interrupt, so far. */

@@ -71,6 +71,12 @@ struct systrap_ctx {
 	int64_t credit;	     /* what being away has gained, less what was stolen from us there */
 	bool arriving;	     /* no turn was taken there yet */
 	unsigned quick;	     /* turns in a row that came back soon */
+	uint64_t slept_at;   /* when its task began to wait; 0: it does not */
+	bool eager;		/* to spin for the end of a wait */
+	int64_t wait_credit;	/* what that has gained, less what it cost */
+	uint64_t patient_until; /* when it may be so again */
+	unsigned vain;		/* times, lately, that it did not pay */
+	unsigned short_waits;	/* in a row */
 	struct systrap_span in[2], out; /* what came with the call, and may go back */
 	uint32_t put_size;  /* bytes of out that the guest thread is to copy */
 	uint32_t sent_size; /* bytes it was last told to copy */
@@ -85,9 +91,14 @@ static inline struct systrap_ctx *systrap_ctx_of(struct exec_ctx *ctx)
 
 /* Give the turn to the guest thread, to do @cmd; without waiting. */
 void systrap_hand_off(struct systrap_ctx *c, unsigned cmd);
-void systrap_will_sleep(struct exec_ctx *ctx);
 /* Wait until the turn is ours. -ESRCH: the thread is gone, c->stub.gone is set. */
 int systrap_await(struct systrap_ctx *c);
+
+/* wait.c */
+
+void systrap_will_sleep(struct exec_ctx *ctx, const struct park *park);
+/* It slept, if it did; the guest thread is about to run on. */
+void systrap_has_slept(struct systrap_ctx *c);
 
 /* frame.c */
 

@@ -56,6 +56,7 @@ static void thread_end(struct systrap_ctx *c)
 	stub_context_put(s, c->slot, false);
 	mutex_unlock(&s->lock);
 	stub_pair_come_home(&c->stub.pair);
+	stub_pair_sleep(&c->stub.pair);
 	if (!c->stub.gone && !last)
 		systrap_hand_off(c, CMD_EXIT);
 }

@@ -39,6 +39,11 @@ int park_wait(struct park *p, int64_t deadline_ns)
 	}
 }
 
+bool park_is_woken(const struct park *p)
+{
+	return atomic_load_explicit(&p->word, memory_order_relaxed) == PARK_WOKEN;
+}
+
 void park_wake(struct park *p)
 {
 	if (atomic_exchange(&p->word, PARK_WOKEN) == PARK_SLEEPING)

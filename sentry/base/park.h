@@ -23,5 +23,7 @@ void park_clear(struct park *p);
  * NO_DEADLINE for none). Returns 0 when woken (the wake-up is consumed), -ETIMEDOUT.
  */
 int park_wait(struct park *p, int64_t deadline_ns);
+/* Would a park_wait() return at once? Owner only. */
+bool park_is_woken(const struct park *p);
 /* Any thread, under any lock. */
 void park_wake(struct park *p);

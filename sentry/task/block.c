@@ -52,7 +52,7 @@ static int block(struct task *t, int64_t deadline_ns, const char *what, uint64_t
 	atomic_store_explicit(&t->wait_what, what, memory_order_release);
 	atomic_store(&t->state, killable ? TASK_UNINTERRUPTIBLE : TASK_SLEEPING);
 	if (t->mem.ctx)
-		ctx_will_sleep(t->mem.ctx);
+		ctx_will_sleep(t->mem.ctx, &t->park);
 	r = park_wait(&t->park, deadline_ns);
 	atomic_store(&t->state, TASK_RUNNING);
 	atomic_store_explicit(&t->wait_what, NULL, memory_order_release);

@@ -127,8 +127,11 @@ static void test_park(void **state)
 	(void)state;
 	park_init(&p);
 	assert_int_equal(park_wait(&p, clock_mono_ns() + NSEC_PER_MSEC), -ETIMEDOUT);
+	assert_false(park_is_woken(&p));
 	park_wake(&p);
+	assert_true(park_is_woken(&p));
 	assert_int_equal(park_wait(&p, NO_DEADLINE), 0);
+	assert_false(park_is_woken(&p));
 	assert_int_equal(park_wait(&p, 0), -ETIMEDOUT);
 	for (int i = 0; i < 50; i++) {
 		pthread_create(&th, NULL, wake_later, &p);
