@@ -69,6 +69,7 @@ static const struct carry table[CARRY_CALLS] = {
 	[SYS_getdents64]      = {.out = BY(1, 2)},
 	[SYS_getcwd]	      = {.out = BY(0, 1)},
 	[SYS_getrandom]	      = {.out = BY(0, 1)},
+	[SYS_futex]	      = {.in = {SIZE(0, 4)}},
 	[SYS_poll]	      = {.in = {BY8(0, 1)}, .out = BY8(0, 1)},
 	[SYS_ppoll]	      = {.in = {BY8(0, 1), SIZE(2, 16)}, .out = BY8(0, 1)},
 	[SYS_epoll_ctl]	      = {.in = {SIZE(3, 16)}},

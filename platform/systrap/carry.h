@@ -13,13 +13,14 @@
 #define CARRY_TABLE 0x1800 /* offset in the text */
 #define CARRY_CALLS 512
 
-#define CARRY_SIZES  8, 16, 32, 144, 256, 256
+#define CARRY_SIZES  8, 16, 32, 144, 256, 256, 4
 #define CARRY_8	     1
 #define CARRY_16     2
 #define CARRY_32     3
 #define CARRY_144    4
 #define CARRY_256    5
 #define CARRY_STRING 6 /* a path: up to the end of its page */
+#define CARRY_4	     7 /* in one access when it comes in */
 #define CARRY_BY_ARG 8
 
 #ifndef __ASSEMBLER__

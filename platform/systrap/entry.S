@@ -421,7 +421,14 @@ carry:
 	lea	CTX_IN0(%rbx), %rdi
 	mov	%ecx, %r15d
 copy0:
+	cmp	$4, %ecx
+	je	1f
 	rep movsb
+	jmp	copy0_end
+1:
+	mov	(%rsi), %eax		/* a futex: in one access */
+	mov	%eax, (%rdi)
+	xor	%ecx, %ecx
 copy0_end:
 	sub	%ecx, %r15d
 	mov	%r15d, CTX_IN_SIZE(%rbx)

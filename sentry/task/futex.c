@@ -179,13 +179,39 @@ bool futex_unqueue(struct futex_waiter *w)
 	return false;
 }
 
+/* The word as it came along with the call. */
+static bool carried_word(struct task *t, uaddr_t addr, uint32_t *value)
+{
+	const struct ctx_ops *ops = t->mem.ctx->ops;
+	const volatile uint32_t *word;
+	size_t n;
+
+	word = ops->carried_in ? ops->carried_in(t->mem.ctx, addr, &n) : NULL;
+	if (!word || n < sizeof(*word))
+		return false;
+	*value = *word;
+	return true;
+}
+
 int futex_queue_if_equal(struct task *t, struct futex_waiter *w, uaddr_t addr,
 			 uint32_t value)
 {
 	struct futex_bucket *b = futex_bucket_of(t->k->futexes, &w->key);
 	uint32_t now;
+	bool queued;
 	int r;
 
+	if (carried_word(t, addr, &now)) {
+		if (now != value)
+			return -EAGAIN;
+		mutex_lock(&b->lock);
+		queued = b->looked_at <= t->futex_looks;
+		if (queued)
+			futex_enqueue_locked(b, w);
+		mutex_unlock(&b->lock);
+		if (queued)
+			return 0;
+	}
 	for (;;) {
 		mutex_lock(&b->lock);
 		r = futex_load_locked(t, addr, &now);
@@ -252,12 +278,18 @@ int futex_wait(struct task *t, uaddr_t addr, bool shared, uint32_t value, uint32
 
 /* --- wake -------------------------------------------------------------------- */
 
-int futex_wake_key_locked(struct futex_bucket *b, const struct futex_key *key, int n,
-			  uint32_t bitset)
+void futex_look_locked(struct futex_table *ft, struct futex_bucket *b)
+{
+	b->looked_at = atomic_fetch_add(&ft->looks, 1) + 1;
+}
+
+int futex_wake_key_locked(struct futex_table *ft, struct futex_bucket *b,
+			  const struct futex_key *key, int n, uint32_t bitset)
 {
 	struct futex_waiter *w, *tmp;
 	int woken = 0;
 
+	futex_look_locked(ft, b);
 	list_for_each_safe (w, tmp, &b->waiters, node) {
 		if (!futex_key_equal(&w->key, key))
 			continue;
@@ -285,7 +317,7 @@ int futex_wake(struct task *t, uaddr_t addr, bool shared, int n, uint32_t bitset
 		return r;
 	b = futex_bucket_of(t->k->futexes, &key);
 	mutex_lock(&b->lock);
-	r = futex_wake_key_locked(b, &key, n, bitset);
+	r = futex_wake_key_locked(t->k->futexes, b, &key, n, bitset);
 	mutex_unlock(&b->lock);
 	mm_futex_key_put(&key);
 	return r;

@@ -12,6 +12,8 @@
  * The guest's word is read and exchanged under the bucket's lock, straight through the
  * ctx (which takes no lock of ours); when that faults, the lock is dropped, the page is
  * faulted in, and everything starts again. So no wake-up falls between look and sleep.
+ * A word that came along with the call (ctx_ops.carried_in) was read a little earlier; it
+ * is as good unless a waker has looked at the bucket since the guest was let run.
  *
  * Source: futex(2), set_robust_list(2). Addresses are of the calling task @t; "shared":
  * without FUTEX_PRIVATE_FLAG. Deadlines are CLOCK_MONOTONIC.
@@ -27,10 +29,12 @@
 struct futex_bucket {
 	struct mutex lock;   /* LOCK_FUTEX */
 	struct list waiters; /* struct futex_waiter.node, in order of arrival */
+	uint64_t looked_at;  /* the table's looks when a waker last looked for waiters */
 };
 
 struct futex_table {
 	struct futex_bucket bucket[FUTEX_BUCKETS];
+	_Alignas(64) _Atomic uint64_t looks;
 	struct mutex
 		pi_lock; /* LOCK_LEAF: owners and who waits for them; see futex_pi.c */
 };
@@ -128,8 +132,17 @@ void futex_waiter_init(struct futex_waiter *w, struct task *t, uint32_t bitset);
 void futex_enqueue_locked(struct futex_bucket *b, struct futex_waiter *w)
 	MUST_HOLD(b->lock);
 /* Wakes up to @n of @key; -EINVAL: somebody waits there for a PI lock. */
-int futex_wake_key_locked(struct futex_bucket *b, const struct futex_key *key, int n,
-			  uint32_t bitset) MUST_HOLD(b->lock);
+int futex_wake_key_locked(struct futex_table *ft, struct futex_bucket *b,
+			  const struct futex_key *key, int n, uint32_t bitset)
+	MUST_HOLD(b->lock);
+/* Before any search of @b for waiters of a word that the guest may have changed. */
+void futex_look_locked(struct futex_table *ft, struct futex_bucket *b)
+	MUST_HOLD(b->lock);
+/* The guest of @t is about to run: any word it brings along is read after this. */
+static inline void futex_guest_runs(struct task *t)
+{
+	t->futex_looks = atomic_load_explicit(&t->k->futexes->looks, memory_order_acquire);
+}
 /* The waker's last touch. */
 void futex_wake_locked(struct futex_waiter *w);
 /*

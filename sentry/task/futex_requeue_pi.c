@@ -151,6 +151,7 @@ static int requeue_locked(struct requeue *q) MUST_HOLD(q->b->lock, q->b2->lock)
 		return r;
 	if (now != q->cmp)
 		return -EAGAIN;
+	futex_look_locked(q->t->k->futexes, q->b);
 	top = futex_first_waiter(q->b, &q->key[0]);
 	if (!top)
 		return 0;

@@ -25,9 +25,10 @@ static void move_waiter(struct futex_waiter *w, struct futex_bucket *to,
 	futex_enqueue_locked(to, w);
 }
 
-static int requeue_locked(struct futex_bucket *b, struct futex_bucket *b2,
-			  const struct futex_key key[2], int n_wake, int n_requeue,
-			  unsigned *moved) MUST_HOLD(b->lock, b2->lock)
+static int requeue_locked(struct futex_table *ft, struct futex_bucket *b,
+			  struct futex_bucket *b2, const struct futex_key key[2],
+			  int n_wake, int n_requeue, unsigned *moved)
+	MUST_HOLD(b->lock, b2->lock)
 {
 	struct futex_waiter *w, *tmp;
 	struct list taken;
@@ -35,6 +36,7 @@ static int requeue_locked(struct futex_bucket *b, struct futex_bucket *b2,
 
 	/* Off the first queue before any goes onto the second: they may be the same. */
 	list_init(&taken);
+	futex_look_locked(ft, b);
 	list_for_each_safe (w, tmp, &b->waiters, node) {
 		if (n - n_wake >= n_requeue)
 			break;
@@ -79,7 +81,8 @@ int futex_requeue(struct task *t, uaddr_t addr, bool shared, uaddr_t addr2, bool
 			if (cmp && now != *cmp)
 				r = -EAGAIN;
 			else
-				r = requeue_locked(b, b2, key, n_wake, n_requeue, &moved);
+				r = requeue_locked(t->k->futexes, b, b2, key, n_wake,
+						   n_requeue, &moved);
 			futex_unlock_two(b, b2);
 			break;
 		}
@@ -173,17 +176,19 @@ static int op_exchange_locked(struct task *t, uaddr_t addr, uint32_t op, uint32_
 	return r;
 }
 
-static int op_wake_locked(struct futex_bucket *b, struct futex_bucket *b2,
-			  const struct futex_key key[2], int n, int n2, uint32_t op,
-			  uint32_t old) MUST_HOLD(b->lock, b2->lock)
+static int op_wake_locked(struct futex_table *ft, struct futex_bucket *b,
+			  struct futex_bucket *b2, const struct futex_key key[2], int n,
+			  int n2, uint32_t op, uint32_t old)
+	MUST_HOLD(b->lock, b2->lock)
 {
-	int r = futex_wake_key_locked(b, &key[0], n, LX_FUTEX_BITSET_MATCH_ANY), r2;
+	int r = futex_wake_key_locked(ft, b, &key[0], n, LX_FUTEX_BITSET_MATCH_ANY), r2;
 
 	if (r < 0)
 		return r;
 	r2 = op_compare(op, (int32_t)old);
 	if (r2 > 0) {
-		r2 = futex_wake_key_locked(b2, &key[1], n2, LX_FUTEX_BITSET_MATCH_ANY);
+		r2 = futex_wake_key_locked(ft, b2, &key[1], n2,
+					   LX_FUTEX_BITSET_MATCH_ANY);
 		if (r2 > 0)
 			r += r2;
 	}
@@ -207,7 +212,7 @@ int futex_wake_op(struct task *t, uaddr_t addr, uaddr_t addr2, bool shared, int 
 		futex_lock_two(b, b2);
 		r = op_exchange_locked(t, addr2, op, &old);
 		if (!r) {
-			r = op_wake_locked(b, b2, key, n, n2, op, old);
+			r = op_wake_locked(t->k->futexes, b, b2, key, n, n2, op, old);
 			futex_unlock_two(b, b2);
 			break;
 		}

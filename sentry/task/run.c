@@ -16,6 +16,7 @@
 #include "sentry/base/strbuf.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscall/dispatch.h"
+#include "sentry/task/futex.h"
 #include "sentry/task/internal.h"
 #include "sentry/task/sched.h"
 #include "sentry/task/signal.h"
@@ -203,6 +204,7 @@ void task_run(struct task *t)
 			do_work(t);
 			atomic_store(&t->in_guest, true);
 		}
+		futex_guest_runs(t);
 		reason = ctx_switch_to(t->mem.ctx, &info);
 		atomic_store(&t->in_guest, false);
 		switch (reason) {

@@ -484,6 +484,56 @@ static void *add(void *arg)
 	return arg;
 }
 
+/* Two take turns, each waiting for the other; the word is changed by the one that wakes, or
+ * by the wake-up itself. */
+static volatile uint32_t turn;
+static long (*pass_turn)(uint32_t to);
+
+static long pass_and_wake(uint32_t to)
+{
+	turn = to;
+	return wake_private(&turn, 1);
+}
+
+static long pass_by_wake_op(uint32_t to)
+{
+	return futex(&word2, FUTEX_WAKE_OP_PRIVATE, 0, (void *)1L, &turn,
+		     FUTEX_OP(FUTEX_OP_SET, to, FUTEX_OP_CMP_GE, 0));
+}
+
+static long pass_and_requeue(uint32_t to)
+{
+	turn = to;
+	return futex(&turn, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)0L, &word2, to);
+}
+
+static void *take_turns(void *arg)
+{
+	const uint32_t me = arg != NULL;
+
+	for (int i = 0; i < 5000; i++) {
+		while (turn != me)
+			futex(&turn, FUTEX_WAIT_PRIVATE, !me, NULL, NULL, 0);
+		pass_turn(!me);
+	}
+	return NULL;
+}
+
+TEST(turns_of_two_threads)
+{
+	long (*const way[])(uint32_t) = {pass_and_wake, pass_by_wake_op,
+					 pass_and_requeue};
+
+	for (int i = 0; i < 3; i++) {
+		turn = 0;
+		pass_turn = way[i];
+		threads[0] = thread_start(take_turns, (void *)1L);
+		take_turns(NULL);
+		thread_join(threads[0]);
+		CHECK_EQ(turn, 0);
+	}
+}
+
 /* A mutex made of it loses no wake-up and no count. */
 TEST(mutex_of_eight_threads)
 {

@@ -50,6 +50,17 @@ static int load32(struct exec_ctx *c, uaddr_t addr, uint32_t *value)
 	return 0;
 }
 
+/* What came along with the call: the first word, as it was some time ago. */
+static uint32_t carried;
+static bool is_carried;
+
+static const void *carried_in(struct exec_ctx *c, uaddr_t addr, size_t *n)
+{
+	(void)c;
+	*n = sizeof(carried);
+	return is_carried && addr == ADDR(0) ? &carried : NULL;
+}
+
 static int cmpxchg32(struct exec_ctx *c, uaddr_t addr, uint32_t expected,
 		     uint32_t desired, uint32_t *old)
 {
@@ -63,7 +74,8 @@ static int cmpxchg32(struct exec_ctx *c, uaddr_t addr, uint32_t expected,
 	return 0;
 }
 
-static const struct ctx_ops ops = {.load32 = load32, .cmpxchg32 = cmpxchg32};
+static const struct ctx_ops ops = {
+	.load32 = load32, .cmpxchg32 = cmpxchg32, .carried_in = carried_in};
 
 static int fault_in(uaddr_t addr)
 {
@@ -422,6 +434,41 @@ static void test_robust_list(void **state)
 	assert_int_equal(finish(&c), 0);
 }
 
+/* --- a word that came along ----------------------------------------------------- */
+
+/* It is believed as long as nobody looked for waiters since the guest was let run. */
+static void test_carried_word(void **state)
+{
+	const int64_t soon = clock_mono_ns() + 20 * NSEC_PER_MSEC;
+
+	(void)state;
+	is_carried = true;
+	carried = 0;
+	atomic_store(&word[0], 1);
+	futex_guest_runs(&task[0]);
+	assert_int_equal(futex_wait(&task[0], ADDR(0), false, 0, ~0u, soon), -ETIMEDOUT);
+	assert_int_equal(futex_wait(&task[0], ADDR(0), false, 1, ~0u, soon), -EAGAIN);
+	/* The wake-up of the change to 1 has come and gone. */
+	assert_int_equal(futex_wake(&task[1], ADDR(0), false, 1, ~0u), 0);
+	assert_int_equal(futex_wait(&task[0], ADDR(0), false, 0, ~0u, NO_DEADLINE),
+			 -EAGAIN);
+	/* The same, by a call that changes the word after it was read. */
+	carried = 1;
+	futex_guest_runs(&task[0]);
+	assert_int_equal(futex_wake_op(&task[1], ADDR(1), ADDR(0), false, 0, 1,
+				       2 << 12 | 1 /* set to 2; was it 1? */),
+			 0);
+	assert_int_equal(futex_wait(&task[0], ADDR(0), false, 1, ~0u, NO_DEADLINE),
+			 -EAGAIN);
+	assert_int_equal(futex_requeue(&task[1], ADDR(0), false, ADDR(1), false, 1, 1,
+				       NULL),
+			 0);
+	carried = 2;
+	futex_guest_runs(&task[0]);
+	assert_int_equal(futex_wait(&task[0], ADDR(0), false, 2, ~0u, soon), -ETIMEDOUT);
+	is_carried = false;
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -432,6 +479,7 @@ int main(void)
 		CASE(test_pi_deadlock),	  CASE(test_pi_owner_dies),
 		CASE(test_requeue_pi),	  CASE(test_requeue_pi_onto_a_held_lock),
 		CASE(test_robust_list),
+		CASE(test_carried_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
