@@ -49,7 +49,8 @@ enum exit_reason {
 	EXIT_INTERRUPT, /* ctx_interrupt() was called, or a single step ended
 			   (info->stepped) */
 	EXIT_UNDELIVERED, /* what carry_out() took is still here, at info->undelivered: a page of
-			     the guest's has gone since. Copy it, or make the last call fail. */
+			     the guest's has gone since. Copy it, or make the last call fail;
+			     or what carry_blind() took, and the page was never there. */
 	EXIT_GONE,	  /* the host thread died: the ctx may only be released */
 };
 
@@ -300,10 +301,12 @@ struct ctx_ops {
 	 * Bytes that travelled with the hand-off (systrap). carried_in: borrowed bytes that
 	 * stand for guest memory at @addr, *n of them, or NULL; the guest may change them at
 	 * any time. carry_out: true when taken; they are in guest memory before the thread
-	 * runs on. Both may be NULL: nothing is carried.
+	 * runs on. carry_blind: the same for a place that did not come with a call; it may
+	 * well end in EXIT_UNDELIVERED. All may be NULL: nothing is carried.
 	 */
 	const void *(*carried_in)(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
 	bool (*carry_out)(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
+	bool (*carry_blind)(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
 	/*
 	 * know - every call of sc.nr will be answered with @value, which is not negative, until
 	 * forget(): the platform may do it. Both only by the owning thread, while the guest

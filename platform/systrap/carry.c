@@ -191,6 +191,16 @@ bool systrap_carry_out(struct exec_ctx *ctx, uaddr_t addr, const void *src, size
 	return true;
 }
 
+bool systrap_carry_blind(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+
+	if (c->put_size || n > CARRY_MAX)
+		return false;
+	c->out = (struct systrap_span){addr, (uint32_t)n};
+	return systrap_carry_out(ctx, addr, src, n);
+}
+
 /* --- answers ------------------------------------------------------------------ */
 
 static int64_t *known(const struct systrap_ctx *c)

@@ -80,6 +80,7 @@ static const struct ctx_ops systrap_ctx_ops = {
 	.will_sleep = systrap_will_sleep,
 	.carried_in = systrap_carried_in,
 	.carry_out = systrap_carry_out,
+	.carry_blind = systrap_carry_blind,
 	.know = systrap_know,
 	.forget = systrap_forget,
 	.release = systrap_release,

@@ -310,6 +310,18 @@ static enum outcome fault(struct mm *mm, uaddr_t addr, unsigned access,
 
 #define SIGNAL_OF(signo, code) (-((signo) << 8 | (code)))
 
+bool mm_writable(struct mm *mm, uaddr_t addr, uint64_t n)
+{
+	struct vma *v;
+	bool r;
+
+	mutex_lock(&mm->lock);
+	v = mm_find_vma_locked(mm, addr);
+	r = v && v->start <= addr && n <= v->end - addr && (v->flags & VM_WRITE);
+	mutex_unlock(&mm->lock);
+	return r;
+}
+
 int mm_fault(struct mm *mm, uaddr_t addr, unsigned access, uint64_t stack_limit)
 {
 	switch (fault(mm, addr, access, &stack_limit)) {

@@ -177,6 +177,12 @@ int mm_fault(struct mm *mm, uaddr_t addr, unsigned access, uint64_t stack_limit)
 #define MM_FAULT_SIGNO(r) (-(r) >> 8)
 #define MM_FAULT_CODE(r)  (-(r)&0xff)
 
+/*
+ * Is [@addr, @addr + @n) mapped for writing, in one mapping? It may be gone the moment this
+ * returns.
+ */
+bool mm_writable(struct mm *mm, uaddr_t addr, uint64_t n);
+
 /* Identity of a futex word: shared mappings by (mappable, offset),
  * private by (mm, address). */
 struct futex_key {

@@ -101,6 +101,7 @@ static void on_syscall(struct task *t)
 {
 	int64_t ret;
 
+	t->frame_at = 0;
 	if (unlikely(t->mem.ctx->sc.compat)) {
 		refuse_compat_call(t);
 		return;
@@ -150,8 +151,13 @@ static void on_fault(struct task *t, struct exit_fault *f)
 /* Results of the last call, which the guest thread was to put into place itself. */
 static void on_undelivered(struct task *t, const struct exit_info *info)
 {
-	if (copy_to_user(&t->mem, info->undelivered.to, info->undelivered.data,
-			 info->undelivered.n))
+	if (!copy_to_user(&t->mem, info->undelivered.to, info->undelivered.data,
+			  info->undelivered.n))
+		return;
+	/* A signal frame's place was unmapped meanwhile: as if right after it was written. */
+	if (t->frame_at == info->undelivered.to)
+		force_fault(t, LX_SIGSEGV, LX_SEGV_MAPERR, t->frame_at);
+	else
 		ctx_set_ret(t->mem.ctx, (uint64_t)-EFAULT);
 }
 

@@ -262,6 +262,7 @@ struct task {
 	uaddr_t clear_child_tid;
 	_Atomic(uaddr_t) robust_list;
 	uint64_t fs_base, gs_base;
+	uaddr_t frame_at; /* a signal frame that the guest thread is to put there, or 0 */
 	struct exit_fault fault; /* the last: err, trapno, cr2 of signal frames */
 	struct lx_stack altstack;
 	lx_sigset_t saved_mask; /* to restore when no handler ran */

@@ -354,3 +354,47 @@ TEST(sigreturn_without_a_frame)
 	}
 	CHECK_EQ(wait_exit(pid), 128 + SIGSEGV);
 }
+
+/* --- where nothing was touched yet ---------------------------------------------- */
+
+static volatile int seen_signo, seen_pid, stack_word_ok;
+
+static void on_altstack(int signo, siginfo_t *si, void *uc)
+{
+	volatile char local = 1;
+
+	(void)uc;
+	seen_signo = signo;
+	seen_pid = si->si_pid;
+	stack_word_ok = local;
+}
+
+/* Frames on pages that nobody has touched: of a file, shared and private, and of none. */
+TEST(frame_on_untouched_pages)
+{
+	const size_t size = 1 << 16;
+	int fd = memfd_create("stack", 0);
+	struct sigaction sa = {.sa_sigaction = on_altstack,
+			       .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+	CHECK_EQ(ftruncate(fd, (off_t)size), 0);
+	CHECK_EQ(sigaction(SIGUSR1, &sa, NULL), 0);
+	for (int i = 0; i < 3; i++) {
+		const int flags[] = {MAP_SHARED, MAP_PRIVATE,
+				     MAP_PRIVATE | MAP_ANONYMOUS};
+		char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags[i],
+			       i < 2 ? fd : -1, 0);
+		stack_t ss = {.ss_sp = p, .ss_size = size}, off = {.ss_flags = SS_DISABLE};
+
+		CHECK(p != MAP_FAILED);
+		CHECK_EQ(sigaltstack(&ss, NULL), 0);
+		seen_signo = seen_pid = stack_word_ok = 0;
+		CHECK_EQ(syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGUSR1), 0);
+		CHECK_EQ(seen_signo, SIGUSR1);
+		CHECK_EQ(seen_pid, getpid());
+		CHECK_EQ(stack_word_ok, 1);
+		CHECK_EQ(sigaltstack(&off, NULL), 0);
+		munmap(p, size);
+	}
+	close(fd);
+}

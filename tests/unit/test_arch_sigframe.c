@@ -12,7 +12,7 @@
 #include "sentry/abi/errno.h"
 #include "sentry/arch/x86_64/arch.h"
 #include "sentry/base/bytes.h"
-#include "sentry/mm/umem.h"
+#include "sentry/mm/mm.h"
 #include "sentry/task/signal.h"
 
 #define STACK_BASE 0x7f0000000000ull
@@ -83,8 +83,31 @@ static int reset_fpu(struct exec_ctx *c)
 	return 0;
 }
 
-static const struct ctx_ops ops = {
-	.get_fpu = get_fpu, .set_fpu = set_fpu, .reset_fpu = reset_fpu};
+/* --- a frame that the guest thread writes itself ------------------------------- */
+
+static bool writable, takes;
+static uaddr_t carried_to;
+
+bool mm_writable(struct mm *mm, uaddr_t addr, uint64_t n)
+{
+	(void)mm;
+	return writable && at(addr, n);
+}
+
+static bool carry_blind(struct exec_ctx *c, uaddr_t addr, const void *src, size_t n)
+{
+	(void)c;
+	if (!takes)
+		return false;
+	carried_to = addr;
+	memcpy(at(addr, n), src, n);
+	return true;
+}
+
+static const struct ctx_ops ops = {.get_fpu = get_fpu,
+				   .set_fpu = set_fpu,
+				   .reset_fpu = reset_fpu,
+				   .carry_blind = carry_blind};
 
 static struct lx_regs regs;
 static struct lx_sigaction action;
@@ -273,6 +296,32 @@ static void test_bad_stack(void **state)
 	assert_int_equal(push(&r), -EFAULT);
 }
 
+/* Only where it can be written, and no second frame can come to stand in its place. */
+static void test_carried_frame(void **state)
+{
+	struct lx_regs r = regs;
+	lx_sigset_t mask;
+
+	(void)state;
+	t.k->platform->limits.max_addr = 0x7fff00000000;
+	for (int i = 0; i < 4; i++) {
+		const bool bent = i == 3;
+
+		writable = i > 0;
+		takes = i > 1;
+		carried_to = t.frame_at = 0;
+		r = regs;
+		action.handler = bent ? 0x8000000000000000 : 0x402000;
+		assert_int_equal(sigframe_push(&t, &r, &action, &info, 0, &fault), 0);
+		assert_int_equal(t.frame_at, i == 2 ? r.rsp : 0);
+		assert_int_equal(carried_to, t.frame_at);
+		r.rsp += 8;
+		assert_int_equal(sigframe_pop(&t, &r, &mask), 0);
+		assert_int_equal(r.rip, regs.rip);
+	}
+	writable = takes = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +330,7 @@ int main(void)
 		cmocka_unit_test_setup(test_hostile_frames, set_up),
 		cmocka_unit_test_setup(test_alternate_stack, set_up),
 		cmocka_unit_test_setup(test_bad_stack, set_up),
+		cmocka_unit_test_setup(test_carried_frame, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@
 #include "sentry/abi/errno.h"
 #include "sentry/arch/x86_64/arch.h"
 #include "sentry/base/bytes.h"
-#include "sentry/mm/umem.h"
+#include "sentry/mm/mm.h"
 #include "sentry/task/signal.h"
 
 #define RED_ZONE     128
@@ -196,6 +196,23 @@ static int fill_fpstate(struct task *t, uint8_t *image)
 	return r;
 }
 
+/*
+ * The guest thread can write the frame itself, before the handler runs. Not one that the
+ * handler's address is going to refuse, as another takes its place.
+ */
+static bool carry_frame(struct task *t, const struct frame_place *at, const void *buf,
+			uaddr_t handler)
+{
+	const struct ctx_ops *ops = t->mem.ctx->ops;
+
+	if (!ops->carry_blind || handler >= t->k->platform->limits.max_addr ||
+	    !mm_writable(t->mem.mm, at->frame, at->size) ||
+	    !ops->carry_blind(t->mem.ctx, at->frame, buf, at->size))
+		return false;
+	t->frame_at = at->frame;
+	return true;
+}
+
 int sigframe_push(struct task *t, struct lx_regs *regs, const struct lx_sigaction *sa,
 		  const struct lx_siginfo *info, lx_sigset_t mask,
 		  const struct exit_fault *fault)
@@ -226,7 +243,8 @@ int sigframe_push(struct task *t, struct lx_regs *regs, const struct lx_sigactio
 	r = fill_fpstate(t, buf + (at.fpstate - at.frame));
 	if (r)
 		return r;
-	r = copy_to_user(&t->mem, at.frame, buf, at.size);
+	if (!carry_frame(t, &at, buf, sa->handler))
+		r = copy_to_user(&t->mem, at.frame, buf, at.size);
 	if (r)
 		return r;
 	r = t->mem.ctx->ops->reset_fpu(t->mem.ctx);
@@ -261,7 +279,25 @@ static bool xstate_valid(const uint8_t *image, size_t got, size_t size,
 	       get_le32(image + sw->xstate_size) == FP_XSTATE_MAGIC2;
 }
 
-static int restore_fpstate(struct task *t, uaddr_t addr)
+/* What a frame was read as: mostly one piece, from the ucontext to the end of MAGIC2. */
+struct frame_bytes {
+	uaddr_t addr;
+	size_t n;
+	uint8_t *data;
+};
+
+static int read_part(struct task *t, const struct frame_bytes *have, void *dst,
+		     uaddr_t addr, size_t n)
+{
+	const uint64_t off = addr - have->addr;
+
+	if (off > have->n || n > have->n - off)
+		return copy_from_user(&t->mem, dst, addr, n);
+	memcpy(dst, have->data + off, n);
+	return 0;
+}
+
+static int restore_fpstate(struct task *t, const struct frame_bytes *have, uaddr_t addr)
 {
 	const struct platform_limits *lim = &t->k->platform->limits;
 	size_t size = lim->xsave_size, got = size + MAGIC2_SIZE;
@@ -276,9 +312,9 @@ static int restore_fpstate(struct task *t, uaddr_t addr)
 	image = mem_zalloc(size + MAGIC2_SIZE);
 	if (!image)
 		return -EFAULT;
-	if (copy_from_user(&t->mem, image, addr, got)) {
+	if (read_part(t, have, image, addr, got)) {
 		got = XSAVE_LEGACY;
-		if (copy_from_user(&t->mem, image, addr, got))
+		if (read_part(t, have, image, addr, got))
 			return -EFAULT;
 	}
 	if (xstate_valid(image, got, size, &sw)) {
@@ -329,17 +365,27 @@ int sigframe_pop(struct task *t, struct lx_regs *regs, lx_sigset_t *mask)
 {
 	/* The handler's ret took the restorer off. */
 	uaddr_t frame = regs->rsp - offsetof(struct rt_sigframe, uc);
+	const uaddr_t at = frame + offsetof(struct rt_sigframe, uc);
+	/* Where place_frame() puts it. */
+	const uaddr_t fpstate = (frame + 8 + sizeof(struct rt_sigframe) + 63) & ~63ull;
+	size_t n = fpstate + t->k->platform->limits.xsave_size + MAGIC2_SIZE - at;
+	AUTO_FREE uint8_t *buf = mem_alloc(n);
+	struct frame_bytes have = {.addr = at, .data = buf};
 	struct ucontext uc;
 	int r;
 
 	*mask = t->blocked;
-	r = get_user(&t->mem, uc, frame + offsetof(struct rt_sigframe, uc));
+	if (!buf)
+		return -EFAULT;
+	if (copy_from_user(&t->mem, buf, at, n) == 0)
+		have.n = n;
+	r = read_part(t, &have, &uc, at, sizeof(uc));
 	if (r)
 		return r;
 	*mask = uc.sigmask;
 	r = restore_mcontext(&uc.mcontext, uc.flags, regs);
 	if (!r)
-		r = restore_fpstate(t, uc.mcontext.fpstate);
+		r = restore_fpstate(t, &have, uc.mcontext.fpstate);
 	if (r)
 		return r;
 	/* A stack it can't be set to (still in use,
