@@ -164,6 +164,13 @@ struct as_ops {
 	 * else finds them done. One thread at a time, for one program's start. NULL: never.
 	 */
 	int (*batch)(struct addr_space *as, bool on);
+	/*
+	 * later - from later(as, true) to later(as, false), under one lock of the caller's,
+	 * map_anon, unmap and advise may be put off until the calling thread's ctx runs on,
+	 * whose guest thread may do them itself; all else finds them done. They return 0, and
+	 * a failure ends the guest. NULL: never.
+	 */
+	void (*later)(struct addr_space *as, bool on);
 	/* Unmap the whole guest range: exec in place. No ctx but the caller's may exist.
 	 */
 	int (*reset)(struct addr_space *as);
@@ -214,8 +221,12 @@ struct as_ops {
 	 */
 	int (*areas)(struct addr_space *as, int (*fn)(const struct as_area *, void *arg),
 		     void *arg);
-	/* The last reference is gone and no ctx is left: ends the host process. */
-	void (*release)(struct addr_space *as);
+	/*
+	 * The last reference is gone and no ctx is left: ends the host process. *@last, if
+	 * not NULL: what it has used in all, where that is known; the bytes are the most
+	 * that were resident, all told as rss_anon.
+	 */
+	void (*release)(struct addr_space *as, struct as_usage *last);
 };
 
 struct addr_space {
@@ -230,10 +241,18 @@ static inline struct addr_space *as_get(struct addr_space *as)
 	return as;
 }
 
+/* False: it was not the last reference, *@last is as it was. */
+static inline bool as_put_last(struct addr_space *as, struct as_usage *last)
+{
+	if (!refcount_dec(&as->ref))
+		return false;
+	as->ops->release(as, last);
+	return true;
+}
+
 static inline void as_put(struct addr_space *as)
 {
-	if (refcount_dec(&as->ref))
-		as->ops->release(as);
+	as_put_last(as, NULL);
 }
 
 /* --- contexts ------------------------------------------------------------ */
@@ -306,7 +325,8 @@ struct ctx_ops {
 	 */
 	const void *(*carried_in)(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
 	bool (*carry_out)(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
-	bool (*carry_blind)(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
+	bool (*carry_blind)(struct exec_ctx *ctx, uaddr_t addr, const void *src,
+			    size_t n);
 	/*
 	 * know - every call of sc.nr will be answered with @value, which is not negative, until
 	 * forget(): the platform may do it. Both only by the owning thread, while the guest

@@ -121,7 +121,7 @@ int ptrace_ctx_create(struct platform *p, struct addr_space *as, struct exec_ctx
 	c->stub.base.as = as_get(as);
 	c->xsave = TAKE_PTR(xsave);
 	ptrace_regs_fresh(c);
-	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub));
+	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub), NULL);
 	*out = &TAKE_PTR(c)->stub.base;
 	return 0;
 }
@@ -164,7 +164,7 @@ int ptrace_move(struct exec_ctx *ctx, struct addr_space *to)
 	c->stub.regs_valid = c->stub.regs_dirty = true;
 	c->in_syscall = false;
 	atomic_store(&c->stub.htid, stub_ctx_htid(&fresh.stub));
-	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub));
+	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub), NULL);
 	return 0;
 }
 

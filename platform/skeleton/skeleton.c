@@ -107,8 +107,9 @@ static int skeleton_usage(struct addr_space *as, struct as_usage *out)
 	return -EOPNOTSUPP;
 }
 
-static void skeleton_space_release(struct addr_space *as)
+static void skeleton_space_release(struct addr_space *as, struct as_usage *last)
 {
+	(void)last;
 	mem_free(container_of(as, struct skeleton_space, base));
 }
 

@@ -8,7 +8,7 @@
  * checks it, and believes nothing that would hurt more than this guest.
  *
  *	0 ..		struct stub_context
- *	CTX_CALL	a signal frame's registers, of a call from a patched site: no signal
+ *	CTX_PATCHED	a signal frame's registers, of a call from a patched site: no signal
  *			was raised, the guest thread stores them itself
  *	CTX_IN0, _IN1	what the call's arguments point at, copied by the guest thread
  *	CTX_OUT		what the guest thread is to copy to the guest's memory
@@ -47,12 +47,16 @@
 #define CTX_INTERRUPTED 212
 #define CTX_IN_SIZE	216
 #define CTX_OUT_SIZE	224
-#define CTX_RETURN	232
-#define CTX_FLAGS	240
+#define CTX_N_CALLS	228
+#define CTX_CLOCK	232
+#define CTX_RETURN	(CTX_CALLS + STUB_MAX_CALLS * CTX_CALL_SIZE)
+#define CTX_FLAGS	(CTX_RETURN + 8)
 #define CTX_ROBUST	256
 #define CTX_NODE	280
+#define CTX_CALLS	288
+#define CTX_CALL_SIZE	32
 
-#define CTX_CALL 0x400
+#define CTX_PATCHED 0x400
 #define CTX_KNOWN                                                                        \
 	0x600 /* CTX_KNOWN_N answers that patched calls need not ask for; -1: none */
 #define CTX_IN0	  0x1000
@@ -69,12 +73,15 @@
 #define CMD_LOAD    1 /* the word at CTX_WORD into CTX_VALUE, or CTX_FAULTED */
 #define CMD_CMPXCHG 2
 #define CMD_EXIT    3
-#define CMD_FPU	    4 /* save the FPU registers at CTX_FPU */
+#define CMD_CALLS   5 /* as CMD_RUN, but make the memory calls at CTX_CALLS first */
+#define CMD_START   4 /* as CMD_RUN, for a new task: note the thread's CPU time first */
+#define CMD_FPU	    6 /* save the FPU registers at CTX_FPU */
 
 /* CTX_KIND: a signal number, or one of these. */
-#define KIND_DONE 0  /* the command was done */
-#define KIND_PUT  65 /* what stands at CTX_OUT met a page that is not there */
-#define KIND_CALL 66 /* a call from a patched site; its registers at CTX_CALL */
+#define KIND_DONE    0	/* the command was done */
+#define KIND_PUT     65 /* what stands at CTX_OUT met a page that is not there */
+#define KIND_PATCHED 66 /* a call from a patched site; its registers at CTX_PATCHED */
+#define KIND_CALLS   67 /* one of CTX_CALLS failed */
 
 #define CTX_TID_MASK 0x3fffffff
 #define CTX_DIED     0x40000000 /* FUTEX_OWNER_DIED */
@@ -115,13 +122,19 @@ struct stub_context {
 	uint32_t interrupted; /* an interrupt came while the turn was the Sentry's */
 	uint32_t in_size[2];  /* bytes that stand at CTX_IN0 and CTX_IN1 */
 	uint32_t out_size;    /* bytes of the call's buffer that can be written */
-	uint32_t pad3;
-	uint64_t ret;	/* where the patched site's code goes on, in its trampoline */
-	uint64_t flags; /* and its flags, as lahf and seto leave them in ax */
+	uint32_t n_calls;     /* by the Sentry; counted down */
+	uint64_t clock[2];    /* by CMD_START: a timespec */
 	uint64_t pad4;
 	/* struct robust_list_head, and its one entry */
 	uint64_t robust[3];
 	uint64_t node;
+	/* by the Sentry: number and first three arguments */
+	struct stub_call {
+		uint64_t nr, args[3];
+	} calls[STUB_MAX_CALLS];
+	/* by the guest thread, of a patched call */
+	uint64_t ret;	/* where the site's code goes on, in its trampoline */
+	uint64_t flags; /* as lahf and seto leave them in ax */
 };
 
 #define CTX_CHECK(member, at)                                                            \
@@ -152,8 +165,12 @@ CTX_CHECK(load_fpu, CTX_LOAD_FPU);
 CTX_CHECK(fpu, CTX_FPU);
 CTX_CHECK(ret, CTX_RETURN);
 CTX_CHECK(flags, CTX_FLAGS);
+CTX_CHECK(clock, CTX_CLOCK);
+CTX_CHECK(n_calls, CTX_N_CALLS);
 CTX_CHECK(robust, CTX_ROBUST);
 CTX_CHECK(node, CTX_NODE);
+CTX_CHECK(calls, CTX_CALLS);
+_Static_assert(sizeof(struct stub_call) == CTX_CALL_SIZE, "struct stub_call");
 #undef CTX_CHECK
 
 static inline uaddr_t stub_context_addr(unsigned slot)

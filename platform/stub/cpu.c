@@ -72,7 +72,11 @@ static struct stub_cpu *choose(struct stub_host *host, struct stub_pair *p, int 
 	return best;
 }
 
-static void settle(struct stub_pair *p, struct stub_cpu *cpu)
+/* The calling thread may run on one CPU only: then that is the one it runs on. */
+static _Thread_local bool pinned;
+
+/* @at: where the guest thread is pinned already, or NULL. */
+static void settle(struct stub_pair *p, struct stub_cpu *cpu, const struct stub_cpu *at)
 {
 	const bool awake = p->awake;
 
@@ -83,11 +87,14 @@ static void settle(struct stub_pair *p, struct stub_cpu *cpu)
 	p->away = p->left = NULL;
 	p->window = __builtin_ia32_rdtsc();
 	p->contended = 0;
-	host_set_cpu(0, cpu->number);
-	host_set_cpu(p->htid, cpu->number);
+	if (!pinned || sched_getcpu() != cpu->number)
+		pinned = host_set_cpu(0, cpu->number) == 0;
+	if (at != cpu)
+		host_set_cpu(p->htid, cpu->number);
 }
 
-void stub_pair_init(struct stub_host *host, struct stub_pair *p, int htid)
+void stub_pair_init(struct stub_host *host, struct stub_pair *p, int htid,
+		    const struct stub_cpu *at)
 {
 	const int here = sched_getcpu();
 	struct stub_cpu *cpu = NULL;
@@ -96,7 +103,7 @@ void stub_pair_init(struct stub_host *host, struct stub_pair *p, int htid)
 	for (unsigned i = 0; i < host->n_cpus; i++)
 		if (host->cpu[i].number == here && may_use(p, here))
 			cpu = &host->cpu[i];
-	settle(p, cpu ? cpu : choose(host, p, here));
+	settle(p, cpu ? cpu : choose(host, p, here), at);
 }
 
 int stub_pair_restrict(struct stub_host *host, struct stub_pair *p, const void *cpuset,
@@ -114,7 +121,7 @@ int stub_pair_restrict(struct stub_host *host, struct stub_pair *p, const void *
 	p->restricted = true;
 	p->allowed = wish.allowed;
 	if (!may_use(p, p->cpu->number))
-		settle(p, cpu);
+		settle(p, cpu, NULL);
 	return 0;
 }
 
@@ -126,7 +133,7 @@ static void balance(struct stub_host *host, struct stub_pair *p, uint64_t now)
 		cpu = choose(host, p, p->cpu->number);
 		/* We are not in the load of our own. */
 		if (load_of(cpu) < load_of(p->cpu))
-			settle(p, cpu);
+			settle(p, cpu, NULL);
 	}
 	p->window = now;
 	p->contended = 0;
@@ -206,7 +213,7 @@ bool stub_pair_part(struct stub_host *host, struct stub_pair *p)
 
 		if (!may_use(p, cpu->number) || !all_sleep(cpu))
 			continue;
-		settle(p, cpu);
+		settle(p, cpu, NULL);
 		p->left = old;
 		p->parted = now;
 		return true;
@@ -217,7 +224,7 @@ bool stub_pair_part(struct stub_host *host, struct stub_pair *p)
 void stub_pair_rejoin(struct stub_pair *p)
 {
 	if (p->left && may_use(p, p->left->number))
-		settle(p, p->left);
+		settle(p, p->left, NULL);
 }
 
 void stub_cpu_follow(struct stub_space *s)

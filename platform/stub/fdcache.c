@@ -155,6 +155,8 @@ int stub_map_file(struct stub_space *s, const struct stub_op *map, int hfd, uint
 {
 	const unsigned i = find(s, key);
 
+	if (!s->batch)
+		stub_order_flush(s);
 	if (i == STUB_CACHED_FDS)
 		return map_new(s, map, hfd, key);
 	s->fd[i].used = ++s->fd_clock;

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "platform/stub/stub.h"
@@ -28,6 +29,8 @@
 #define GUEST(i)   {(i), HOST_LE, STUB_BASE - 1, 0}
 #define IS(i, v)   {(i), HOST_EQ, (v), 0}
 #define BITS(i, v) {(i), HOST_MASKED_EQ, (v), (v)}
+/* Nothing in it reaches STUB_BASE, as the sum of two arguments cannot be checked. */
+#define CALL_RANGE {0, HOST_LE, STUB_CALL_LAST, 0}, {1, HOST_LE, STUB_CALL_SIZE, 0}
 #define RULE(call, args, why, ...) {SYS_##call, #call, {__VA_ARGS__}, args, why}
 /* clang-format on */
 
@@ -36,7 +39,16 @@ static const struct host_rule rules[] = {
 	RULE(futex, "FUTEX_WAIT, FUTEX_WAKE", "wait for orders, hand over to the Sentry",
 	     {1, HOST_LE, FUTEX_WAKE, 0}),
 	RULE(exit, "", "a guest thread ends", ),
-#define GUEST_RULES 2 /* those so far are good in STUB_GUEST_TEXT, too */
+	RULE(clock_gettime, "its own thread clock", "CPU time of a guest thread",
+	     IS(0, CLOCK_THREAD_CPUTIME_ID)),
+	RULE(munmap, "guest addresses", "guest memory", CALL_RANGE),
+	RULE(mmap, "anonymous, at guest addresses", "guest memory", CALL_RANGE,
+	     IS(3, STUB_CALL_FLAGS)),
+	RULE(madvise, "guest addresses, MADV_DONTNEED", "guest memory", CALL_RANGE,
+	     IS(2, MADV_DONTNEED)),
+	RULE(madvise, "guest addresses, MADV_FREE", "guest memory", CALL_RANGE,
+	     IS(2, MADV_FREE)),
+#define GUEST_RULES 7 /* those so far are good in STUB_GUEST_TEXT, too */
 	RULE(pwrite64, "4 bytes into the order pages", "report an order done",
 	     IS(0, STUB_FD_PAGES), IS(2, 4)),
 	RULE(mmap, "MAP_FIXED at a guest address", "guest memory", GUEST(0),
@@ -79,7 +91,7 @@ static const struct host_rule rules[] = {
 const struct host_rules stub_host_rules = {"platform/stub, in guest processes", rules};
 
 struct program {
-	struct sock_filter insn[256];
+	struct sock_filter insn[384];
 	unsigned n;
 };
 
@@ -87,6 +99,7 @@ struct program {
 
 static void emit(struct program *p, unsigned code, unsigned k, unsigned jt, unsigned jf)
 {
+	BUG_ON(p->n == ARRAY_SIZE(p->insn));
 	p->insn[p->n++] =
 		(struct sock_filter){(uint16_t)code, (uint8_t)jt, (uint8_t)jf, k};
 }

@@ -161,6 +161,25 @@ static void silence_stops(void)
 	}
 }
 
+/*
+ * With strict accounting an mmap() can fail at any size, and the guest must hear of it: so
+ * nothing is put off.
+ */
+static bool overcommits(const struct stub_host *host)
+{
+	static const char path[] = "/proc/sys/vm/overcommit_memory";
+	char mode = '0';
+	int hfd = host->procfs >= 0 ? openat(host->procfs, path + strlen("/proc/"),
+					     O_RDONLY | O_CLOEXEC)
+				    : open(path, O_RDONLY | O_CLOEXEC);
+
+	if (hfd >= 0) {
+		(void)!host_read(hfd, &mode, 1);
+		host_close(hfd);
+	}
+	return mode != '2';
+}
+
 /* --- init and end --------------------------------------------------------- */
 
 static void host_free(struct stub_host *host)
@@ -213,6 +232,7 @@ int stub_host_init(const struct platform_config *config,
 	if (!r) {
 		host->limits.n_cpus = host->n_cpus;
 		init_vdso(host);
+		host->overcommits = overcommits(host);
 		silence_stops();
 		r = stub_template_create(host, &host->template);
 	}

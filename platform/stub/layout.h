@@ -67,6 +67,15 @@
 #define SCRATCH_MSG  64	  /* msghdr and buffers of recvmsg */
 #define SCRATCH_VEC  1024 /* mincore() result */
 
+/*
+ * Memory calls that guest threads make themselves: anonymous memory, and no more of it at a
+ * time than lies between the last address they may name and STUB_BASE.
+ */
+#define STUB_MAX_CALLS	4
+#define STUB_CALL_SIZE	0x4000000
+#define STUB_CALL_LAST	(STUB_BASE - 2 * STUB_CALL_SIZE)
+#define STUB_CALL_FLAGS 0x32 /* of mmap: private, fixed, anonymous */
+
 #define STUB_MAX_ERRNO 133 /* larger ones are reported as this */
 
 #ifndef __ASSEMBLER__

@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -88,10 +89,20 @@ int stub_order_run(struct stub_space *s, unsigned *failed_at)
 	return r;
 }
 
+static bool guest_may_do(const struct stub_space *s, const struct stub_op *op)
+{
+	return (op->nr != SYS_mmap || op->args[3] == STUB_CALL_FLAGS) &&
+	       op->args[0] <= STUB_CALL_LAST && op->args[1] <= STUB_CALL_SIZE &&
+	       s->order->n <= STUB_MAX_CALLS;
+}
+
 bool stub_order_later(struct stub_space *s)
 {
-	const bool later = s->batch && s->order->n < ORDER_MAX_OPS;
+	const struct stub_op *op = &s->order->ops[s->order->n - 1];
+	bool later = s->order->n < ORDER_MAX_OPS;
 
+	if (!s->batch)
+		later = s->later && guest_may_do(s, op);
 	atomic_store_explicit(&s->put_off, later, memory_order_relaxed);
 	return later;
 }
@@ -103,6 +114,58 @@ void stub_order_flush(struct stub_space *s)
 	if (!s->order->n)
 		return;
 	r = stub_order_run(s, NULL);
-	if (!s->batch_error)
+	if (r && !s->batch)
+		stub_space_kill(s);
+	else if (!s->batch_error)
 		s->batch_error = r;
+}
+
+/* --- calls that travel with the answer ------------------------------------- */
+
+/* Its address names the thread. */
+static _Thread_local char this_thread;
+
+void stub_order_offer(struct addr_space *as, bool on)
+{
+	struct stub_space *s = stub_space_of(as);
+
+	if (!s->host->guest || !s->host->overcommits)
+		return;
+	mutex_lock(&s->lock);
+	if (on && s->owner != &this_thread && !s->batch)
+		stub_order_flush(s);
+	s->later = on ? &this_thread : NULL;
+	s->owner = &this_thread;
+	mutex_unlock(&s->lock);
+}
+
+void stub_order_take(struct stub_space *s, struct stub_slot *slot)
+{
+	struct stub_order *o = s->order;
+
+	mutex_lock(&s->lock);
+	if (s->owner == &this_thread && !s->batch && o->n <= STUB_MAX_CALLS) {
+		memcpy(slot->calls, o->ops, o->n * sizeof(o->ops[0]));
+		slot->n_calls = o->n;
+		o->n = 0;
+		atomic_store_explicit(&s->put_off, false, memory_order_relaxed);
+	}
+	mutex_unlock(&s->lock);
+}
+
+int stub_order_redo(struct stub_space *s, struct stub_slot *slot)
+{
+	int r = slot->n_calls ? 0 : -ESRCH;
+
+	mutex_lock(&s->lock);
+	stub_order_flush(s);
+	for (unsigned i = 0; i < slot->n_calls && !r; i++) {
+		const struct stub_op *op = &slot->calls[i];
+
+		stub_order_add(s, (long)op->nr, op->args[0], op->args[1], op->args[2],
+			       op->args[3], op->args[4], op->args[5]);
+		r = stub_order_run(s, NULL);
+	}
+	mutex_unlock(&s->lock);
+	return r;
 }

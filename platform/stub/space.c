@@ -8,12 +8,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "platform/stub/stub.h"
 #include "sentry/base/alloc.h"
+#include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 
 /* Orders never reach into the stub area, whatever the kernel asks for. */
@@ -32,6 +34,9 @@ static int order1(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uint6
 	int r = 0;
 
 	mutex_lock(&s->lock);
+	/* Their failures are not this one's. */
+	if (!s->batch && (!s->later || s->order->n == STUB_MAX_CALLS))
+		stub_order_flush(s);
 	stub_order_add(s, nr, a0, a1, a2, a3, a4, a5);
 	if (!stub_order_later(s))
 		r = stub_order_run(s, NULL);
@@ -279,14 +284,28 @@ void stub_space_kill(struct stub_space *s)
 	kill(s->hpid, SIGKILL);
 }
 
-static void space_release(struct addr_space *as)
+static int64_t ns_of(const struct timeval *tv)
+{
+	return tv->tv_sec * NSEC_PER_SEC + tv->tv_usec * NSEC_PER_USEC;
+}
+
+/* The host tells what the process has used when it is reaped: nobody need ask before. */
+static void space_release(struct addr_space *as, struct as_usage *last)
 {
 	struct stub_space *s = stub_space_of(as);
+	struct rusage ru = {0};
 
 	kill(s->hpid, SIGKILL);
-	while (host_ret(waitpid(s->hpid, NULL, __WALL)) == -EINTR)
+	while (host_ret(wait4(s->hpid, NULL, __WALL, &ru)) == -EINTR)
 		;
 	space_free(s);
+	if (last)
+		*last = (struct as_usage){
+			.rss_anon = (uint64_t)ru.ru_maxrss << 10,
+			.min_flt = (uint64_t)ru.ru_minflt,
+			.maj_flt = (uint64_t)ru.ru_majflt,
+			.cpu_ns = ns_of(&ru.ru_utime) + ns_of(&ru.ru_stime),
+		};
 }
 
 static int clone_process(struct stub_space *parent, struct stub_space *child, bool *lost)
@@ -386,6 +405,7 @@ int stub_space_create(struct stub_host *host, struct platform *p, struct addr_sp
 
 const struct as_ops stub_as_ops = {
 	.batch = space_batch,
+	.later = stub_order_offer,
 	.map_anon = space_map_anon,
 	.map_file = space_map_file,
 	.unmap = space_unmap,

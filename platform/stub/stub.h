@@ -29,6 +29,12 @@
 #define STUB_ZONES	2
 
 /*
+ * Threads of a process that stand by: a new guest thread then costs neither a clone() nor
+ * the old one's end. Each takes some 40 KB of the host.
+ */
+#define STUB_MAX_STANDBY 8
+
+/*
  * The host signal that makes a guest thread stop for its tracer. Ignored where no
  * tracer is, so that one which comes too late is harmless.
  */
@@ -58,7 +64,7 @@ struct stub_labels {
 /* A host CPU, alone on its cache line. */
 struct stub_cpu {
 	_Alignas(64) int number;
-	atomic_uint running; /* pairs that run guest code there now */
+	atomic_uint running;  /* pairs that run guest code there now */
 	atomic_uint spinning; /* Sentry threads that spin there */
 	atomic_uint awake;    /* pairs at home there that do not sleep */
 };
@@ -76,12 +82,13 @@ struct stub_pair {
 	uint64_t window;    /* start of the time looked at for balance */
 	uint64_t contended; /* of it, in guest code while others were there too */
 	uint64_t entered;
-	uint64_t parted;    /* when it last did that */
+	uint64_t parted; /* when it last did that */
 };
 
 /* CPU time of a guest thread. */
 struct stub_clock {
 	int64_t before; /* in address spaces it has left */
+	int64_t start;	/* what its host thread had used when it began */
 	int64_t last;	/* the last answer: time does not run backwards */
 };
 
@@ -112,6 +119,7 @@ struct stub_host {
 	struct stub_space *template;
 	struct stub_labels labels;
 	struct platform_limits limits;
+	bool overcommits;	/* memory is not refused where it is mapped */
 	size_t host_xsave_size; /* of the host's register set; limits.xsave_size is less
 				   with AMX */
 	void *fresh_xsave;	/* image of a fresh program, host_xsave_size bytes */
@@ -136,6 +144,13 @@ struct stub_slot {
 	unsigned nr;
 	bool live;   /* a guest thread has it; under the space's lock */
 	bool mapped; /* in the process */
+	bool reused; /* its thread has served another task before */
+	bool starts; /* ... and has not begun to serve this one */
+	/* what its thread is to do before it runs on */
+	struct stub_op calls[STUB_MAX_CALLS];
+	unsigned n_calls;
+	int htid; /* of a thread that stands by in it; 0: none; under the lock */
+	struct stub_cpu *cpu; /* where that one is */
 	struct stub_context *ctx;
 };
 
@@ -158,12 +173,16 @@ struct stub_space {
 	bool batch;	     /* operations are put off; under lock */
 	int batch_error;     /* the first of theirs; under lock */
 	atomic_bool put_off; /* some are; written under lock */
+	const void *later;   /* the thread that may put off what it adds; under lock */
+	const void *
+		owner; /* the one whose guest thread may do what is put off; under lock */
 
 	_Atomic(struct stub_sites *) sites; /* or NULL; set once */
 	_Atomic uaddr_t zone[STUB_ZONES];   /* of trampolines; 0: none. Under lock */
 	atomic_uint n_threads;		    /* guest threads ever made here */
 	struct stub_slot *slots;	    /* contexts of threads here; under lock */
 	unsigned n_live;		    /* of them live; under lock */
+	unsigned n_standby;		    /* threads that stand by; under lock */
 
 	struct mutex frame_lock; /* who owns the STUB_FRAME pages */
 };
@@ -282,8 +301,16 @@ void stub_order_add(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uin
 int stub_order_run(struct stub_space *s, unsigned *failed_at) MUST_HOLD(s->lock);
 /* The operation just added may wait for others: there is a batch, and room. */
 bool stub_order_later(struct stub_space *s) MUST_HOLD(s->lock);
-/* Run what was put off; what fails is for the end of the batch to tell. */
+/*
+ * Run what was put off. What fails is for the end of the batch to tell; without one the
+ * guest has been told already that it was done, and is killed.
+ */
 void stub_order_flush(struct stub_space *s) MUST_HOLD(s->lock);
+/* Slot later of as_ops. */
+void stub_order_offer(struct addr_space *as, bool on);
+/* What the calling thread has put off, into slot->calls; and do it after all. */
+void stub_order_take(struct stub_space *s, struct stub_slot *slot);
+int stub_order_redo(struct stub_space *s, struct stub_slot *slot);
 /* The process has no memory left: it is dead, reaped or not. */
 bool stub_has_exited(int hpid);
 /* Wait for order @seq to be done, for a while: -ETIMEDOUT. */
@@ -303,9 +330,13 @@ int stub_space_create(struct stub_host *host, struct platform *p,
  */
 int stub_thread_create(struct stub_space *s, struct stub_slot *slot, int *htid)
 	MUST_HOLD(s->lock);
-/* A context for a new thread, cleared; and back, at once or when its thread has ended. */
+/* A context for a new guest thread, cleared, with a thread that stands by (htid), or none. */
 int stub_context_get(struct stub_space *s, struct stub_slot **out) MUST_HOLD(s->lock);
+/* Back: there is no thread; or one that is about to end, or ... */
 void stub_context_put(struct stub_space *s, struct stub_slot *slot, bool vacant)
+	MUST_HOLD(s->lock);
+/* ... thread @htid, whose turn it is not, may stand by for another. False: too many do. */
+bool stub_context_keep(struct stub_space *s, struct stub_slot *slot, int htid)
 	MUST_HOLD(s->lock);
 /* Its process is gone: what guest code left there goes, too. */
 void stub_context_scrub(const struct stub_host *host, const struct stub_slot *slot);
@@ -390,9 +421,12 @@ bool stub_fpu_legal(const struct stub_host *host, const void *xsave);
 /* --- cpu.c --------------------------------------------------------------- */
 
 int stub_cpus_init(struct stub_host *host);
-/* Bring the calling Sentry thread and guest thread @htid to one CPU; again after a move.
+/*
+ * Bring the calling Sentry thread and guest thread @htid to one CPU; again after a move.
+ * @at: where the guest thread has been brought before, or NULL.
  */
-void stub_pair_init(struct stub_host *host, struct stub_pair *p, int htid);
+void stub_pair_init(struct stub_host *host, struct stub_pair *p, int htid,
+		    const struct stub_cpu *at);
 /* Only these CPUs from now on (affinity); -EINVAL when none of them is ours. */
 int stub_pair_restrict(struct stub_host *host, struct stub_pair *p, const void *cpuset,
 		       size_t size);

@@ -82,11 +82,20 @@ static size_t frames_size(const struct stub_host *host)
 	       ~(PAGE_SIZE - 1);
 }
 
-/* Of what thread after thread uses. */
-static void clear_context(const struct stub_host *host, struct stub_context *ctx)
+/*
+ * Of what thread after thread uses. One that stands by sleeps on the state word and may,
+ * for an interrupt that came late, stand in a frame; what it leaves there, its own process
+ * may see.
+ */
+static void clear_context(const struct stub_host *host, const struct stub_slot *slot)
 {
 	const size_t frames = frames_size(host);
+	struct stub_context *ctx = slot->ctx;
 
+	if (slot->htid) {
+		memset(&ctx->cmd, 0, sizeof(*ctx) - offsetof(struct stub_context, cmd));
+		return;
+	}
 	memset(ctx, 0, PAGE_SIZE);
 	memset((char *)ctx + STUB_CTX_SIZE - frames, 0, frames);
 }
@@ -132,22 +141,53 @@ static int new_slot(struct stub_space *s, struct stub_slot **out)
 	return 0;
 }
 
+/*
+ * One where a thread stands by is best. Without one: the last thread there may have been
+ * told to end, and not have got round to it.
+ */
+static struct stub_slot *find_slot(struct stub_space *s) MUST_HOLD(s->lock);
+
+static struct stub_slot *find_slot(struct stub_space *s)
+{
+	struct stub_slot *vacant = NULL;
+
+	for (struct stub_slot *slot = s->slots; slot; slot = slot->next) {
+		const unsigned state =
+			slot->live ? 0
+				   : atomic_load_explicit(&slot->ctx->state,
+							  memory_order_acquire);
+
+		if (slot->live)
+			continue;
+		if (state & CTX_DIED) {
+			s->n_standby -= slot->htid != 0;
+			slot->htid = 0;
+			vacant = slot;
+		} else if (slot->htid && (state & CTX_TID_MASK) != (unsigned)slot->htid) {
+			s->n_standby--;
+			return slot;
+		}
+	}
+	return vacant;
+}
+
 int stub_context_get(struct stub_space *s, struct stub_slot **out)
 {
-	struct stub_slot *slot = s->slots;
+	struct stub_slot *slot = find_slot(s);
 	int r = 0;
 
 	*out = NULL;
-	/* The last thread there may have been told to end, and not have got round to it. */
-	while (slot && (slot->live || !(atomic_load(&slot->ctx->state) & CTX_DIED)))
-		slot = slot->next;
 	if (!slot)
 		r = new_slot(s, &slot);
 	if (r)
 		return r;
 	slot->live = true;
+	slot->n_calls = 0;
+	slot->reused = slot->starts = slot->htid;
+	if (slot->reused)
+		atomic_fetch_add_explicit(&s->n_threads, 1, memory_order_relaxed);
 	s->n_live++;
-	clear_context(s->host, slot->ctx);
+	clear_context(s->host, slot);
 	*out = slot;
 	return 0;
 }
@@ -157,5 +197,17 @@ void stub_context_put(struct stub_space *s, struct stub_slot *slot, bool vacant)
 	if (vacant)
 		atomic_store(&slot->ctx->state, CTX_DIED);
 	slot->live = false;
+	slot->htid = 0;
 	s->n_live--;
+}
+
+bool stub_context_keep(struct stub_space *s, struct stub_slot *slot, int htid)
+{
+	if (s->n_standby >= STUB_MAX_STANDBY)
+		return false;
+	slot->live = false;
+	slot->htid = htid;
+	s->n_standby++;
+	s->n_live--;
+	return true;
 }

@@ -133,7 +133,7 @@ int64_t stub_clock_read(struct stub_clock *clock, struct stub_space *s, int htid
 	if (atomic_load_explicit(&s->n_threads, memory_order_relaxed) > 1 &&
 	    (htid < 0 || thread_cpu_ns(s, htid, &ns)))
 		return clock->last;
-	ns = clock->before + min_t(int64_t, ns, most);
+	ns = clock->before + max_t(int64_t, min_t(int64_t, ns, most) - clock->start, 0);
 	clock->last = max_t(int64_t, ns, clock->last);
 	return clock->last;
 }

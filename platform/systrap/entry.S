@@ -2,8 +2,9 @@
 /*
  * The code guest threads run to hand over to the Sentry, at STUB_GUEST_TEXT. It is data
  * in the Sentry. System calls from this page alone are not dispatched to the guest
- * thread's own SIGSYS handler, and of those the filter lets two pass: a futex wait or
- * wake, and exit. So a guest may jump anywhere in here, with any registers.
+ * thread's own SIGSYS handler, and of those the filter lets three pass: a futex wait or
+ * wake, exit, and a look at its own CPU clock. So a guest may jump anywhere in here, with
+ * any registers.
  *
  *	guest code -- SIGSYS, a fault, an interrupt -> handler -> report -> await
  *	    ^   |							      |
@@ -14,7 +15,7 @@
  * All state of the guest is in the signal frame at the top of the context's signal stack;
  * while we are in here the stack pointer is below it, so that a further signal's frame
  * comes to lie below, too. FS and GS base are not in the frame, the context has them.
- * For a patched call the frame stands at CTX_CALL, and has no FPU image: the FPU registers
+ * For a patched call the frame stands at CTX_PATCHED, and has no FPU image: the FPU registers
  * stay as they are.
  *
  * Registers: rbx the context, r12 the ucontext to go on with.
@@ -28,6 +29,7 @@
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
 #define EVERYBODY  0x7fffffff
+#define CLOCK_THREAD_CPUTIME_ID 3
 
 #define SIGSYS	  31
 #define SIGSTKFLT 16 /* STUB_SIG_INTERRUPT */
@@ -175,6 +177,7 @@ answered:
 	mov	CTX_CMD(%rbx), %eax
 	cmp	$CMD_RUN, %eax
 	jne	command
+carried:
 	mov	CTX_PUT_SIZE(%rbx), %ecx
 	test	%ecx, %ecx
 	jz	run
@@ -197,26 +200,26 @@ run:
 1:	RESUME
 
 /* From a patched call, with registers as a system call leaves them. */
-#define CALL(reg) (CTX_CALL + reg)
+#define PATCHED(reg) (CTX_PATCHED + reg)
 fast:
-	push	CALL(UC_EFLAGS)(%rbx)
+	push	PATCHED(UC_EFLAGS)(%rbx)
 	popfq
-	mov	CALL(UC_R8)(%rbx), %r8
-	mov	CALL(UC_R9)(%rbx), %r9
-	mov	CALL(UC_R10)(%rbx), %r10
-	mov	CALL(UC_EFLAGS)(%rbx), %r11
-	mov	CALL(UC_R12)(%rbx), %r12
-	mov	CALL(UC_R13)(%rbx), %r13
-	mov	CALL(UC_R14)(%rbx), %r14
-	mov	CALL(UC_R15)(%rbx), %r15
-	mov	CALL(UC_RDI)(%rbx), %rdi
-	mov	CALL(UC_RSI)(%rbx), %rsi
-	mov	CALL(UC_RBP)(%rbx), %rbp
-	mov	CALL(UC_RDX)(%rbx), %rdx
-	mov	CALL(UC_RAX)(%rbx), %rax
-	mov	CALL(UC_RIP)(%rbx), %rcx
-	mov	CALL(UC_RSP)(%rbx), %rsp
-	mov	CALL(UC_RBX)(%rbx), %rbx
+	mov	PATCHED(UC_R8)(%rbx), %r8
+	mov	PATCHED(UC_R9)(%rbx), %r9
+	mov	PATCHED(UC_R10)(%rbx), %r10
+	mov	PATCHED(UC_EFLAGS)(%rbx), %r11
+	mov	PATCHED(UC_R12)(%rbx), %r12
+	mov	PATCHED(UC_R13)(%rbx), %r13
+	mov	PATCHED(UC_R14)(%rbx), %r14
+	mov	PATCHED(UC_R15)(%rbx), %r15
+	mov	PATCHED(UC_RDI)(%rbx), %rdi
+	mov	PATCHED(UC_RSI)(%rbx), %rsi
+	mov	PATCHED(UC_RBP)(%rbx), %rbp
+	mov	PATCHED(UC_RDX)(%rbx), %rdx
+	mov	PATCHED(UC_RAX)(%rbx), %rax
+	mov	PATCHED(UC_RIP)(%rbx), %rcx
+	mov	PATCHED(UC_RSP)(%rbx), %rsp
+	mov	PATCHED(UC_RBX)(%rbx), %rbx
 	jmp	*%gs:CTX_RETURN
 run_end:
 
@@ -242,9 +245,9 @@ known_look:
 	add	$0x7f, %al
 	sahf
 	mov	%r11, %rax
-	mov	CALL(UC_RDX)(%rbx), %rdx
-	mov	CALL(UC_RSP)(%rbx), %rsp
-	mov	CALL(UC_RBX)(%rbx), %rbx
+	mov	PATCHED(UC_RDX)(%rbx), %rdx
+	mov	PATCHED(UC_RSP)(%rbx), %rsp
+	mov	PATCHED(UC_RBX)(%rbx), %rbx
 	jmp	*%rcx
 known_end:
 
@@ -264,15 +267,15 @@ systrap_patched:
 	jnz	not_ours
 	shr	$31, %r11
 	jnz	not_ours
-	mov	%rsp, %gs:CALL(UC_RSP)
+	mov	%rsp, %gs:PATCHED(UC_RSP)
 	mov	%gs:CTX_STACK_TOP, %rsp
-	mov	%rbx, %gs:CALL(UC_RBX)
-	mov	%rdx, %gs:CALL(UC_RDX)
+	mov	%rbx, %gs:PATCHED(UC_RBX)
+	mov	%rdx, %gs:PATCHED(UC_RDX)
 	mov	%rax, %rdx
 	rdgsbase %rbx
 	bswap	%rdx
 	mov	%edx, %edx		/* the number is in its low half */
-	mov	%rdx, CALL(UC_RAX)(%rbx)
+	mov	%rdx, PATCHED(UC_RAX)(%rbx)
 	cmp	$CARRY_CALLS, %edx
 	jae	ask
 	lea	carry_table(%rip), %r11
@@ -283,30 +286,30 @@ ask:
 	add	$0x7f, %al
 	sahf
 	pushfq
-	pop	CALL(UC_EFLAGS)(%rbx)
+	pop	PATCHED(UC_EFLAGS)(%rbx)
 	push	$2
 	popfq
 	.globl	systrap_patched_clean
 systrap_patched_clean:			/* a program that steps itself has not come beyond this */
 	mov	%rcx, CTX_RETURN(%rbx)
 	mov	-10(%rcx), %rcx
-	mov	%rcx, CALL(UC_RIP)(%rbx)
-	mov	%rcx, CALL(UC_RCX)(%rbx)
-	mov	CALL(UC_EFLAGS)(%rbx), %rcx
-	mov	%rcx, CALL(UC_R11)(%rbx)
-	mov	%r8, CALL(UC_R8)(%rbx)
-	mov	%r9, CALL(UC_R9)(%rbx)
-	mov	%r10, CALL(UC_R10)(%rbx)
-	mov	%r12, CALL(UC_R12)(%rbx)
-	mov	%r13, CALL(UC_R13)(%rbx)
-	mov	%r14, CALL(UC_R14)(%rbx)
-	mov	%r15, CALL(UC_R15)(%rbx)
-	mov	%rdi, CALL(UC_RDI)(%rbx)
-	mov	%rsi, CALL(UC_RSI)(%rbx)
-	mov	%rbp, CALL(UC_RBP)(%rbx)
-	lea	CTX_CALL(%rbx), %rdx
+	mov	%rcx, PATCHED(UC_RIP)(%rbx)
+	mov	%rcx, PATCHED(UC_RCX)(%rbx)
+	mov	PATCHED(UC_EFLAGS)(%rbx), %rcx
+	mov	%rcx, PATCHED(UC_R11)(%rbx)
+	mov	%r8, PATCHED(UC_R8)(%rbx)
+	mov	%r9, PATCHED(UC_R9)(%rbx)
+	mov	%r10, PATCHED(UC_R10)(%rbx)
+	mov	%r12, PATCHED(UC_R12)(%rbx)
+	mov	%r13, PATCHED(UC_R13)(%rbx)
+	mov	%r14, PATCHED(UC_R14)(%rbx)
+	mov	%r15, PATCHED(UC_R15)(%rbx)
+	mov	%rdi, PATCHED(UC_RDI)(%rbx)
+	mov	%rsi, PATCHED(UC_RSI)(%rbx)
+	mov	%rbp, PATCHED(UC_RBP)(%rbx)
+	lea	CTX_PATCHED(%rbx), %rdx
 	mov	%rdx, CTX_FRAME(%rbx)
-	movl	$KIND_CALL, CTX_KIND(%rbx)
+	movl	$KIND_PATCHED, CTX_KIND(%rbx)
 	jmp	carry
 
 /* To the call of systrap_patched, which the thread has made. */
@@ -317,7 +320,7 @@ interrupted_in_known:
 	mov	CTX_FLAGS(%rbx), %rax
 	mov	%rax, UC_RAX(%rdx)
 	mov	%rbx, UC_RBX(%rdx)
-	mov	CALL(UC_RAX)(%rbx), %rax
+	mov	PATCHED(UC_RAX)(%rbx), %rax
 	mov	%rax, UC_RDX(%rdx)
 	mov	CTX_STACK_TOP(%rbx), %rax
 	mov	%rax, UC_RSP(%rdx)
@@ -359,7 +362,7 @@ interrupted_in_run:
 interrupted:
 	mov	CTX_FRAME(%rbx), %rsp	/* else they would nest without end */
 	sub	$64, %rsp
-	lea	CTX_CALL(%rbx), %rax
+	lea	CTX_PATCHED(%rbx), %rax
 	cmp	%rax, CTX_FRAME(%rbx)
 	jne	1f
 	mov	CTX_STACK_TOP(%rbx), %rsp
@@ -501,6 +504,10 @@ size_of:
 	.short	0, CARRY_SIZES
 
 command:
+	cmp	$CMD_CALLS, %eax
+	je	calls
+	cmp	$CMD_START, %eax
+	je	start
 	mov	CTX_WORD(%rbx), %rdi
 	mov	CTX_DESIRED(%rbx), %esi
 	cmp	$CMD_LOAD, %eax
@@ -531,6 +538,34 @@ save_fpu:
 	xsave64	(%rdi)
 	movl	$KIND_DONE, CTX_KIND(%rbx)
 	jmp	hand_over
+
+/* Memory calls of the guest's, which the Sentry has in its books; all or none of them count. */
+calls:
+	lea	CTX_CALLS(%rbx), %r14
+1:	mov	0(%r14), %rax
+	mov	8(%r14), %rdi
+	mov	16(%r14), %rsi
+	mov	24(%r14), %rdx
+	mov	$STUB_CALL_FLAGS, %r10d
+	mov	$-1, %r8
+	xor	%r9d, %r9d
+	syscall
+	cmp	$-4095, %rax
+	jae	2f
+	add	$CTX_CALL_SIZE, %r14
+	decl	CTX_N_CALLS(%rbx)
+	jg	1b
+	jmp	carried
+2:	movl	$KIND_CALLS, CTX_KIND(%rbx)
+	jmp	hand_over
+
+/* The thread has served before: what it used until now is not the new task's. */
+start:
+	mov	$CLOCK_THREAD_CPUTIME_ID, %edi
+	lea	CTX_CLOCK(%rbx), %rsi
+	mov	$__NR_clock_gettime, %eax
+	syscall
+	jmp	run
 
 end:
 	xor	%edi, %edi

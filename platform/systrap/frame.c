@@ -35,7 +35,7 @@ static void *on_stack(const struct systrap_ctx *c, uaddr_t addr, size_t size,
 
 static void *call_frame(const struct systrap_ctx *c)
 {
-	return (char *)c->slot->ctx + CTX_CALL;
+	return (char *)c->slot->ctx + CTX_PATCHED;
 }
 
 int systrap_frame_find(struct systrap_ctx *c)

@@ -109,6 +109,12 @@ void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 		c->quick = 0;
 	}
 	c->arriving = false;
+	if (unlikely(c->slot->n_calls) && cmd == CMD_RUN)
+		cmd = CMD_CALLS;
+	if (unlikely(c->slot->starts) && cmd == CMD_RUN) {
+		c->slot->starts = false;
+		cmd = CMD_START;
+	}
 	ctx->cmd = cmd;
 	ctx->spin = c->stub.pair.away || restless ? SPIN : 0;
 	old = atomic_exchange(&ctx->state, (unsigned)stub_ctx_htid(&c->stub));

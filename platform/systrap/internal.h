@@ -68,15 +68,15 @@ struct systrap_ctx {
 	uint64_t taken;	     /* when it came back */
 	uint64_t calm_until; /* until then the Sentry thread stays at home */
 	unsigned failures;   /* tries to go away, lately, that the host had no CPU for */
-	int64_t credit;	     /* what being away has gained, less what was stolen from us there */
-	bool arriving;	     /* no turn was taken there yet */
-	unsigned quick;	     /* turns in a row that came back soon */
-	uint64_t slept_at;   /* when its task began to wait; 0: it does not */
-	bool eager;		/* to spin for the end of a wait */
-	int64_t wait_credit;	/* what that has gained, less what it cost */
-	uint64_t patient_until; /* when it may be so again */
-	unsigned vain;		/* times, lately, that it did not pay */
-	unsigned short_waits;	/* in a row */
+	int64_t credit; /* what being away has gained, less what was stolen from us there */
+	bool arriving;			/* no turn was taken there yet */
+	unsigned quick;			/* turns in a row that came back soon */
+	uint64_t slept_at;		/* when its task began to wait; 0: it does not */
+	bool eager;			/* to spin for the end of a wait */
+	int64_t wait_credit;		/* what that has gained, less what it cost */
+	uint64_t patient_until;		/* when it may be so again */
+	unsigned vain;			/* times, lately, that it did not pay */
+	unsigned short_waits;		/* in a row */
 	struct systrap_span in[2], out; /* what came with the call, and may go back */
 	uint32_t put_size;  /* bytes of out that the guest thread is to copy */
 	uint32_t sent_size; /* bytes it was last told to copy */

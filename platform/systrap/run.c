@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "platform/systrap/internal.h"
@@ -132,14 +133,40 @@ static bool is_stop(int signo)
 	return signo >= 1 && signo <= LX_NSIG && (SYSTRAP_STOPS & LX_SIGMASK(signo));
 }
 
+/* Memory calls that were put off: the guest thread makes them on its way. */
+static void calls_begin(struct systrap_ctx *c)
+{
+	struct stub_slot *slot = c->slot;
+	struct stub_context *ctx = slot->ctx;
+
+	stub_order_take(c->stub.space, slot);
+	for (unsigned i = 0; i < slot->n_calls; i++) {
+		ctx->calls[i].nr = slot->calls[i].nr;
+		memcpy(ctx->calls[i].args, slot->calls[i].args,
+		       sizeof(ctx->calls[i].args));
+	}
+	ctx->n_calls = slot->n_calls;
+}
+
+/* One failed: the host is short of something, or the guest lies. The helper tries. */
+static int calls_failed(struct systrap_ctx *c)
+{
+	if (!stub_order_redo(c->stub.space, c->slot))
+		return -1;
+	c->stub.gone = true;
+	return EXIT_GONE;
+}
+
 /* -1: not to be reported, let it run on. */
 static int decode(struct systrap_ctx *c, struct exit_info *info)
 {
 	const int signo = (int)*(const volatile uint32_t *)&c->slot->ctx->kind;
 	int code;
 
-	if (likely(signo == KIND_CALL))
+	if (likely(signo == KIND_PATCHED))
 		return patched_call(c);
+	if (signo == KIND_CALLS)
+		return calls_failed(c);
 	if (signo == KIND_PUT) {
 		systrap_undelivered(c, info);
 		return EXIT_UNDELIVERED;
@@ -201,6 +228,8 @@ int systrap_switch_to(struct exec_ctx *ctx, struct exit_info *info)
 			return EXIT_INTERRUPT;
 		systrap_regs_flush(c);
 		systrap_carry_end(c);
+		if (atomic_load_explicit(&c->stub.space->put_off, memory_order_relaxed))
+			calls_begin(c);
 		stub_pair_enter(c->stub.space->host, &c->stub.pair);
 		systrap_hand_off(c, CMD_RUN);
 		r = systrap_await(c);
@@ -209,6 +238,7 @@ int systrap_switch_to(struct exec_ctx *ctx, struct exit_info *info)
 		if (r)
 			return EXIT_GONE;
 		reason = decode(c, info);
+		c->slot->n_calls = 0;
 	}
 	return reason;
 }

@@ -5,6 +5,7 @@
 
 #include "platform/systrap/internal.h"
 #include "sentry/base/alloc.h"
+#include "sentry/base/clock.h"
 
 /* What the thread reads at its birth (stub.S). */
 static void context_init(struct systrap_ctx *c)
@@ -32,6 +33,9 @@ static int thread_start(struct systrap_ctx *c, struct stub_space *s)
 	r = stub_context_get(s, &c->slot);
 	if (!r) {
 		context_init(c);
+		htid = c->slot->htid;
+	}
+	if (!r && !htid) {
 		r = stub_thread_create(s, c->slot, &htid);
 		if (r)
 			stub_context_put(s, c->slot, true);
@@ -43,22 +47,38 @@ static int thread_start(struct systrap_ctx *c, struct stub_space *s)
 }
 
 /*
- * The last thread of a process is told to end, but not woken for it: mostly the process is
- * about to be killed. If it is not, one thread sleeps there that nobody needs.
+ * The host thread, which waits for its turn, stands by for the next guest thread of the
+ * process: it is not even woken. Where enough do, it ends.
  */
 static void thread_end(struct systrap_ctx *c)
 {
 	struct stub_space *s = c->stub.space;
-	bool last;
+	bool kept;
 
-	mutex_lock(&s->lock);
-	last = s->n_live == 1;
-	stub_context_put(s, c->slot, false);
-	mutex_unlock(&s->lock);
 	stub_pair_come_home(&c->stub.pair);
 	stub_pair_sleep(&c->stub.pair);
-	if (!c->stub.gone && !last)
+	c->slot->cpu = c->stub.pair.cpu;
+	mutex_lock(&s->lock);
+	kept = !c->stub.gone && stub_context_keep(s, c->slot, stub_ctx_htid(&c->stub));
+	if (!kept)
+		stub_context_put(s, c->slot, false);
+	mutex_unlock(&s->lock);
+	if (!c->stub.gone && !kept)
 		systrap_hand_off(c, CMD_EXIT);
+}
+
+/* What the host thread had used before is what it says itself, and may lie about. */
+static int64_t systrap_cpu_time(struct exec_ctx *ctx)
+{
+	struct systrap_ctx *c = systrap_ctx_of(ctx);
+	const volatile uint64_t *clock = c->slot->ctx->clock;
+	const uint64_t sec = clock[0], nsec = clock[1];
+
+	if (c->slot->starts)
+		return c->stub.clock.last;
+	if (c->slot->reused && sec < UINT32_MAX && nsec < NSEC_PER_SEC)
+		c->stub.clock.start = (int64_t)(sec * NSEC_PER_SEC + nsec);
+	return stub_ctx_cpu_time(ctx);
 }
 
 static const struct ctx_ops systrap_ctx_ops = {
@@ -76,7 +96,7 @@ static const struct ctx_ops systrap_ctx_ops = {
 	.cmpxchg32 = systrap_cmpxchg32,
 	.move = systrap_move,
 	.set_affinity = stub_ctx_set_affinity,
-	.cpu_time = stub_ctx_cpu_time,
+	.cpu_time = systrap_cpu_time,
 	.will_sleep = systrap_will_sleep,
 	.carried_in = systrap_carried_in,
 	.carry_out = systrap_carry_out,
@@ -100,7 +120,8 @@ int systrap_ctx_create(struct platform *p, struct addr_space *as, struct exec_ct
 		return r;
 	c->stub.base.ops = &systrap_ctx_ops;
 	c->stub.base.as = as_get(as);
-	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub));
+	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub),
+		       c->slot->reused ? c->slot->cpu : NULL);
 	*out = &TAKE_PTR(c)->stub.base;
 	return 0;
 }
@@ -127,7 +148,8 @@ int systrap_move(struct exec_ctx *ctx, struct addr_space *to)
 		r = thread_start(&fresh, stub_space_of(to));
 	if (r)
 		return r;
-	c->stub.clock.before = stub_ctx_cpu_time(ctx);
+	c->stub.clock.before = systrap_cpu_time(ctx);
+	c->stub.clock.start = 0;
 	systrap_carry_end(c);
 	thread_end(c);
 	as_get(to);
@@ -142,7 +164,8 @@ int systrap_move(struct exec_ctx *ctx, struct addr_space *to)
 	/* What guest code has spoilt of them is refused, and stays as a fresh program has it. */
 	(void)!systrap_set_regs(ctx, &regs);
 	(void)!systrap_set_fpu(ctx, xsave);
-	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub));
+	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub),
+		       c->slot->reused ? c->slot->cpu : NULL);
 	return 0;
 }
 

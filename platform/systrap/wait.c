@@ -14,9 +14,9 @@
 #include "sentry/base/park.h"
 
 /* In ticks of the time stamp counter, of which there are 2 to 4 in a nanosecond. */
-#define SHORT	     (1u << 17)	  /* about 50 us */
-#define STOLEN	     (1u << 16)	  /* a step of the loop that took longer: we were not running */
-#define GAIN	     (1u << 14)	  /* what a wait is cheaper by without a wake-up */
+#define SHORT	     (1u << 17) /* about 50 us */
+#define STOLEN	     (1u << 16) /* a step of the loop that took longer: we were not running */
+#define GAIN	     (1u << 14) /* what a wait is cheaper by without a wake-up */
 #define FIRST_CREDIT (1u << 20)
 #define MAX_CREDIT   (1u << 22)
 #define PATIENCE     (1ull << 23) /* about 3 ms */

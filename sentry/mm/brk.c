@@ -23,6 +23,7 @@ static bool grow(struct mm *mm, uaddr_t from, uaddr_t to) MUST_HOLD(mm->lock)
 	unsigned flags = HEAP_FLAGS | (mm->lock_future ? VM_LOCKED : 0) |
 			 (mm->lock_future_onfault ? VM_LOCKONFAULT : 0);
 	struct vma *next = mm_find_vma_locked(mm, from), *v;
+	int r;
 
 	if (to > mm->as->platform->limits.max_addr)
 		return false;
@@ -37,7 +38,10 @@ static bool grow(struct mm *mm, uaddr_t from, uaddr_t to) MUST_HOLD(mm->lock)
 	v = vma_alloc(mm, from, to, flags, NULL, NULL, 0);
 	if (!v)
 		return false;
-	if (vma_map_anon(v, from, to - from)) {
+	mm_later(mm, true);
+	r = vma_map_anon(v, from, to - from);
+	mm_later(mm, false);
+	if (r) {
 		vma_free(v);
 		return false;
 	}

@@ -33,6 +33,19 @@ ssize_t user_write(const struct umem *u, uaddr_t dst, const void *src, size_t n,
 
 #define STACK_GUARD (256 * PAGE_SIZE)
 
+/*
+ * Around what the host may do to anonymous memory as late as when the guest runs on. Not
+ * where it might refuse one more mapping.
+ */
+static inline void mm_later(struct mm *mm, bool on)
+{
+	if (mm->as->ops->later && (!on || mm->n_vmas < MAX_MAP_COUNT / 2))
+		mm->as->ops->later(mm->as, on);
+}
+
+/* May unmapping be that late? Not if others could map something there meanwhile. */
+bool mm_may_unmap_later(struct mm *mm, uaddr_t start, uaddr_t end) MUST_HOLD(mm->lock);
+
 /* Flags that do not keep neighbours from being one area. */
 #define VM_IGNORE_MERGE (VM_STACK | VM_HEAP | VM_MAYCOPY)
 #define VM_ACCESS	(VM_READ | VM_WRITE | VM_EXEC)

@@ -96,14 +96,20 @@ static int set_advice(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end,
 /* The content goes: anonymous memory reads as zeroes, a private file area as the file. */
 static int drop(struct mm *mm, struct vma *v, uaddr_t start, uaddr_t end, int advice)
 {
+	int r;
+
 	if (v->flags & VM_LOCKED && advice != LX_MADV_DONTNEED_LOCKED)
 		return -EINVAL;
 	if (advice == LX_MADV_FREE && v->m)
 		return -EINVAL;
-	if (!v->m)
-		return mm->as->ops->advise(mm->as, start, end - start,
-					   advice == LX_MADV_FREE ? advice
-								  : LX_MADV_DONTNEED);
+	if (!v->m) {
+		mm_later(mm, true);
+		r = mm->as->ops->advise(mm->as, start, end - start,
+					advice == LX_MADV_FREE ? advice
+							       : LX_MADV_DONTNEED);
+		mm_later(mm, false);
+		return r;
+	}
 	if (v->flags & VM_SHARED)
 		return 0; /* the pages are the file's, they stay */
 	mutex_lock(&v->m->lock);

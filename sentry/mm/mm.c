@@ -78,12 +78,20 @@ struct mm *mm_ref(struct mm *mm)
 	return mm;
 }
 
+static bool unref(struct mm *mm, struct as_usage *last)
+{
+	bool told;
+
+	if (!refcount_dec(&mm->ref))
+		return false;
+	told = as_put_last(mm->as, last);
+	mm_free(mm);
+	return told;
+}
+
 void mm_unref(struct mm *mm)
 {
-	if (!refcount_dec(&mm->ref))
-		return;
-	as_put(mm->as);
-	mm_free(mm);
+	unref(mm, NULL);
 }
 
 static void unlink_all(struct mm *mm, struct dead_list *dead)
@@ -96,11 +104,16 @@ static void unlink_all(struct mm *mm, struct dead_list *dead)
 
 void mm_put(struct mm *mm)
 {
+	mm_put_last(mm, NULL);
+}
+
+bool mm_put_last(struct mm *mm, struct as_usage *last)
+{
 	struct dead_list dead;
 	struct file *exe;
 
 	if (!refcount_dec(&mm->users))
-		return;
+		return false;
 	list_init(&dead.vmas);
 	mutex_lock(&mm->lock);
 	/*
@@ -114,7 +127,7 @@ void mm_put(struct mm *mm)
 	vma_free_list(&dead);
 	if (exe)
 		file_put(exe);
-	mm_unref(mm);
+	return unref(mm, last);
 }
 
 int mm_exec_reset(struct mm *mm)

@@ -107,6 +107,8 @@ int mm_create(struct platform *p, struct mm **out);
 int mm_fork(struct mm *old, struct mm **out);
 struct mm *mm_get(struct mm *mm); /* a user */
 void mm_put(struct mm *mm);	  /* the last user unmaps everything */
+/* True when nobody else had it: *@last is what the address space has used in all. */
+bool mm_put_last(struct mm *mm, struct as_usage *last);
 struct mm *mm_ref(struct mm *mm); /* only the struct (proc files) */
 void mm_unref(struct mm *mm);
 /* For another task's mm found through a ref: false once the last user is gone. */

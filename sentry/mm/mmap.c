@@ -122,8 +122,14 @@ static int map_on_host(struct mm *mm, struct vma *v, const struct plan *p, bool 
 {
 	int r;
 
-	if (!v->m)
-		return vma_map_anon(v, v->start, p->size);
+	if (!v->m) {
+		if (!overlap)
+			mm_later(mm, true);
+		r = vma_map_anon(v, v->start, p->size);
+		if (!overlap)
+			mm_later(mm, false);
+		return r;
+	}
 	if (!p->f.valid)
 		return 0;
 	mutex_assert_held(&v->m->lock);

@@ -69,9 +69,21 @@ int mm_unmap_object(struct mm *mm, uaddr_t addr, const struct mappable_ops *ops)
 	return r;
 }
 
+bool mm_may_unmap_later(struct mm *mm, uaddr_t start, uaddr_t end)
+{
+	struct vma *v = mm_find_vma_locked(mm, start);
+
+	if (refcount_read(&mm->users) > 1)
+		return false;
+	while (v && v->start < end && !v->m)
+		v = vma_next(v);
+	return !v || v->start >= end;
+}
+
 int mm_munmap(struct mm *mm, uaddr_t addr, uint64_t size)
 {
 	struct dead_list dead;
+	bool later;
 	int r;
 
 	if (addr % PAGE_SIZE || addr > LX_TASK_SIZE || size > LX_TASK_SIZE - addr ||
@@ -79,7 +91,12 @@ int mm_munmap(struct mm *mm, uaddr_t addr, uint64_t size)
 		return -EINVAL;
 	list_init(&dead.vmas);
 	mutex_lock(&mm->lock);
+	later = mm_may_unmap_later(mm, addr, addr + page_up(size));
+	if (later)
+		mm_later(mm, true);
 	r = mm_unmap_locked(mm, addr, addr + page_up(size), &dead);
+	if (later)
+		mm_later(mm, false);
 	mutex_unlock(&mm->lock);
 	vma_free_list(&dead);
 	return r;

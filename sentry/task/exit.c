@@ -166,8 +166,9 @@ void task_leave_mm(struct task *t)
 	vfork_release(t);
 }
 
-static void drop_mm(struct task *t)
+static void drop_mm(struct task *t, struct rusage_sum *usage)
 {
+	struct as_usage last;
 	struct mm *mm;
 
 	task_leave_mm(t);
@@ -175,7 +176,8 @@ static void drop_mm(struct task *t)
 	mutex_lock(&t->lock);
 	mm = TAKE_PTR(t->mem.mm);
 	mutex_unlock(&t->lock);
-	mm_put(mm);
+	if (mm_put_last(mm, &last))
+		usage_add_last(t->tg, &last, usage);
 }
 
 static void drop_files(struct task *t)
@@ -316,7 +318,7 @@ void task_do_exit(struct task *t, int code)
 		cpu_limit_exit(tg);
 	}
 	task_final_usage(t, &usage);
-	drop_mm(t);
+	drop_mm(t, &usage);
 	drop_files(t);
 	if (last && code == LX_SIGKILL)
 		memory_limit_process_ends(t->k->memory_limit);

@@ -115,4 +115,7 @@ int nsproxy_create_init(struct kernel *k, struct mnt_ns *mnt, const char *hostna
 void task_sample_times(struct task *t);
 /* Own thread, before its ctx and mm go: what it used joins the process's dead threads. */
 void task_final_usage(struct task *t, struct rusage_sum *out);
+/* What the process's address space has used in all, by who has ended it. */
+void usage_add_last(struct thread_group *tg, const struct as_usage *last,
+		    struct rusage_sum *out);
 void rusage_add(struct rusage_sum *to, const struct rusage_sum *from);

@@ -32,14 +32,19 @@ void rusage_add(struct rusage_sum *to, const struct rusage_sum *from)
 	to->maxrss = max_t(uint64_t, to->maxrss, from->maxrss);
 }
 
+static void sample_stime(struct task *t)
+{
+	atomic_store_explicit(&t->stime_ns,
+			      clock_ns(CLOCK_THREAD_CPUTIME_ID) - t->stime_base_ns,
+			      memory_order_relaxed);
+}
+
 void task_sample_times(struct task *t)
 {
 	if (t->mem.ctx)
 		atomic_store_explicit(&t->utime_ns, t->mem.ctx->ops->cpu_time(t->mem.ctx),
 				      memory_order_relaxed);
-	atomic_store_explicit(&t->stime_ns,
-			      clock_ns(CLOCK_THREAD_CPUTIME_ID) - t->stime_base_ns,
-			      memory_order_relaxed);
+	sample_stime(t);
 }
 
 static void from_samples(struct task *t, struct rusage_sum *out)
@@ -95,18 +100,56 @@ void usage_thread(struct task *t, struct rusage_sum *out)
 	}
 }
 
+/*
+ * A thread's own user time is dear to ask for, and nobody asks once it has exited: where
+ * the address space is the process's alone, it is in that one's. *last: it ends, too.
+ */
+static bool leave_untold(struct task *t, bool *last)
+{
+	struct mm *mm = t->mem.mm;
+	const unsigned users = refcount_read(&mm->users);
+	bool untold;
+
+	*last = users == 1 && refcount_read(&mm->ref) == 1;
+	mutex_lock(&t->k->tasklist);
+	untold = users > 1 && users <= t->tg->n_threads;
+	if (untold)
+		t->tg->untold = true;
+	untold |= t->tg->untold && *last;
+	mutex_unlock(&t->k->tasklist);
+	return untold;
+}
+
 void task_final_usage(struct task *t, struct rusage_sum *out)
 {
 	struct as_usage u;
-	struct rusage_sum memory = {0};
+	bool last, untold = leave_untold(t, &last);
 
-	task_sample_times(t);
+	if (untold)
+		sample_stime(t);
+	else
+		task_sample_times(t);
 	from_samples(t, out);
-	/* The address space's own figures once, by who leaves it last. */
-	if (refcount_read(&t->mem.mm->users) == 1) {
-		add_memory(t->mem.mm, &memory, &u);
-		rusage_add(out, &memory);
-	}
+	if (untold)
+		out->utime_ns = 0;
+	/* What the address space has used comes with its end, unless it lives on. */
+	if (!last && refcount_read(&t->mem.mm->users) == 1)
+		add_memory(t->mem.mm, out, &u);
+}
+
+void usage_add_last(struct thread_group *tg, const struct as_usage *last,
+		    struct rusage_sum *out)
+{
+	int64_t told;
+
+	out->minflt += last->min_flt;
+	out->majflt += last->maj_flt;
+	out->maxrss = max_t(uint64_t, out->maxrss, last->rss_anon);
+	mutex_lock(&tg->k->tasklist);
+	told = tg->dead_threads.utime_ns;
+	if (tg->untold)
+		out->utime_ns = max_t(int64_t, out->utime_ns, last->cpu_ns - told);
+	mutex_unlock(&tg->k->tasklist);
 }
 
 void usage_process(struct thread_group *tg, struct task *caller, struct rusage_sum *out)
@@ -116,11 +159,13 @@ void usage_process(struct thread_group *tg, struct task *caller, struct rusage_s
 	struct mm *mm = NULL;
 	struct task *t;
 	unsigned n = 0;
+	bool untold;
 
 	if (caller && caller->tg == tg)
 		task_sample_times(caller);
 	mutex_lock(&tg->k->tasklist);
 	*out = tg->dead_threads;
+	untold = tg->untold;
 	list_for_each (t, &tg->threads, group_node) {
 		if (t->exited)
 			continue;
@@ -138,9 +183,8 @@ void usage_process(struct thread_group *tg, struct task *caller, struct rusage_s
 	 * is this process's alone, all its CPU time is.
 	 */
 	add_memory(mm, out, &u);
-	if ((n > 1 || !caller || caller->tg != tg) &&
-	    refcount_read(&mm->users) <= n + 1 &&
-	    u.cpu_ns + tg->old_mm_utime_ns > out->utime_ns)
-		out->utime_ns = u.cpu_ns + tg->old_mm_utime_ns;
+	if ((n > 1 || untold || !caller || caller->tg != tg) &&
+	    refcount_read(&mm->users) <= n + 1 && u.cpu_ns > out->utime_ns)
+		out->utime_ns = u.cpu_ns;
 	mm_put(mm);
 }

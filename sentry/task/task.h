@@ -184,7 +184,7 @@ struct thread_group {
 	int exit_code;		/* wait status */
 	struct waitq wait_chld; /* wait4 of this process's threads sleeps here */
 	struct rusage_sum dead_threads, dead_children;
-	int64_t old_mm_utime_ns; /* of address spaces that exec has replaced */
+	bool untold; /* a thread has exited whose user time is only in its address space's */
 
 	/* protected by sighand->lock */
 	_Atomic(struct sighand *) sighand; /* see tg_sighand_lock() */

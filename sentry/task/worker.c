@@ -28,6 +28,7 @@ struct worker {
 	struct list node; /* in idle, while it waits and fn is NULL; under lock */
 	struct park park;
 	int htid;
+	int cpu;	       /* where it went to sleep; under lock */
 	void (*fn)(void *arg); /* under lock */
 	void *arg;
 };
@@ -67,6 +68,7 @@ static bool wait_for_work(struct worker *w)
 		return false;
 	}
 	w->fn = NULL;
+	w->cpu = sched_getcpu();
 	park_clear(&w->park);
 	/* The last to come is the first to go: its stack is warm. */
 	list_add(&idle, &w->node);
@@ -114,7 +116,9 @@ static int new_worker(void (*fn)(void *arg), void *arg)
 
 int worker_start(void (*fn)(void *arg), void *arg)
 {
+	const int here = sched_getcpu();
 	struct worker *w = NULL;
+	bool near = false;
 
 	mutex_lock(&lock);
 	if (n_idle) {
@@ -123,6 +127,7 @@ int worker_start(void (*fn)(void *arg), void *arg)
 		n_idle--;
 		w->arg = arg;
 		w->fn = fn;
+		near = w->cpu == here;
 	}
 	mutex_unlock(&lock);
 	if (!w)
@@ -131,7 +136,8 @@ int worker_start(void (*fn)(void *arg), void *arg)
 	 * It has slept where its last task ran; a wake-up across CPUs is dear. It goes on
 	 * only when it is woken, even if its time is up: until then it is there.
 	 */
-	host_set_cpu(w->htid, sched_getcpu());
+	if (!near)
+		host_set_cpu(w->htid, here);
 	park_wake(&w->park);
 	return 0;
 }

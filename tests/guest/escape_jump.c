@@ -210,19 +210,83 @@ TEST(pwrite_into_the_order_page)
 	    ORDER_FORGED);
 }
 
-static bool mapped_here(void)
+/*
+ * Anonymous memory of its own a guest thread may map and unmap, where no sum of address and
+ * length reaches what is hidden; nothing else.
+ */
+#define AT   0x12300000ul
+#define HIGH 0x7fff77000000ul /* 16 MB below the hidden pages */
+#define LONG (65ul << 20)
+
+static bool maps_have(const char *line)
 {
 	char text[1 << 15];
 	size_t n = read_file("/proc/self/maps", text, sizeof(text) - 1);
 
 	text[n] = 0;
-	return strstr(text, "12300000-12301000 ") != NULL;
+	return strstr(text, line) != NULL;
 }
 
-TEST(mmap)
+static bool mapped_high(void)
 {
-	TRY(NULL, mapped_here, SYS_mmap, 0x12300000, PAGE, PROT_READ,
+	return maps_have("7fff77000000-7fff77001000 ");
+}
+
+static bool mapped_long(void)
+{
+	return maps_have("12300000-16400000 ");
+}
+
+static bool executable_here(void)
+{
+	return maps_have("12300000-12301000 rwxp");
+}
+
+TEST(mmap_near_the_hidden_pages)
+{
+	TRY(NULL, mapped_high, SYS_mmap, HIGH, PAGE, PROT_READ,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (unsigned long)-1);
+}
+
+TEST(mmap_of_much)
+{
+	TRY(NULL, mapped_long, SYS_mmap, AT, LONG, PROT_READ,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (unsigned long)-1);
+}
+
+static void map_page(struct call *c)
+{
+	(void)c;
+	CHECK_EQ((long)mmap((void *)AT, PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+		 (long)AT);
+}
+
+TEST(mprotect_of_own_memory)
+{
+	TRY(map_page, executable_here, SYS_mprotect, AT, PAGE,
+	    PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
+/* 0 is a file of ours here, and outside the order pages. */
+static void own_file_at_0(struct call *c)
+{
+	int fd = memfd_create("own", 0);
+
+	map_page(c);
+	CHECK_EQ(write(fd, "own", 4), 4);
+	CHECK_EQ(dup2(fd, 0), 0);
+}
+
+static bool own_file_here(void)
+{
+	return !strcmp((char *)AT, "own");
+}
+
+TEST(mmap_of_the_order_pages)
+{
+	TRY(own_file_at_0, own_file_here, SYS_mmap, AT, PAGE, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_FIXED, 0);
 }
 
 /* Each process has its own. */

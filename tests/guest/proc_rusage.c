@@ -85,6 +85,40 @@ TEST(thread_and_self)
 	CHECK(cpu_us(RUSAGE_SELF) - self >= 50000);
 }
 
+static void *own_time(void *arg)
+{
+	long long *own = arg;
+
+	*own = cpu_us(RUSAGE_THREAD);
+	return NULL;
+}
+
+/* Also when they are given something that served others before. */
+TEST(threads_begin_at_zero)
+{
+	long long own = 0;
+
+	for (int i = 0; i < 3; i++) {
+		thread_join(thread_start(burn_thread, &own));
+		thread_join(thread_start(own_time, &own));
+		CHECK(own < 40000);
+	}
+	CHECK(cpu_us(RUSAGE_SELF) >= 3 * 50000);
+}
+
+TEST(threads_of_children_count)
+{
+	long long own = 0;
+	pid_t pid = fork_child();
+
+	if (pid == 0) {
+		thread_join(thread_start(burn_thread, &own));
+		_exit(0);
+	}
+	wait_ok(pid);
+	CHECK(cpu_us(RUSAGE_CHILDREN) >= 50000);
+}
+
 TEST(children_count_when_waited_for)
 {
 	siginfo_t si;

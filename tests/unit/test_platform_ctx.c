@@ -35,6 +35,51 @@ static void test_syscall(void **state)
 	guest_end(&g);
 }
 
+/*
+ * What is put off is there for copies at once, and for the guest when it runs on; dropped
+ * content is gone for both.
+ */
+#define LATE_AT 0x700000ul
+
+CODE(touches, "mov $1, %eax; syscall\n"
+	      "mov $0x700000, %ebx; mov (%rbx), %rdi; movl $7, (%rbx)\n"
+	      "mov $2, %eax; syscall\n"
+	      "mov (%rbx), %rdi; mov $3, %eax; syscall\n");
+
+static void map_late(struct addr_space *as)
+{
+	if (as->ops->later)
+		as->ops->later(as, true);
+	assert_int_equal(as->ops->map_anon(as, LATE_AT, PAGE_SIZE,
+					   AS_PROT_READ | AS_PROT_WRITE, 0),
+			 0);
+	if (as->ops->later)
+		as->ops->later(as, false);
+}
+
+static void test_later(void **state)
+{
+	struct addr_space *as;
+	struct guest g;
+	uint64_t word = 5;
+
+	(void)state;
+	GUEST_START(&g, touches);
+	as = g.ctx->as;
+	expect_call(&g, 1);
+	map_late(as);
+	assert_int_equal(as->ops->copy_out(as, LATE_AT, &word, 8), 8);
+	expect_call(&g, 2);
+	assert_int_equal(g.ctx->sc.args[0], 5);
+	map_late(as); /* anew: 7 is gone when the guest looks */
+	expect_call(&g, 3);
+	assert_int_equal(g.ctx->sc.args[0], 0);
+	map_late(as);
+	assert_int_equal(as->ops->unmap(as, LATE_AT, PAGE_SIZE), 0);
+	assert_int_equal(as->ops->copy_in(as, &word, LATE_AT, 8), -EFAULT);
+	guest_end(&g);
+}
+
 /* rcx, r11 and flags as SYSCALL leaves them;
  * what set_regs sets is what the guest gets. */
 CODE(keeps, "mov $1, %eax; stc; syscall; 1:\n"
@@ -474,6 +519,7 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_syscall),
+		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_exact_registers),
 		cmocka_unit_test(test_restart_codes),
 		cmocka_unit_test(test_int80),

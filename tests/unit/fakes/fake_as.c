@@ -298,11 +298,12 @@ static ssize_t fake_copy_out(struct addr_space *as, uaddr_t dst, const void *src
 	return got < 0 ? -errno : got;
 }
 
-static void fake_release(struct addr_space *as)
+static void fake_release(struct addr_space *as, struct as_usage *last)
 {
 	struct fake_as *f = to_fake(as);
 	struct fake_platform *fp = to_platform(as);
 
+	(void)last;
 	fake_reset(as);
 	pthread_mutex_lock(&fp->lock);
 	fp->n_live--;
