@@ -347,18 +347,33 @@ static int move_to_mm(struct task *t, struct mm *mm)
 	return 0;
 }
 
+/* Who may look into the new program: not those who could not read it or lend it ids. */
+static bool becomes_dumpable(struct task *t, const struct exec_state *s)
+{
+	const struct cred *old = t->cred, *new = s->cred;
+	AUTO_VFS_CTX struct vfs_ctx c = {0};
+
+	if (new->euid != old->euid || new->egid != old->egid || new->euid != new->uid ||
+	    new->egid != new->gid)
+		return false;
+	task_vfs_ctx(t, &c);
+	return inode_permission(&c, s->file->inode, MAY_READ) == 0;
+}
+
 /*
  * May the program be replaced in place? Only when nobody else holds the address space:
  * who got hold of it by right must not find the next program in it, which may be a set-id
  * one. From here to exec_commit() nobody gets such a right: the mm is not dumpable, and
- * task_may_ptrace() is asked with the mm in hand (task_mm_get() takes t->lock, too).
+ * task_may_ptrace() is asked with the mm in hand (task_mm_get() takes t->lock, too). And
+ * only for a program that gets no rights the old one had not: host threads of the old one's
+ * may be left in its process, in our code, with registers that guest code chose.
  */
-static bool claim_mm(struct task *t)
+static bool claim_mm(struct task *t, const struct exec_state *s)
 {
-	bool alone;
+	bool alone = becomes_dumpable(t, s);
 
 	mutex_lock(&t->lock);
-	alone = refcount_read(&t->mem.mm->users) == 1 &&
+	alone = alone && refcount_read(&t->mem.mm->users) == 1 &&
 		refcount_read(&t->mem.mm->ref) == 1;
 	if (alone)
 		t->mem.mm->dumpable = false;
@@ -418,19 +433,6 @@ static void set_program_name(struct task *t, const struct exec_call *call)
 		task_set_comm(t, slash ? slash + 1 : call->execfn);
 	else if (call->base)
 		task_set_comm(t, call->base->dentry->name);
-}
-
-/* Who may look into the new program: not those who could not read it or lend it ids. */
-static bool becomes_dumpable(struct task *t, const struct exec_state *s)
-{
-	const struct cred *old = t->cred, *new = s->cred;
-	AUTO_VFS_CTX struct vfs_ctx c = {0};
-
-	if (new->euid != old->euid || new->egid != old->egid || new->euid != new->uid ||
-	    new->egid != new->gid)
-		return false;
-	task_vfs_ctx(t, &c);
-	return inode_permission(&c, s->file->inode, MAY_READ) == 0;
 }
 
 static void exec_commit(struct task *t, struct exec_call *call, struct exec_state *s)
@@ -494,7 +496,7 @@ int task_execve(struct task *t, struct exec_call *call)
 	r = unshare_sighand(t);
 	if (!r)
 		r = unshare_files(t);
-	if (!r && !mm && !claim_mm(t))
+	if (!r && !mm && !claim_mm(t, &s))
 		r = fill_new_mm(t, &s, &regs, &mm);
 	if (!r)
 		r = mm ? move_to_mm(t, TAKE_PTR(mm)) : reset_mm(t, &s, &regs);
