@@ -136,12 +136,12 @@ int futex_wake_key_locked(struct futex_table *ft, struct futex_bucket *b,
 			  const struct futex_key *key, int n, uint32_t bitset)
 	MUST_HOLD(b->lock);
 /* Before any search of @b for waiters of a word that the guest may have changed. */
-void futex_look_locked(struct futex_table *ft, struct futex_bucket *b)
-	MUST_HOLD(b->lock);
+void futex_look_locked(struct futex_table *ft, struct futex_bucket *b) MUST_HOLD(b->lock);
 /* The guest of @t is about to run: any word it brings along is read after this. */
 static inline void futex_guest_runs(struct task *t)
 {
-	t->futex_looks = atomic_load_explicit(&t->k->futexes->looks, memory_order_acquire);
+	t->futex_looks =
+		atomic_load_explicit(&t->k->futexes->looks, memory_order_acquire);
 }
 /* The waker's last touch. */
 void futex_wake_locked(struct futex_waiter *w);

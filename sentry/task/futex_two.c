@@ -178,8 +178,7 @@ static int op_exchange_locked(struct task *t, uaddr_t addr, uint32_t op, uint32_
 
 static int op_wake_locked(struct futex_table *ft, struct futex_bucket *b,
 			  struct futex_bucket *b2, const struct futex_key key[2], int n,
-			  int n2, uint32_t op, uint32_t old)
-	MUST_HOLD(b->lock, b2->lock)
+			  int n2, uint32_t op, uint32_t old) MUST_HOLD(b->lock, b2->lock)
 {
 	int r = futex_wake_key_locked(ft, b, &key[0], n, LX_FUTEX_BITSET_MATCH_ANY), r2;
 

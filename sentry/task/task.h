@@ -288,7 +288,7 @@ struct task {
 	atomic_bool affinity_changed;	 /* sched_task_work() has to tell the ctx */
 	_Atomic(const char *) wait_what; /* static text: "futex", "pipe read"; or NULL */
 	uint64_t wait_arg;		 /* written before wait_what */
-	uint64_t futex_looks; /* own thread; see futex_guest_runs() */
+	uint64_t futex_looks;		 /* own thread; see futex_guest_runs() */
 	_Atomic(int64_t) utime_ns, stime_ns; /* as of its last look at the clocks */
 	_Atomic(uint64_t) n_syscalls, n_switches;
 	_Atomic(uint64_t) rchar, wchar, syscr, syscw; /* /proc/PID/io */

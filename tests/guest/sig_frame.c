@@ -384,7 +384,8 @@ TEST(frame_on_untouched_pages)
 				     MAP_PRIVATE | MAP_ANONYMOUS};
 		char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags[i],
 			       i < 2 ? fd : -1, 0);
-		stack_t ss = {.ss_sp = p, .ss_size = size}, off = {.ss_flags = SS_DISABLE};
+		stack_t ss = {.ss_sp = p, .ss_size = size},
+			off = {.ss_flags = SS_DISABLE};
 
 		CHECK(p != MAP_FAILED);
 		CHECK_EQ(sigaltstack(&ss, NULL), 0);
