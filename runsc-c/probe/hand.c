@@ -38,8 +38,8 @@ static int dispatch(struct hand_area *area)
 		     (uintptr_t)hand_text_end - text, NULL);
 }
 
-static int begin(struct floor_rig *rig, void (*loop)(struct hand_area *) NORETURN,
-		 bool dispatched, bool spin)
+static int begin(struct floor_rig *rig, void (*loop)(struct hand_area *), bool dispatched,
+		 bool spin)
 {
 	const pid_t us = getpid();
 	int r = host_mmap(NULL, 2 * HAND_AREA_SIZE, PROT_READ | PROT_WRITE,

@@ -33,9 +33,12 @@ struct hand_area {
 _Static_assert(offsetof(struct hand_area, local) == HAND_LOCAL, "local");
 _Static_assert(offsetof(struct hand_area, spin) == HAND_SPIN, "spin");
 
-/* The loops that guests run, and the handler; from hand_text on calls are not dispatched. */
+/*
+ * The loops that guests run, and the handler; from hand_text on calls are not dispatched. The
+ * loops never return, but are not said to: sanitizers would make calls before them.
+ */
 extern const char hand_text[], hand_text_end[], hand_handler[];
-void hand_loop_plain(struct hand_area *area) NORETURN;
-void hand_loop_trap(struct hand_area *area) NORETURN;
-void hand_loop_site(struct hand_area *area) NORETURN;
+void hand_loop_plain(struct hand_area *area);
+void hand_loop_trap(struct hand_area *area);
+void hand_loop_site(struct hand_area *area);
 #endif
