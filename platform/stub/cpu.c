@@ -202,9 +202,9 @@ static bool all_sleep(struct stub_cpu *cpu)
 bool stub_pair_part(struct stub_host *host, struct stub_pair *p)
 {
 	const uint64_t now = __builtin_ia32_rdtsc();
-	struct stub_cpu *old = p->cpu;
+	struct stub_cpu *from = p->left ? p->left : p->cpu;
 
-	if (all_sleep(old))
+	if (all_sleep(p->cpu))
 		return true;
 	if (now - p->parted < WINDOW)
 		return false;
@@ -214,7 +214,7 @@ bool stub_pair_part(struct stub_host *host, struct stub_pair *p)
 		if (!may_use(p, cpu->number) || !all_sleep(cpu))
 			continue;
 		settle(p, cpu, NULL);
-		p->left = old;
+		p->left = from;
 		p->parted = now;
 		return true;
 	}
@@ -223,8 +223,9 @@ bool stub_pair_part(struct stub_host *host, struct stub_pair *p)
 
 void stub_pair_rejoin(struct stub_pair *p)
 {
-	if (p->left && may_use(p, p->left->number))
+	if (p->left && p->left != p->cpu && may_use(p, p->left->number))
 		settle(p, p->left, NULL);
+	p->left = NULL;
 }
 
 void stub_cpu_follow(struct stub_space *s)

@@ -73,7 +73,8 @@ struct stub_cpu {
 struct stub_pair {
 	struct stub_cpu *cpu;
 	struct stub_cpu *away; /* where the Sentry thread is instead; or NULL */
-	struct stub_cpu *left; /* where it came from by stub_pair_part(); or NULL */
+	struct stub_cpu
+		*left; /* where it was before the first stub_pair_part(); or NULL */
 	bool awake;
 	int htid;
 	bool restricted; /* to `allowed` */

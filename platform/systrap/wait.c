@@ -17,10 +17,12 @@
 #define SHORT	     (1u << 17) /* about 50 us */
 #define STOLEN	     (1u << 16) /* a step of the loop that took longer: we were not running */
 #define GAIN	     (1u << 14) /* what a wait is cheaper by without a wake-up */
+#define LOSS	     (1u << 15) /* at least, when there is one: it may cross CPUs */
 #define FIRST_CREDIT (1u << 20)
 #define MAX_CREDIT   (1u << 22)
 #define PATIENCE     (1ull << 23) /* about 3 ms */
 #define MANY	     16
+#define SETTLED	     8192 /* short waits in a row: it pays again */
 #define MAX_VAIN     10
 
 /* Until woken: true; what it took is gained or lost. */
@@ -40,7 +42,7 @@ static bool spin(struct systrap_ctx *c, const struct park *park)
 			break;
 	}
 	atomic_fetch_sub(&cpu->spinning, 1);
-	c->wait_credit += woken ? GAIN : -(int64_t)(now - start);
+	c->wait_credit += woken ? GAIN : -max_t(int64_t, (int64_t)(now - start), LOSS);
 	return woken;
 }
 
@@ -54,8 +56,11 @@ void systrap_will_sleep(struct exec_ctx *ctx, const struct park *park)
 	c->quick = 0;
 	if (!c->slept_at)
 		c->slept_at = __builtin_ia32_rdtsc();
-	if (!c->eager || park_is_woken(park) ||
-	    !stub_pair_part(c->stub.space->host, pair) || spin(c, park))
+	if (!c->eager || park_is_woken(park))
+		return;
+	if (!stub_pair_part(c->stub.space->host, pair))
+		c->wait_credit -= LOSS;
+	else if (spin(c, park))
 		return;
 	if (c->wait_credit >= 0)
 		return;
@@ -75,8 +80,9 @@ void systrap_has_slept(struct systrap_ctx *c)
 		return;
 	c->short_waits = now - c->slept_at < SHORT ? c->short_waits + 1 : 0;
 	c->slept_at = 0;
-	if (c->wait_credit > MAX_CREDIT) {
-		c->wait_credit = MAX_CREDIT / 2;
+	c->wait_credit = min_t(int64_t, c->wait_credit, MAX_CREDIT);
+	if (c->short_waits == SETTLED) {
+		c->short_waits = MANY;
 		c->vain -= c->vain > 0;
 	}
 	if (!c->eager && c->short_waits >= MANY && now > c->patient_until) {

@@ -66,8 +66,14 @@ static void test_part_and_rejoin(void **state)
 	}
 	assert_true(stub_pair_part(&host, &p));
 	assert_ptr_not_equal(p.cpu, cpu);
+	p.parted = 0;
+	other.cpu->awake--;
+	p.cpu->awake++;
+	assert_true(stub_pair_part(&host, &p)); /* on, or back, but that is not the end */
+	host.cpu[0].awake = host.cpu[1].awake = 0;
 	stub_pair_rejoin(&p);
 	assert_ptr_equal(p.cpu, cpu);
+	cpu->awake++;
 	assert_false(stub_pair_part(&host, &p)); /* it has just done that */
 	p.parted = 0;
 	for (unsigned i = 0; i < host.n_cpus; i++)
