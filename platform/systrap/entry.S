@@ -2,9 +2,9 @@
 /*
  * The code guest threads run to hand over to the Sentry, at STUB_GUEST_TEXT. It is data
  * in the Sentry. System calls from this page alone are not dispatched to the guest
- * thread's own SIGSYS handler, and of those the filter lets three pass: a futex wait or
- * wake, exit, and a look at its own CPU clock. So a guest may jump anywhere in here, with
- * any registers.
+ * thread's own SIGSYS handler, and of those the filter lets these pass: a futex wait or
+ * wake, exit, a look at the thread's own CPU clock, and what maps, unmaps and drops anonymous
+ * memory of the guest's. So a guest may jump anywhere in here, with any registers.
  *
  *	guest code -- SIGSYS, a fault, an interrupt -> handler -> report -> await
  *	    ^   |							      |
