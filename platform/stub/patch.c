@@ -174,7 +174,8 @@ static void add_trampoline(struct stub_space *s, unsigned *used,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (uint64_t)-1, 0);
 		add_copy(s, used, page, &entry, sizeof(entry));
 	} else {
-		add_protect(s, page, PAGE_SIZE, RW);
+		/* Other threads may run what is there already. */
+		add_protect(s, page, PAGE_SIZE, RWX);
 	}
 	add_copy(s, used, at, t, sizeof(t));
 	add_protect(s, page, PAGE_SIZE, RX);

@@ -268,6 +268,32 @@ TEST(threads_run_it_while_it_changes)
 	}
 }
 
+static void *know_for_long(void *arg)
+{
+	hot_fn *call = (hot_fn *)arg;
+
+	while (!atomic_load(&go))
+		CHECK_EQ(call(SYS_getpid, 0, 0, 0), getpid());
+	return NULL;
+}
+
+/* What one thread runs all the time lies next to what changes for another. */
+TEST(other_places_become_hot_meanwhile)
+{
+	pthread_t th;
+
+	hot_set_up();
+	hot_heat();
+	atomic_store(&go, 0);
+	th = thread_start(know_for_long, FN(hot_call));
+	for (int i = 0; i < 30; i++) {
+		hot_code = hot_map("more");
+		hot_heat();
+	}
+	atomic_store(&go, 1);
+	thread_join(th);
+}
+
 TEST(children_inherit_it)
 {
 	hot_set_up();
