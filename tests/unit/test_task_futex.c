@@ -460,9 +460,8 @@ static void test_carried_word(void **state)
 			 0);
 	assert_int_equal(futex_wait(&task[0], ADDR(0), false, 1, ~0u, NO_DEADLINE),
 			 -EAGAIN);
-	assert_int_equal(futex_requeue(&task[1], ADDR(0), false, ADDR(1), false, 1, 1,
-				       NULL),
-			 0);
+	assert_int_equal(
+		futex_requeue(&task[1], ADDR(0), false, ADDR(1), false, 1, 1, NULL), 0);
 	carried = 2;
 	futex_guest_runs(&task[0]);
 	assert_int_equal(futex_wait(&task[0], ADDR(0), false, 2, ~0u, soon), -ETIMEDOUT);
@@ -478,8 +477,7 @@ int main(void)
 		CASE(test_wake_op),	  CASE(test_pi_handover),
 		CASE(test_pi_deadlock),	  CASE(test_pi_owner_dies),
 		CASE(test_requeue_pi),	  CASE(test_requeue_pi_onto_a_held_lock),
-		CASE(test_robust_list),
-		CASE(test_carried_word),
+		CASE(test_robust_list),	  CASE(test_carried_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
