@@ -49,6 +49,7 @@
 #define CTX_OUT_SIZE	224
 #define CTX_N_CALLS	228
 #define CTX_CLOCK	232
+#define CTX_FPU_SAVED	248
 #define CTX_RETURN	(CTX_CALLS + STUB_MAX_CALLS * CTX_CALL_SIZE)
 #define CTX_FLAGS	(CTX_RETURN + 8)
 #define CTX_ROBUST	256
@@ -112,7 +113,7 @@ struct stub_context {
 	uint32_t tid;	   /* by CLONE_PARENT_SETTID */
 	uint32_t load_fpu; /* the frame's FPU image counts, not the registers */
 	uint32_t pad1;
-	uint64_t fpu; /* where CMD_FPU puts the image */
+	uint64_t fpu; /* where the FPU registers are saved */
 	uint64_t pad2;
 	/* written by the guest thread */
 	uint64_t frame; /* guest address of a ucontext on the signal stack */
@@ -124,7 +125,7 @@ struct stub_context {
 	uint32_t out_size;    /* bytes of the call's buffer that can be written */
 	uint32_t n_calls;     /* by the Sentry; counted down */
 	uint64_t clock[2];    /* by CMD_START: a timespec */
-	uint64_t pad4;
+	uint64_t fpu_saved;   /* the FPU registers stand at CTX_FPU as well */
 	/* struct robust_list_head, and its one entry */
 	uint64_t robust[3];
 	uint64_t node;
@@ -163,6 +164,7 @@ CTX_CHECK(out_size, CTX_OUT_SIZE);
 CTX_CHECK(fast, CTX_FAST);
 CTX_CHECK(load_fpu, CTX_LOAD_FPU);
 CTX_CHECK(fpu, CTX_FPU);
+CTX_CHECK(fpu_saved, CTX_FPU_SAVED);
 CTX_CHECK(ret, CTX_RETURN);
 CTX_CHECK(flags, CTX_FLAGS);
 CTX_CHECK(clock, CTX_CLOCK);

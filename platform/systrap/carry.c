@@ -88,6 +88,9 @@ static const struct carry table[CARRY_CALLS] = {
 	[SYS_getrlimit]	      = {.out = SIZE(1, 16)},
 	[SYS_getrusage]	      = {.out = SIZE(1, 144)},
 	[SYS_timerfd_settime] = {.in = {SIZE(2, 32)}, .out = SIZE(3, 32)},
+	[SYS_kill]	      = {.known = CARRY_FPU},
+	[SYS_tkill]	      = {.known = CARRY_FPU},
+	[SYS_tgkill]	      = {.known = CARRY_FPU},
 	[SYS_getpid]	      = {.known = 1},
 	[SYS_gettid]	      = {.known = 2},
 	[SYS_getuid]	      = {.known = 3},
@@ -213,7 +216,7 @@ void systrap_know(struct exec_ctx *ctx, uint64_t value)
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 	const uint64_t nr = c->stub.base.sc.nr;
 
-	if (nr < CARRY_CALLS && table[nr].known)
+	if (nr < CARRY_CALLS && table[nr].known && table[nr].known < CARRY_FPU)
 		known(c)[table[nr].known - 1] = (int64_t)value;
 }
 

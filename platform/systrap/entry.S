@@ -35,6 +35,8 @@
 #define SIGSTKFLT 16 /* STUB_SIG_INTERRUPT */
 
 /* Offsets in the host's struct ucontext. */
+#define XSAVE_HEADER 512
+
 #define UC_R8	   40
 #define UC_R9	   48
 #define UC_R10	   56
@@ -279,9 +281,9 @@ systrap_patched:
 	cmp	$CARRY_CALLS, %edx
 	jae	ask
 	lea	carry_table(%rip), %r11
-	movzbl	3(%r11,%rdx,4), %r11d
+	movsbl	3(%r11,%rdx,4), %r11d
 	test	%r11d, %r11d
-	jnz	systrap_known
+	jg	systrap_known
 ask:
 	add	$0x7f, %al
 	sahf
@@ -310,6 +312,7 @@ systrap_patched_clean:			/* a program that steps itself has not come beyond this
 	lea	CTX_PATCHED(%rbx), %rdx
 	mov	%rdx, CTX_FRAME(%rbx)
 	movl	$KIND_PATCHED, CTX_KIND(%rbx)
+	movl	$0, CTX_FPU_SAVED(%rbx)
 	jmp	carry
 
 /* To the call of systrap_patched, which the thread has made. */
@@ -419,7 +422,14 @@ carry:
 	mov	(%rdi,%rax,4), %r14d
 	test	%r14d, %r14d
 	jz	report_bases
-	movzbl	%r14b, %eax
+	jns	1f
+	cmpl	$KIND_PATCHED, CTX_KIND(%rbx)
+	jne	1f			/* the signal frame has them */
+	mov	%rdx, %r15
+	call	save_fpu
+	mov	%r15, %rdx
+	movl	$1, CTX_FPU_SAVED(%rbx)
+1:	movzbl	%r14b, %eax
 	call	span
 	lea	CTX_IN0(%rbx), %rdi
 	mov	%ecx, %r15d
@@ -513,7 +523,7 @@ command:
 	cmp	$CMD_LOAD, %eax
 	je	load
 	cmp	$CMD_FPU, %eax
-	je	save_fpu
+	je	fpu
 	cmp	$CMD_CMPXCHG, %eax
 	jne	end
 	mov	CTX_EXPECTED(%rbx), %eax
@@ -532,12 +542,21 @@ word_fault:
 	movl	$KIND_DONE, CTX_KIND(%rbx)
 	jmp	hand_over
 
+fpu:
+	call	save_fpu
+	movl	$KIND_DONE, CTX_KIND(%rbx)
+	jmp	hand_over
+
 save_fpu:
+	mov	CTX_FPU(%rbx), %rdi
+	add	$XSAVE_HEADER, %rdi
+	xor	%eax, %eax
+	mov	$8, %ecx
+	rep stosq			/* xsave writes the first word only */
 	mov	CTX_FPU(%rbx), %rdi
 	XFEATURES
 	xsave64	(%rdi)
-	movl	$KIND_DONE, CTX_KIND(%rbx)
-	jmp	hand_over
+	ret
 
 /* Memory calls of the guest's, which the Sentry has in its books; all or none of them count. */
 calls:

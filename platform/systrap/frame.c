@@ -5,14 +5,12 @@
 
 #include "platform/systrap/internal.h"
 
-#define SW_BYTES_AT	  464 /* what the host leaves in an XSAVE image for itself */
-#define SW_BYTES_SIZE	  48
-#define XSAVE_HEADER_AT	  512
-#define XSAVE_HEADER_SIZE 64
-#define FP_ALIGN	  64
-#define USER_CS		  0x33
-#define USER_SS		  0x2b
-#define EFLAGS_TF	  0x100
+#define SW_BYTES_AT   464 /* what the host leaves in an XSAVE image for itself */
+#define SW_BYTES_SIZE 48
+#define FP_ALIGN      64
+#define USER_CS	      0x33
+#define USER_SS	      0x2b
+#define EFLAGS_TF     0x100
 
 /* --- where it is ---------------------------------------------------------- */
 
@@ -60,6 +58,7 @@ void systrap_frame_call(struct systrap_ctx *c)
 	c->frame->ss = USER_SS;
 	c->frame->fs = c->frame->gs = 0;
 	c->fast = c->fpu_live = true;
+	c->fpu_saved = *(const volatile uint64_t *)&c->slot->ctx->fpu_saved;
 }
 
 /* At the top of the context, where the host builds its own. */
@@ -87,7 +86,7 @@ void systrap_frame_init(struct systrap_ctx *c)
 	char *fp = top_image(c);
 
 	c->frame = (void *)(fp - sizeof(*c->frame));
-	c->frame->fpstate = addr_of(c, fp);
+	c->frame->fpstate = ctx->fpu = addr_of(c, fp);
 	memcpy(fp, host->fresh_xsave, host->host_xsave_size);
 	ctx->frame = addr_of(c, c->frame);
 	ctx->stack_top = ctx->frame - FP_ALIGN;
@@ -139,9 +138,14 @@ void systrap_regs_flush(struct systrap_ctx *c)
 	ctx->fast = c->fast;
 	ctx->load_fpu = !c->fpu_live;
 	if (c->stub.regs_dirty) {
+		uaddr_t rip = c->stub.regs.rip;
+
 #define STORE(r) f->r = (__typeof__(f->r))c->stub.regs.r;
 		EACH_REG(STORE)
 #undef STORE
+		/* What it is to run on with may have moved. */
+		if (stub_site_moved(c->stub.space, &rip))
+			f->rip = rip;
 		c->stub.regs_dirty = false;
 	}
 	ctx->set_base = c->bases_dirty;
@@ -211,10 +215,7 @@ int systrap_set_fs_gs(struct exec_ctx *ctx, uint64_t fs_base, uint64_t gs_base)
 /* The registers into the image; they stay what counts. */
 static int fpu_save(struct systrap_ctx *c)
 {
-	char *fp = top_image(c);
-
-	memset(fp + XSAVE_HEADER_AT, 0, XSAVE_HEADER_SIZE);
-	c->slot->ctx->fpu = addr_of(c, fp);
+	c->fpu_saved = true;
 	systrap_hand_off(c, CMD_FPU);
 	return systrap_await(c);
 }
@@ -227,7 +228,7 @@ int systrap_get_fpu(struct exec_ctx *ctx, void *xsave)
 
 	if (c->stub.gone)
 		return -ESRCH;
-	if (c->fpu_live && fpu_save(c))
+	if (c->fpu_live && !c->fpu_saved && fpu_save(c))
 		return -ESRCH;
 	fp = fp_image(c);
 	memcpy(xsave, fp ? fp : host->fresh_xsave, host->limits.xsave_size);

@@ -63,6 +63,7 @@ struct systrap_ctx {
 	unsigned
 		strays; /* steps in our own code, lately, that the guest is not told of */
 	bool fpu_live;	/* the FPU registers hold the guest's, not the frame's image */
+	bool fpu_saved; /* and in the image as well */
 	/* in ticks of the time stamp counter */
 	uint64_t handed_off; /* when the turn was last given to the guest thread */
 	uint64_t taken;	     /* when it came back */
