@@ -212,7 +212,7 @@ int gofer_setxattr(struct inode *inode, const char *name, const void *value, siz
 
 /* --- validity (watch.c) ------------------------------------------------------- */
 
-/* Reads what the host has to tell, unless that was done within the last microsecond. */
+/* Reads what the host has to tell, unless that was done a few microseconds ago. */
 void watch_drain(struct gofer_session *s);
 /* The Gofer watches @g as @wd. */
 void watch_set(struct ginode *g, int wd);

@@ -4,8 +4,9 @@
  *
  * The host's kernel tells changes through the inotify descriptor before the call that
  * made them returns. Reading it dry, then looking into the cache: that is the check. It
- * is done at most once a microsecond, so a change is seen by every call that begins a
- * microsecond after the change's own call has returned.
+ * is done once in five microseconds at most, which is once a call of the guest and not
+ * once a layer, so a change is seen by every call that begins so long after the change's
+ * own call has returned.
  *
  * A name's answer carries a stamp: the count of changes of its slot, a place in a table
  * by hash of (watch, name). An event counts the slot up, so the stamp is stale; another
@@ -24,7 +25,7 @@
 #include "sentry/base/host.h"
 
 #define NAME_SLOTS   65536u
-#define DRAIN_NS     NSEC_PER_USEC
+#define DRAIN_NS     (5 * NSEC_PER_USEC)
 #define UNWATCHED_NS (50 * NSEC_PER_USEC)
 #define MAX_WATCHES  16384u
 

@@ -62,7 +62,7 @@ static UNUSED void check_text(struct env *e, const char *name, const char *want)
 	assert_memory_equal(buf, want, strlen(want));
 }
 
-/* The watch is read at most once a microsecond:
+/* The watch is read at most once in five microseconds:
  * that is how long a change may be unseen. */
 static UNUSED void pause_briefly(void)
 {
