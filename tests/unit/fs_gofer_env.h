@@ -2,6 +2,8 @@
 /* The Gofer's client under the real VFS, against the real server in this process. */
 #pragma once
 
+#include <sched.h>
+
 #include "tests/unit/fakes/fake_kernel.h"
 
 #include "fs/gofer/internal.h"
@@ -15,6 +17,16 @@ struct env {
 	struct gofer_session *s;
 };
 
+/* On another CPU the client asks for another channel: a message more than is counted. */
+static void stay_on_this_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)sched_getcpu(), &set);
+	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
 /* The export is mounted at /g. @max_hfds: of donated descriptors. */
 static UNUSED void start_env(struct env *e, bool shared, bool read_only,
 			     unsigned max_hfds)
@@ -23,6 +35,7 @@ static UNUSED void start_env(struct env *e, bool shared, bool read_only,
 	struct super *sb;
 	struct path where;
 
+	stay_on_this_cpu();
 	fs_env_init(&e->fs);
 	e->c = client_start(SOCK_SEQPACKET, x, 0);
 	assert_int_equal(gofer_session_create(e->c->sock, max_hfds, &e->s), 0);
