@@ -22,6 +22,8 @@ JOBS = {
                        'argparse, http.client, unittest, decimal, asyncio"'),
     'python_compute': ('python3', PYTHON + ' -c "print(sum(i * i % 7 for i in range(5000000)))"'),
     'find_usr_share': ('find', 'find /usr/share -type f -size +1k | wc -l'),
+    'sh_fork_exec': ('sh', 'for i in $(seq 50); do /bin/true; done'),
+    'sh_subshells': ('sh', 'for i in $(seq 50); do ( : ); done'),
     'gzip_100m': ('gzip', 'gzip -1 -c "$IN/100m" > /dev/null'),
     'redis_unix': ('redis-server redis-benchmark redis-cli',
                    'redis-server --port 0 --unixsocket $PWD/s --save "" --appendonly no > log & '
