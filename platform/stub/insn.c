@@ -10,17 +10,16 @@
 #define REX_W 8
 #define RET   0xc3
 
-/* What assemblers and linkers put between functions; nobody jumps there. */
-static bool is_padding(const uint8_t *p)
+/* What assemblers and linkers put between functions, two bytes at least; nobody jumps there. */
+static bool is_padding(const uint8_t *p, unsigned n)
 {
-	static const uint8_t pads[][2] = {{0x0f, 0x1f}, {0x66, 0x0f}, {0x66, 0x2e},
-					  {0x66, 0x66}, {0x66, 0x90}, {0x90, 0x90},
-					  {0xcc, 0xcc}};
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(pads); i++)
-		if (!memcmp(p, pads[i], sizeof(pads[i])))
-			return true;
-	return false;
+	while (i + 2 < n && (p[i] == 0x66 || p[i] == 0x2e))
+		i++;
+	return (p[i] == 0x0f && p[i + 1] == 0x1f) ||
+	       (p[i] == 0x90 && (i || p[1] == 0x90)) ||
+	       (i == 0 && p[0] == 0xcc && p[1] == 0xcc);
 }
 
 /* Bytes of a ModRM operand with its SIB and displacement; 0: relative to rip, or cut off. */
@@ -44,15 +43,17 @@ static unsigned modrm_size(const uint8_t *p, unsigned n)
 /* Bytes of immediate behind the ModRM operand, which begins at @p; -1: none of ours. */
 static int modrm_imm(uint8_t op, const uint8_t *p)
 {
-	/* add or and sub xor cmp, movslq, test, mov, lea */
+	/* add or and sub xor cmp, movslq, test, mov */
 	static const uint8_t none[] = {0x01, 0x03, 0x09, 0x0b, 0x21, 0x23, 0x29,
 				       0x2b, 0x31, 0x33, 0x39, 0x3b, 0x63, 0x84,
-				       0x85, 0x88, 0x89, 0x8a, 0x8b, 0x8d};
+				       0x85, 0x88, 0x89, 0x8a, 0x8b};
 	const unsigned reg = p[0] >> 3 & 7;
 
 	if (memchr(none, op, sizeof(none)))
 		return 0;
 	switch (op) {
+	case 0x8d: /* lea; of a register there is none, and it would fault as a patched place does */
+		return p[0] >> 6 == 3 ? -1 : 0;
 	case 0x80: /* add ... cmp */
 	case 0x83:
 	case 0xc1: /* shifts */
@@ -104,7 +105,7 @@ unsigned stub_insn_movable(const uint8_t *p, unsigned n)
 	const bool rex = (p[0] & 0xf0) == 0x40;
 	unsigned size;
 
-	if (p[0] == RET && is_padding(p + 1))
+	if (p[0] == RET && is_padding(p + 1, n - 1))
 		return 1;
 	size = insn_size(p + rex, n - rex, rex && p[0] & REX_W);
 	if (!size || size + rex < 3 || size + rex > n)

@@ -13,9 +13,9 @@
  * Trampolines lie in zones of 64 KB, which the kernel chooses where nothing is mapped and
  * nothing will be, unless the program asks for just that address.
  *
- * While other threads may run that code, an instruction that faults stands in its first byte
- * until the rest is there; each mprotect() that takes away the right to write has all CPUs
- * that run the process look at memory anew.
+ * While threads may run that code, what faults stands in the first byte of both instructions
+ * until the rest is there (they run it again then: stub_site_changed); each mprotect() that
+ * takes away the right to write has all CPUs that run the process look at memory anew.
  */
 #include <errno.h>
 #include <limits.h>
@@ -33,9 +33,9 @@
 #define RW	   (PROT_READ | PROT_WRITE)
 #define RWX	   (PROT_READ | PROT_WRITE | PROT_EXEC)
 
-/* One byte that faults whatever follows it: no such instruction, or not for user code. */
+/* One byte that is no instruction whatever follows it. */
 static const uint8_t traps[] = {0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27,
-				0x2f, 0x37, 0x3f, 0x60, 0x61, 0xf4, 0xfa, 0xfb};
+				0x2f, 0x37, 0x3f, 0x60, 0x61, 0x9a, 0xce, 0xd4};
 
 static int32_t rel32(uaddr_t to, uaddr_t behind)
 {
@@ -128,24 +128,31 @@ static void add_protect(struct stub_space *s, uaddr_t at, unsigned n, int prot)
 	stub_order_add(s, SYS_mprotect, start, end - start, (uint64_t)prot, 0, 0, 0);
 }
 
-/* The JMP_SIZE bytes at @code to @site. */
+/* The JMP_SIZE bytes at @code to @site. @alone: no thread can be there now. */
 static void add_code(struct stub_space *s, unsigned *used, uaddr_t site,
-		     const uint8_t *code) MUST_HOLD(s->lock);
+		     const uint8_t *code, bool alone) MUST_HOLD(s->lock);
 
 static void add_code(struct stub_space *s, unsigned *used, uaddr_t site,
-		     const uint8_t *code)
+		     const uint8_t *code, bool alone)
 {
+	const unsigned next = PATCH_BEFORE;
+	uint8_t rest[JMP_SIZE];
+
+	memcpy(rest, code, JMP_SIZE);
+	rest[next] = traps[0];
 	add_protect(s, site, JMP_SIZE, RWX);
-	if (s->n_live <= 1) {
-		add_copy(s, used, site, code, JMP_SIZE);
-	} else {
+	if (!alone) {
 		add_copy(s, used, site, traps, 1);
+		add_copy(s, used, site + next, traps, 1);
 		add_protect(s, site, JMP_SIZE, RX);
 		add_protect(s, site, JMP_SIZE, RWX);
-		add_copy(s, used, site + 1, code + 1, JMP_SIZE - 1);
+		add_copy(s, used, site + 1, rest + 1, JMP_SIZE - 1);
 		add_protect(s, site, JMP_SIZE, RX);
 		add_protect(s, site, JMP_SIZE, RWX);
+		add_copy(s, used, site + next, code + next, 1);
 		add_copy(s, used, site, code, 1);
+	} else {
+		add_copy(s, used, site, code, JMP_SIZE);
 	}
 	add_protect(s, site, JMP_SIZE, RX);
 }
@@ -206,7 +213,7 @@ int stub_patch_write(struct stub_space *s, struct stub_sites *sites,
 	rel = rel32(site->trampoline, at + JMP_SIZE);
 	memcpy(code + 1, &rel, sizeof(rel));
 	add_trampoline(s, &used, site, fresh);
-	add_code(s, &used, at, code);
+	add_code(s, &used, at, code, s->n_live <= 1);
 	r = stub_order_run(s, &failed_at);
 	if (!r || failed_at)
 		sites->pages[zone] |= (uint16_t)(1u << page);
@@ -218,6 +225,6 @@ int stub_patch_undo(struct stub_space *s, const struct stub_site *site)
 	unsigned used = 0;
 
 	stub_order_flush(s);
-	add_code(s, &used, site->rip - PATCH_BEFORE, site->code);
+	add_code(s, &used, site->rip - PATCH_BEFORE, site->code, false);
 	return stub_order_run(s, NULL);
 }

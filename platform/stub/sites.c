@@ -86,12 +86,19 @@ bool stub_site_hit(struct stub_space *s, uaddr_t rip)
 	return n == HOT;
 }
 
+static ssize_t read_code(struct stub_space *s, uaddr_t rip, uint8_t code[PATCH_SPAN])
+{
+	struct iovec here = {code, PATCH_SPAN};
+	struct iovec there = {(void *)(rip - PATCH_BEFORE), PATCH_SPAN};
+
+	return process_vm_readv(s->hpid, &here, 1, &there, 1, 0);
+}
+
 int stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone)
 {
 	struct stub_space *s = stub_space_of(as);
 	struct stub_sites *sites = sites_of(s);
 	struct stub_site *site = sites ? find(sites, rip) : NULL;
-	struct iovec here, there;
 	int r = -ENOSYS;
 
 	if (!site)
@@ -99,9 +106,7 @@ int stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone)
 	mutex_lock(&s->lock);
 	stub_order_flush(s);
 	if (atomic_load(&site->state) == SITE_COUNTED) {
-		here = (struct iovec){site->code, PATCH_SPAN};
-		there = (struct iovec){(void *)(rip - PATCH_BEFORE), PATCH_SPAN};
-		if (process_vm_readv(s->hpid, &here, 1, &there, 1, 0) == PATCH_SPAN)
+		if (read_code(s, rip, site->code) == PATCH_SPAN)
 			r = stub_patch_write(s, sites, site, zone);
 		sites->n_patched += !r;
 		atomic_fetch_add(r ? &as->platform->n_unfit : &as->platform->n_patched,
@@ -118,22 +123,41 @@ bool stub_site_moved(struct stub_space *s, uaddr_t *rip)
 {
 	struct stub_sites *sites = sites_of(s);
 	struct stub_site *site;
-	bool found = false;
+	bool found;
 
 	if (!sites)
 		return false;
 	mutex_lock(&s->lock);
 	site = find(sites, *rip);
-	if (site && atomic_load(&site->state) == SITE_PATCHED) {
+	found = site && atomic_load(&site->state) == SITE_PATCHED;
+	if (found)
 		*rip = site->trampoline + TRAMPOLINE_MOVED;
-		found = true;
-	} else {
-		/* The jump was being written just then: now it stands there. */
-		site = find(sites, *rip + PATCH_BEFORE);
-		found = site && atomic_load(&site->state) == SITE_PATCHED;
-	}
 	mutex_unlock(&s->lock);
 	return found;
+}
+
+bool stub_site_changed(struct stub_space *s, uaddr_t rip)
+{
+	struct stub_sites *sites = sites_of(s);
+	uint8_t now[PATCH_SPAN];
+	bool changed = false;
+
+	if (!sites)
+		return false;
+	mutex_lock(&s->lock);
+	for (unsigned i = 0; i < 2 && !changed; i++) {
+		struct stub_site *site = find(sites, rip + i * PATCH_BEFORE);
+		const unsigned state = site ? atomic_load(&site->state) : SITE_COUNTED;
+
+		if (state == SITE_PATCHED)
+			changed = true;
+		else if (state == SITE_GONE)
+			changed =
+				read_code(s, site->rip, now) == PATCH_SPAN &&
+				!memcmp(now, site->code, PATCH_BEFORE + site->moved_size);
+	}
+	mutex_unlock(&s->lock);
+	return changed;
 }
 
 bool stub_site_shown(struct stub_space *s, uaddr_t *rip)

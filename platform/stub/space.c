@@ -119,7 +119,8 @@ static int space_protect(struct addr_space *as, uaddr_t addr, uint64_t size,
 
 	if (!range_ok(s, addr, size))
 		return -EINVAL;
-	if (prot & AS_PROT_WRITE)
+	/* Later it could not be without giving rights back that the guest took away. */
+	if (prot != (AS_PROT_READ | AS_PROT_EXEC))
 		stub_site_unpatch(as, addr, size);
 	return order1(s, SYS_mprotect, addr, size, prot, 0, 0, 0);
 }

@@ -362,6 +362,11 @@ void stub_site_unpatch(struct addr_space *as, uaddr_t addr, uint64_t size);
  */
 bool stub_site_moved(struct stub_space *s, uaddr_t *rip);
 /*
+ * The same, and that is not so: it met what stands at @rip while a site is rewritten. True: that
+ * is over, and the thread is to try again.
+ */
+bool stub_site_changed(struct stub_space *s, uaddr_t rip);
+/*
  * *@rip in a trampoline becomes the address in the program's own code that it stands for. True:
  * the thread has not come further than the call.
  */

@@ -100,11 +100,12 @@ static bool moved(struct systrap_ctx *c, int signo)
 		if (stub_site_shown(c->stub.space, &rip) && signo == SIGTRAP)
 			return true;
 		f->rip = rip;
-	}
-	if ((f->trapno != LX_TRAP_UD && f->trapno != LX_TRAP_GP) ||
-	    (signo != SIGILL && signo != SIGSEGV) ||
-	    !stub_site_moved(c->stub.space, &rip))
 		return false;
+	}
+	if (signo != SIGILL || f->trapno != LX_TRAP_UD)
+		return false;
+	if (!stub_site_moved(c->stub.space, &rip))
+		return stub_site_changed(c->stub.space, rip);
 	f->rip = rip;
 	return true;
 }

@@ -13,12 +13,13 @@
  * hot_call(nr, a, b, c)
  * hot_behind(x, y): jumps behind its system call unless they are equal; returns x + 7
  * hot_at(), hot_ret(): getppid; by a jump to the instruction itself; just before a return
+ * hot_next(x, y): the same; the code to jump to stands right behind a return
  * hot_store(nr, to): what follows the call writes its result through the pointer
  * hot_step(nr): sets TF around it
  * hot_regs(in, out): all registers before it, and after
  */
-extern const char hot_start[], hot_end[], hot_call[], hot_behind[], hot_at[], hot_store[],
-	hot_stored[], hot_ret[], hot_step[], hot_regs[], hot_regs_behind[];
+extern const char hot_start[], hot_end[], hot_call[], hot_behind[], hot_next[], hot_at[],
+	hot_store[], hot_stored[], hot_ret[], hot_step[], hot_regs[], hot_regs_behind[];
 
 typedef long hot_fn(long a, long b, long c, long d);
 
