@@ -12,6 +12,17 @@ static bool may_patch(const struct vma *v, uaddr_t start)
 	       !(v->flags & (VM_WRITE | VM_SHARED | VM_SPECIAL));
 }
 
+/* Somebody writes that code where it is not executed: a copy of our own would not follow. */
+static bool is_written_elsewhere(struct mappable *m) MUST_HOLD(m->lock)
+{
+	struct vma *v;
+
+	list_for_each (v, &m->vmas, rmap)
+		if ((v->flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE))
+			return true;
+	return false;
+}
+
 /*
  * Where nothing is mapped and nothing will be, unless it asks for just that place: above the
  * top of what mmap() chooses; below a program, whose heap grows up. 0: not there.
@@ -49,7 +60,8 @@ void mm_patch_call(struct mm *mm, uaddr_t rip)
 		/* Against a file that is cut short: its pages would be gone. */
 		mutex_lock(&v->m->lock);
 		g = ranges_find(&v->mapped, start);
-		if (g && g->start <= start && g->end - start >= PATCH_SPAN)
+		if (g && g->start <= start && g->end - start >= PATCH_SPAN &&
+		    !is_written_elsewhere(v->m))
 			as->ops->patch(as, rip, zone);
 		mutex_unlock(&v->m->lock);
 	}

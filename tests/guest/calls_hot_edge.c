@@ -185,3 +185,86 @@ TEST(as_many_mappings_as_there_can_be)
 		CHECK_EQ(p[2 * j * PAGE], 0);
 	CHECK_OK(munmap(p, 140000l * PAGE));
 }
+
+/* A compiler writes the code through one mapping and runs it through another. */
+TEST(code_that_is_written_elsewhere)
+{
+	int fd = CHECK_OK(memfd_create("code", 0));
+	char *w;
+
+	CHECK_EQ(write(fd, hot_start, (size_t)(hot_end - hot_start)),
+		 hot_end - hot_start);
+	CHECK_OK(ftruncate(fd, HOT_SIZE));
+	w = mmap(NULL, HOT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(w != MAP_FAILED);
+	hot_code = mmap(NULL, HOT_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	CHECK(hot_code != MAP_FAILED);
+	hot_heat();
+	CHECK_EQ(w[hot_ret - hot_start + 1], SYS_getppid);
+	w[hot_ret - hot_start + 1] = SYS_getpid;
+	for (int i = 0; i < HOT; i++)
+		CHECK_EQ(FN(hot_ret)(0, 0, 0, 0), getpid());
+	close(fd);
+}
+
+/* --- control words of the FPU, which are state as the registers are --------------- */
+
+#define MXCSR 0x9f80u /* flush to zero */
+#define X87   0x027fu /* double precision */
+
+static bool as_set(void)
+{
+	uint32_t mxcsr;
+	uint16_t x87;
+
+	__asm__ volatile("stmxcsr %0; fnstcw %1" : "=m"(mxcsr), "=m"(x87));
+	return (mxcsr & ~0x3fu) == MXCSR && x87 == X87;
+}
+
+static volatile int handled, handler_fresh;
+
+static void fresh_in_handler(int sig)
+{
+	uint32_t mxcsr;
+
+	(void)sig;
+	__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+	handler_fresh += mxcsr == 0x1f80;
+	handled++;
+}
+
+static void *inherits(void *arg)
+{
+	(void)arg;
+	return as_set() ? hot_code : NULL;
+}
+
+TEST(control_words_of_the_fpu)
+{
+	const uint32_t mxcsr = MXCSR;
+	const uint16_t x87 = X87;
+
+	hot_set_up();
+	hot_heat();
+	signal(SIGUSR1, fresh_in_handler);
+	__asm__ volatile("ldmxcsr %0; fldcw %1" ::"m"(mxcsr), "m"(x87));
+	for (int i = 0; i < HOT; i++) {
+		pid_t pid;
+
+		CHECK_EQ(FN(hot_call)(SYS_getppid, 0, 0, 0), getppid());
+		CHECK(as_set());
+		CHECK_EQ(FN(hot_call)(SYS_kill, getpid(), SIGUSR1, 0), 0);
+		CHECK_EQ(handled, i + 1);
+		CHECK(as_set());
+		CHECK_EQ(FN(hot_call)(SYS_tgkill, getpid(), gettid(), 0), 0);
+		if (i % 20)
+			continue;
+		pid = (pid_t)FN(hot_call)(SYS_clone, SIGCHLD, 0, 0);
+		if (!pid)
+			_exit(!as_set() || FN(hot_ret)(0, 0, 0, 0) == 0 || !as_set());
+		CHECK_EQ(wait_exit(CHECK_OK(pid)), 0);
+		CHECK(thread_join(thread_start(inherits, NULL)) == hot_code);
+		CHECK(as_set());
+	}
+	CHECK_EQ(handler_fresh, handled);
+}
