@@ -209,8 +209,9 @@ static void worker_run(struct channel *ch)
 	struct request *rq = mem_zalloc(sizeof(*rq));
 	int r = -ENOMEM;
 
-	if (in && out && data && rq) {
-		cwd_own(ch->s);
+	if (in && out && data && rq)
+		r = cwd_own(ch->s);
+	if (r == 0) {
 		umask(0);
 		if (ch->cpu >= 0)
 			host_set_cpu(0, ch->cpu); /* a hint: elsewhere is only slower */

@@ -317,8 +317,8 @@ struct session {
 	pthread_cond_t all_gone;
 };
 
-/* Once, first of all, in each worker. */
-void cwd_own(struct session *s);
+/* Once, first of all, in each worker; a negative errno: it cannot serve. */
+int cwd_own(struct session *s);
 /* To @hfd; then cwd_leave() ends what is done there. 0 or a negative errno: not entered. */
 int cwd_enter(struct session *s, int hfd) NO_LOCK_ANALYSIS;
 void cwd_leave(struct session *s) NO_LOCK_ANALYSIS;

@@ -5,16 +5,22 @@
  * its own; where the host forbids that (Docker's filter lets only CAP_SYS_ADMIN unshare
  * anything) they share one and go there one at a time.
  */
+#include <errno.h>
 #include <sched.h>
 #include <unistd.h>
 
 #include "gofer/internal.h"
 #include "sentry/base/host.h"
 
-void cwd_own(struct session *s)
+int cwd_own(struct session *s)
 {
-	if (unshare(CLONE_FS))
-		atomic_store(&s->shares_cwd, true);
+	int r = (int)host_ret(unshare(CLONE_FS));
+
+	if (!r || r == -ENOMEM)
+		return r;
+	/* Forbidden, to the first worker as to all: nobody stands there without the lock. */
+	atomic_store(&s->shares_cwd, true);
+	return 0;
 }
 
 int cwd_enter(struct session *s, int hfd)

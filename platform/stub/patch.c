@@ -95,8 +95,11 @@ static uaddr_t place(struct stub_space *s, const struct stub_sites *sites, uaddr
 			if (at)
 				return at;
 		}
+	if (!hint || stub_in_trampoline(s, hint) ||
+	    stub_in_trampoline(s, hint + PATCH_ZONE_SIZE - 1))
+		return 0;
 	for (*zone = 0; *zone < STUB_ZONES; ++*zone)
-		if (!s->zone[*zone] && hint) {
+		if (!s->zone[*zone]) {
 			atomic_store(&s->zone[*zone], hint);
 			return place_in(s, sites, site, *zone, true);
 		}

@@ -12,8 +12,8 @@
  *
  *	stub_host_init(config, &host)		forks the template
  *	stub_space_create(host, ops...)		a child of the template
- *	stub_space_lock(s); stub_thread_create_locked(s, &htid); ptrace or signal set-up;
- *	stub_space_unlock(s)
+ *	stub_context_get(s, &slot)		what traps its own calls needs one
+ *	stub_thread_create(s, slot, &htid)	under s->lock, as the line before
  *	stub_host_destroy(host)
  */
 #pragma once

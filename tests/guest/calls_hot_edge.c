@@ -82,7 +82,7 @@ static void *run_it(void *arg)
 
 static void with_threads(void (*change)(void))
 {
-	for (int round = 0; round < 200; round++) {
+	for (int round = 0; round < 100; round++) {
 		pthread_t th[2];
 
 		hot_code = hot_map("code");
