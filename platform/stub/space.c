@@ -373,12 +373,14 @@ static int fork_locked(struct stub_space *parent, struct platform *p,
 	r = stub_sites_fork(child, parent);
 	if (!r)
 		r = clone_process(parent, child, &lost);
-	if (!r)
+	if (!r) {
 		*out = &child->base;
-	else if (lost)
+	} else if (lost) {
+		stub_sites_free(child);
 		mem_free(child);
-	else
+	} else {
 		space_free(child);
+	}
 	return r;
 }
 

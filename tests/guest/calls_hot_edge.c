@@ -268,3 +268,56 @@ TEST(control_words_of_the_fpu)
 	}
 	CHECK_EQ(handler_fresh, handled);
 }
+
+/* --- and back to it ------------------------------------------------------------------ */
+
+static char *guarded;
+
+static void give_access(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig;
+	(void)uc;
+	CHECK((char *)si->si_addr - guarded < PAGE);
+	CHECK_OK(mprotect(guarded, PAGE, PROT_READ | PROT_WRITE));
+}
+
+/* As a garbage collector does: what faulted behind the call is run again. */
+TEST(a_fault_that_a_handler_mends)
+{
+	struct sigaction sa = {.sa_sigaction = give_access, .sa_flags = SA_SIGINFO};
+
+	hot_set_up();
+	guarded = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(guarded != MAP_FAILED);
+	CHECK_OK(sigaction(SIGSEGV, &sa, NULL));
+	for (int i = 0; i < 2 * HOT; i++) {
+		long *to = (long *)(void *)guarded + i;
+
+		FN(hot_store)(SYS_getppid, (long)to, 0, 0);
+		CHECK_EQ(*to, getppid());
+		CHECK_OK(mprotect(guarded, PAGE, PROT_READ));
+	}
+}
+
+/* Its place is of another program then. */
+TEST(a_program_executed_by_it)
+{
+	const char *argv[] = {"calls_hot_edge", "code_right_behind_a_return", NULL};
+	const char *none[] = {NULL};
+
+	hot_set_up();
+	hot_heat();
+	for (int i = 0; i < 5; i++) {
+		pid_t pid = CHECK_OK(fork());
+
+		if (!pid) {
+			hot_heat();
+			dup2(open("/dev/null", O_WRONLY), 1); /* its "ok" is not ours */
+			FN(hot_call)
+			(SYS_execve, (long)(const void *)"/proc/self/exe",
+			 (long)(void *)argv, (long)(void *)none);
+			_exit(99);
+		}
+		CHECK_EQ(wait_exit(pid), 0);
+	}
+}
