@@ -477,6 +477,8 @@ span:
 	and	$7, %r8d
 	movzbl	(%r9,%r8), %r8d
 	mov	(%rdx,%r8), %rsi
+	test	%rsi, %rsi
+	jz	9f			/* mostly NULL: no fault for it */
 	shr	$3, %eax
 	cmp	$CARRY_BY_ARG, %eax
 	jae	1f
