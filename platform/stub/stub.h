@@ -184,6 +184,7 @@ struct stub_space {
 	struct stub_slot *slots;	    /* contexts of threads here; under lock */
 	unsigned n_live;		    /* of them live; under lock */
 	unsigned n_standby;		    /* threads that stand by; under lock */
+	atomic_bool talkative; /* new threads here make many calls at once, lately */
 
 	struct mutex frame_lock; /* who owns the STUB_FRAME pages */
 };

@@ -9,7 +9,9 @@
  * to it, and both spin. It comes home before it sleeps: when the guest computes for longer
  * than SPIN, when the service waits for others or takes so long that the guest thread sleeps,
  * when another guest thread wants the CPU, or when the host ran somebody else there too often
- * for it to pay; then it is a while until the next try, longer each time.
+ * for it to pay; then it is a while until the next try, longer each time. Where a new thread
+ * turned out to make that many calls at once (a vfork child, which sets up its signals), the
+ * next one's Sentry thread goes away while it is being let go.
  *
  * A guest thread that dies says so by its robust list, unless guest code has spoilt that;
  * one that guest code has sent into a loop of ours never answers an interrupt; one whose
@@ -34,6 +36,7 @@
 #define FIRST_CREDIT (1u << 17)
 #define MAX_CREDIT   (1u << 22)
 #define QUICK	     16
+#define EARLY	     (2 * QUICK) /* turns after which a thread is a new one no more */
 #define MAX_FAILURES 10
 #define SETTLED	     4096 /* turns */
 
@@ -49,6 +52,15 @@ static void calm_down(struct systrap_ctx *c)
 	c->calm_until = __builtin_ia32_rdtsc() + (CALM << c->failures);
 	c->failures += c->failures < MAX_FAILURES;
 	c->quick = 0;
+	atomic_store_explicit(&c->stub.space->talkative, false, memory_order_relaxed);
+}
+
+void systrap_come_home(struct systrap_ctx *c)
+{
+	if (c->stub.pair.away && c->turns < QUICK)
+		atomic_store_explicit(&c->stub.space->talkative, false,
+				      memory_order_relaxed);
+	stub_pair_come_home(&c->stub.pair);
 }
 
 /* Away: until the turn is ours. False: it is better to sleep. */
@@ -86,6 +98,17 @@ static void go_away(struct systrap_ctx *c)
 		return;
 	if (__builtin_ia32_rdtsc() - c->handed_off > MOVED)
 		calm_down(c);
+	else if (c->turns && c->turns <= EARLY)
+		atomic_store_explicit(&c->stub.space->talkative, true,
+				      memory_order_relaxed);
+}
+
+/* Before its first turn. */
+static unsigned first_quick(const struct systrap_ctx *c)
+{
+	return atomic_load_explicit(&c->stub.space->talkative, memory_order_relaxed)
+		       ? QUICK
+		       : 0;
 }
 
 void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
@@ -98,14 +121,16 @@ void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 	if (cmd == CMD_RUN)
 		systrap_has_slept(c);
 
-	if (now - c->taken > SPIN / 2)
+	if (!c->turns)
+		c->quick = first_quick(c);
+	else if (now - c->taken > SPIN / 2)
 		c->quick = 0;
 	restless = c->quick >= QUICK && !c->stub.pair.away && now > c->calm_until;
 
 	/* While we were on our way there the guest thread may well have gone to sleep. */
 	if (c->stub.pair.away && !c->arriving &&
 	    (atomic_load(&ctx->state) & CTX_WAITERS || c->calm_until > c->handed_off)) {
-		stub_pair_come_home(&c->stub.pair);
+		systrap_come_home(c);
 		c->quick = 0;
 	}
 	c->arriving = false;
@@ -168,9 +193,10 @@ int systrap_await(struct systrap_ctx *c)
 	unsigned v;
 
 	if (!c->stub.pair.away || !spin(c, &v)) {
-		stub_pair_come_home(&c->stub.pair);
+		systrap_come_home(c);
 		v = sleep_on(c);
 	}
+	c->turns++;
 	c->taken = __builtin_ia32_rdtsc();
 	if (c->taken - c->handed_off < SPIN / 2)
 		c->quick++;

@@ -72,6 +72,7 @@ struct systrap_ctx {
 	int64_t credit; /* what being away has gained, less what was stolen from us there */
 	bool arriving;			/* no turn was taken there yet */
 	unsigned quick;			/* turns in a row that came back soon */
+	unsigned turns;			/* that came back, in all */
 	uint64_t slept_at;		/* when its task began to wait; 0: it does not */
 	bool eager;			/* to spin for the end of a wait */
 	int64_t wait_credit;		/* what that has gained, less what it cost */
@@ -92,6 +93,8 @@ static inline struct systrap_ctx *systrap_ctx_of(struct exec_ctx *ctx)
 
 /* Give the turn to the guest thread, to do @cmd; without waiting. */
 void systrap_hand_off(struct systrap_ctx *c, unsigned cmd);
+/* The Sentry thread, if away, comes back to its guest thread's CPU. */
+void systrap_come_home(struct systrap_ctx *c);
 /* Wait until the turn is ours. -ESRCH: the thread is gone, c->stub.gone is set. */
 int systrap_await(struct systrap_ctx *c);
 

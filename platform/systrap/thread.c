@@ -55,7 +55,7 @@ static void thread_end(struct systrap_ctx *c)
 	struct stub_space *s = c->stub.space;
 	bool kept;
 
-	stub_pair_come_home(&c->stub.pair);
+	systrap_come_home(c);
 	stub_pair_sleep(&c->stub.pair);
 	c->slot->cpu = c->stub.pair.cpu;
 	mutex_lock(&s->lock);

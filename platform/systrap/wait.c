@@ -51,7 +51,7 @@ void systrap_will_sleep(struct exec_ctx *ctx, const struct park *park)
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 	struct stub_pair *pair = &c->stub.pair;
 
-	stub_pair_come_home(pair);
+	systrap_come_home(c);
 	stub_pair_sleep(pair);
 	c->quick = 0;
 	if (!c->slept_at)
