@@ -49,6 +49,14 @@ static unsigned load_of(struct stub_cpu *cpu)
 	return atomic_load_explicit(&cpu->running, memory_order_relaxed);
 }
 
+struct stub_cpu *stub_cpu_at(struct stub_host *host, int number)
+{
+	for (unsigned i = 0; i < host->n_cpus; i++)
+		if (host->cpu[i].number == number)
+			return &host->cpu[i];
+	return NULL;
+}
+
 static bool may_use(const struct stub_pair *p, int cpu)
 {
 	return !p->restricted || CPU_ISSET(cpu, &p->allowed);
@@ -97,12 +105,9 @@ void stub_pair_init(struct stub_host *host, struct stub_pair *p, int htid,
 		    const struct stub_cpu *at)
 {
 	const int here = sched_getcpu();
-	struct stub_cpu *cpu = NULL;
+	struct stub_cpu *cpu = may_use(p, here) ? stub_cpu_at(host, here) : NULL;
 
 	p->htid = htid;
-	for (unsigned i = 0; i < host->n_cpus; i++)
-		if (host->cpu[i].number == here && may_use(p, here))
-			cpu = &host->cpu[i];
 	settle(p, cpu ? cpu : choose(host, p, here), at);
 }
 
@@ -178,6 +183,11 @@ void stub_pair_come_home(struct stub_pair *p)
 		return;
 	p->away = NULL;
 	host_set_cpu(0, p->cpu->number);
+}
+
+void stub_pair_stay(struct stub_pair *p)
+{
+	p->away = NULL;
 }
 
 void stub_pair_wake(struct stub_pair *p)

@@ -151,7 +151,7 @@ struct stub_slot {
 	struct stub_op calls[STUB_MAX_CALLS];
 	unsigned n_calls;
 	int htid; /* of a thread that stands by in it; 0: none; under the lock */
-	struct stub_cpu *cpu; /* where that one is */
+	struct stub_cpu *cpu; /* where that one is, or a new one was born; or NULL */
 	struct stub_context *ctx;
 };
 
@@ -439,10 +439,11 @@ int stub_pair_restrict(struct stub_host *host, struct stub_pair *p, const void *
 		       size_t size);
 /*
  * The Sentry thread alone goes to a CPU where nobody runs guest code, to spin there: false
- * if there is none. And back.
+ * if there is none. And back; or it stays, as its guest thread will not be needed any more.
  */
 bool stub_pair_go_away(struct stub_host *host, struct stub_pair *p);
 void stub_pair_come_home(struct stub_pair *p);
+void stub_pair_stay(struct stub_pair *p);
 /* It counts as awake; it does not, as its task waits or has ended. */
 void stub_pair_wake(struct stub_pair *p);
 void stub_pair_sleep(struct stub_pair *p);
@@ -450,6 +451,8 @@ void stub_pair_sleep(struct stub_pair *p);
 bool stub_pair_part(struct stub_host *host, struct stub_pair *p);
 /* And back, if it did that. */
 void stub_pair_rejoin(struct stub_pair *p);
+/* NULL: it is none of ours. */
+struct stub_cpu *stub_cpu_at(struct stub_host *host, int number);
 /* Bring the helper to the CPU the caller runs on. */
 void stub_cpu_follow(struct stub_space *s) MUST_HOLD(s->lock);
 

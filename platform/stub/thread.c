@@ -61,6 +61,8 @@ int stub_thread_create(struct stub_space *s, struct stub_slot *slot, int *htid)
 	r = stub_order_run(s, &failed_at);
 	if (slot && (!r || failed_at == clone_index))
 		slot->mapped = true;
+	if (slot) /* it has its helper's CPU */
+		slot->cpu = stub_cpu_at(s->host, s->cpu);
 	if (!r)
 		r = read_tid(s, slot, &tid);
 	if (r)

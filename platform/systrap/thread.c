@@ -120,8 +120,7 @@ int systrap_ctx_create(struct platform *p, struct addr_space *as, struct exec_ct
 		return r;
 	c->stub.base.ops = &systrap_ctx_ops;
 	c->stub.base.as = as_get(as);
-	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub),
-		       c->slot->reused ? c->slot->cpu : NULL);
+	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub), c->slot->cpu);
 	*out = &TAKE_PTR(c)->stub.base;
 	return 0;
 }
@@ -151,6 +150,7 @@ int systrap_move(struct exec_ctx *ctx, struct addr_space *to)
 	c->stub.clock.before = systrap_cpu_time(ctx);
 	c->stub.clock.start = 0;
 	systrap_carry_end(c);
+	stub_pair_stay(&c->stub.pair); /* the fresh one was born here */
 	thread_end(c);
 	as_get(to);
 	as_put(ctx->as);
@@ -164,8 +164,7 @@ int systrap_move(struct exec_ctx *ctx, struct addr_space *to)
 	/* What guest code has spoilt of them is refused, and stays as a fresh program has it. */
 	(void)!systrap_set_regs(ctx, &regs);
 	(void)!systrap_set_fpu(ctx, xsave);
-	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub),
-		       c->slot->reused ? c->slot->cpu : NULL);
+	stub_pair_init(host, &c->stub.pair, stub_ctx_htid(&c->stub), c->slot->cpu);
 	return 0;
 }
 
