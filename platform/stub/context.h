@@ -52,6 +52,7 @@
 #define CTX_FPU_SAVED	248
 #define CTX_RETURN	(CTX_CALLS + STUB_MAX_CALLS * CTX_CALL_SIZE)
 #define CTX_FLAGS	(CTX_RETURN + 8)
+#define CTX_USED	(CTX_FLAGS + 8)
 #define CTX_ROBUST	256
 #define CTX_NODE	280
 #define CTX_CALLS	288
@@ -136,6 +137,8 @@ struct stub_context {
 	/* by the guest thread, of a patched call */
 	uint64_t ret;	/* where the site's code goes on, in its trampoline */
 	uint64_t flags; /* as lahf and seto leave them in ax */
+	/* by the guest thread, of an execve: a timespec, its CPU time */
+	uint64_t used[2];
 };
 
 #define CTX_CHECK(member, at)                                                            \
@@ -167,6 +170,7 @@ CTX_CHECK(fpu, CTX_FPU);
 CTX_CHECK(fpu_saved, CTX_FPU_SAVED);
 CTX_CHECK(ret, CTX_RETURN);
 CTX_CHECK(flags, CTX_FLAGS);
+CTX_CHECK(used, CTX_USED);
 CTX_CHECK(clock, CTX_CLOCK);
 CTX_CHECK(n_calls, CTX_N_CALLS);
 CTX_CHECK(robust, CTX_ROBUST);

@@ -417,6 +417,8 @@ int64_t stub_process_cpu_ns(const struct stub_space *s);
  * guest can make it lie, within what its process used.
  */
 int64_t stub_clock_read(struct stub_clock *clock, struct stub_space *s, int htid);
+/* The same from what the thread itself says it has used, @ns. */
+int64_t stub_clock_told(struct stub_clock *clock, const struct stub_space *s, int64_t ns);
 
 /* --- regs.c -------------------------------------------------------------- */
 

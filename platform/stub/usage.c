@@ -125,6 +125,18 @@ static int thread_cpu_ns(struct stub_space *s, int htid, int64_t *ns)
 	return r;
 }
 
+static int64_t clock_add(struct stub_clock *clock, int64_t ns, int64_t most)
+{
+	ns = clock->before + max_t(int64_t, min_t(int64_t, ns, most) - clock->start, 0);
+	clock->last = max_t(int64_t, ns, clock->last);
+	return clock->last;
+}
+
+int64_t stub_clock_told(struct stub_clock *clock, const struct stub_space *s, int64_t ns)
+{
+	return clock_add(clock, ns, stub_process_cpu_ns(s));
+}
+
 /* The only thread its process ever had is told by the clock of the process. */
 int64_t stub_clock_read(struct stub_clock *clock, struct stub_space *s, int htid)
 {
@@ -133,7 +145,5 @@ int64_t stub_clock_read(struct stub_clock *clock, struct stub_space *s, int htid
 	if (atomic_load_explicit(&s->n_threads, memory_order_relaxed) > 1 &&
 	    (htid < 0 || thread_cpu_ns(s, htid, &ns)))
 		return clock->last;
-	ns = clock->before + max_t(int64_t, min_t(int64_t, ns, most) - clock->start, 0);
-	clock->last = max_t(int64_t, ns, clock->last);
-	return clock->last;
+	return clock_add(clock, ns, most);
 }

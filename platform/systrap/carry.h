@@ -5,7 +5,7 @@
  *
  * The table has four bytes a call: two arguments to copy in, one to copy out, and where in
  * CTX_KNOWN its answer may stand, from 1 on, or CARRY_FPU: the FPU registers are saved as well, for it
- * often ends in a signal handler. One of the first three is 0, or the number of the argument that is the pointer, and above it (<< 3) how
+ * often ends in a signal handler; or CARRY_CLOCK: the thread notes its CPU time, as another may take its place. One of the first three is 0, or the number of the argument that is the pointer, and above it (<< 3) how
  * much: a size of CARRY_SIZES by its index from 1, or CARRY_BY_ARG + 8 * i + n for argument
  * n times 1, 8 or 16.
  */
@@ -24,6 +24,7 @@
 #define CARRY_4	     7 /* in one access when it comes in */
 #define CARRY_BY_ARG 8
 #define CARRY_FPU    0x80
+#define CARRY_CLOCK  0x81
 
 #ifndef __ASSEMBLER__
 #include "platform/platform.h"

@@ -411,6 +411,14 @@ put_fault:
 	movl	$KIND_PUT, CTX_KIND(%rbx)
 	jmp	hand_over
 
+clock:
+	mov	$CLOCK_THREAD_CPUTIME_ID, %edi
+	lea	CTX_USED(%rbx), %rsi
+	mov	$__NR_clock_gettime, %eax
+	syscall
+	mov	%r15, %rdx
+	jmp	copies
+
 /* Copy what the call's arguments point at, as the table of carry.h says. */
 carry:
 	movq	$0, CTX_IN_SIZE(%rbx)
@@ -423,13 +431,17 @@ carry:
 	test	%r14d, %r14d
 	jz	report_bases
 	jns	1f
+	mov	%rdx, %r15
+	cmp	$CARRY_CLOCK << 24, %r14d
+	jae	clock
 	cmpl	$KIND_PATCHED, CTX_KIND(%rbx)
 	jne	1f			/* the signal frame has them */
-	mov	%rdx, %r15
 	call	save_fpu
 	mov	%r15, %rdx
 	movl	$1, CTX_FPU_SAVED(%rbx)
-1:	movzbl	%r14b, %eax
+1:
+copies:
+	movzbl	%r14b, %eax
 	call	span
 	lea	CTX_IN0(%rbx), %rdi
 	mov	%ecx, %r15d

@@ -67,18 +67,35 @@ static void thread_end(struct systrap_ctx *c)
 		systrap_hand_off(c, CMD_EXIT);
 }
 
-/* What the host thread had used before is what it says itself, and may lie about. */
+/* A timespec that the guest thread noted, and may lie about; 0 when it cannot be one. */
+static int64_t noted_ns(const volatile uint64_t *clock)
+{
+	const uint64_t sec = clock[0], nsec = clock[1];
+
+	return sec < UINT32_MAX && nsec < NSEC_PER_SEC
+		       ? (int64_t)(sec * NSEC_PER_SEC + nsec)
+		       : 0;
+}
+
+/* What the host thread had used before is what it says itself. */
 static int64_t systrap_cpu_time(struct exec_ctx *ctx)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
-	const volatile uint64_t *clock = c->slot->ctx->clock;
-	const uint64_t sec = clock[0], nsec = clock[1];
 
 	if (c->slot->starts)
 		return c->stub.clock.last;
-	if (c->slot->reused && sec < UINT32_MAX && nsec < NSEC_PER_SEC)
-		c->stub.clock.start = (int64_t)(sec * NSEC_PER_SEC + nsec);
+	if (c->slot->reused)
+		c->stub.clock.start = noted_ns(c->slot->ctx->clock);
 	return stub_ctx_cpu_time(ctx);
+}
+
+/* At an execve, of which it said itself: to ask the helper would take longer than it ran. */
+static int64_t time_at_exec(struct systrap_ctx *c)
+{
+	if (c->slot->reused)
+		c->stub.clock.start = noted_ns(c->slot->ctx->clock);
+	return stub_clock_told(&c->stub.clock, c->stub.space,
+			       noted_ns(c->slot->ctx->used));
 }
 
 static const struct ctx_ops systrap_ctx_ops = {
@@ -147,7 +164,7 @@ int systrap_move(struct exec_ctx *ctx, struct addr_space *to)
 		r = thread_start(&fresh, stub_space_of(to));
 	if (r)
 		return r;
-	c->stub.clock.before = systrap_cpu_time(ctx);
+	c->stub.clock.before = time_at_exec(c);
 	c->stub.clock.start = 0;
 	systrap_carry_end(c);
 	stub_pair_stay(&c->stub.pair); /* the fresh one was born here */

@@ -141,6 +141,25 @@ TEST(children_count_when_waited_for)
 	CHECK(cpu_us(RUSAGE_CHILDREN) >= 65000);
 }
 
+/* Once each, also when the second is given something that served the first. */
+TEST(vfork_children_count_what_they_used_before_exec)
+{
+	const char *argv[] = {"true", NULL};
+
+	for (int i = 1; i <= 3; i++) {
+		pid_t pid = vfork();
+
+		if (pid == 0) {
+			burn(60);
+			execv("/bin/true", (char **)argv);
+			_exit(1);
+		}
+		wait_ok(pid);
+		CHECK(cpu_us(RUSAGE_CHILDREN) >= i * 50000);
+		CHECK(cpu_us(RUSAGE_CHILDREN) < i * 100000);
+	}
+}
+
 TEST(ignored_children_are_not_counted)
 {
 	signal(SIGCHLD, SIG_IGN);
