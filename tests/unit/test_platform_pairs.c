@@ -33,14 +33,14 @@ static void test_awake_follows_the_pair(void **state)
 	struct stub_cpu *cpu;
 
 	(void)state;
-	stub_pair_init(&host, &p, gettid());
+	stub_pair_init(&host, &p, gettid(), NULL);
 	cpu = p.cpu;
 	assert_int_equal(cpu->awake, 0);
 	stub_pair_wake(&p);
 	stub_pair_wake(&p);
 	assert_int_equal(cpu->awake, 1);
 	/* As when it is given a new guest thread. */
-	stub_pair_init(&host, &p, gettid());
+	stub_pair_init(&host, &p, gettid(), NULL);
 	assert_int_equal(p.cpu->awake, 1);
 	stub_pair_sleep(&p);
 	stub_pair_sleep(&p);
@@ -53,7 +53,7 @@ static void test_part_and_rejoin(void **state)
 	struct stub_cpu *cpu;
 
 	(void)state;
-	stub_pair_init(&host, &p, gettid());
+	stub_pair_init(&host, &p, gettid(), NULL);
 	cpu = p.cpu;
 	assert_true(stub_pair_part(&host, &p)); /* alone there: no move */
 	assert_ptr_equal(p.cpu, cpu);
@@ -84,11 +84,33 @@ static void test_part_and_rejoin(void **state)
 	stub_pair_sleep(&other);
 }
 
+/* As for a vfork child's exec: the new guest thread is where the Sentry thread went. */
+static void test_away_and_settled_there(void **state)
+{
+	struct stub_pair p = {0};
+	struct stub_cpu *home, *away;
+
+	(void)state;
+	stub_pair_init(&host, &p, gettid(), NULL);
+	home = p.cpu;
+	if (!stub_pair_go_away(&host, &p))
+		skip();
+	away = p.away;
+	assert_ptr_not_equal(away, home);
+	assert_ptr_equal(stub_cpu_at(&host, sched_getcpu()), away);
+	stub_pair_stay(&p);
+	stub_pair_init(&host, &p, gettid(), away);
+	assert_ptr_equal(p.cpu, away);
+	assert_null(p.away);
+	assert_null(stub_cpu_at(&host, -1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_awake_follows_the_pair),
 		cmocka_unit_test(test_part_and_rejoin),
+		cmocka_unit_test(test_away_and_settled_there),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
