@@ -30,10 +30,11 @@
 
 /* --- messages ------------------------------------------------------------- */
 
-static int send_all(int sock, const uint8_t *p, size_t size, int hfd)
+static int send_all(int sock, const uint8_t *p, size_t size, const int *hfds,
+		    unsigned n_hfds)
 {
 	while (size) {
-		ssize_t n = host_send_fds(sock, p, size, &hfd, hfd >= 0);
+		ssize_t n = host_send_fds(sock, p, size, hfds, n_hfds);
 
 		if (n == -EINTR)
 			continue;
@@ -41,19 +42,20 @@ static int send_all(int sock, const uint8_t *p, size_t size, int hfd)
 			return (int)n;
 		p += n;
 		size -= (size_t)n;
-		hfd = -1; /* it went with the first byte */
+		n_hfds = 0; /* they went with the first byte */
 	}
 	return 0;
 }
 
-int channel_send(struct channel *ch, const void *buf, size_t size, int hfd)
+int channel_send(struct channel *ch, const void *buf, size_t size, const int *hfds,
+		 unsigned n_hfds)
 {
 	int r;
 
 	if (ch->packets)
-		return send_all(ch->sock, buf, size, hfd);
+		return send_all(ch->sock, buf, size, hfds, n_hfds);
 	mutex_lock(&ch->tx);
-	r = send_all(ch->sock, buf, size, hfd);
+	r = send_all(ch->sock, buf, size, hfds, n_hfds);
 	mutex_unlock(&ch->tx);
 	return r;
 }
@@ -218,7 +220,6 @@ static void worker_run(struct channel *ch)
 		*rq = (struct request){
 			.ch = ch,
 			.s = ch->s,
-			.hfd = -1,
 			.data = data,
 			.out = out,
 			.out_size = P9_MSIZE_MAX,

@@ -348,7 +348,8 @@ struct request {
 	uint16_t flushes[MAX_FLUSHES];
 
 	struct p9_msg t, r;
-	int hfd;	  /* to donate with the reply; -1 */
+	int hfd[P9_XWALK_FDS]; /* to donate with the reply */
+	unsigned n_hfds;
 	uint8_t *data;	  /* room for bulk data of the reply */
 	size_t data_size; /* what fits into one with the session's msize */
 	uint8_t *out;	  /* the encoded reply */

@@ -4,7 +4,7 @@
  *
  * A handler finds the decoded message in rq->t, whose strings and data point into the
  * request's buffer, and fills rq->r: 0, or a negative errno, which becomes Rlerror. What
- * it answers with may lie in rq->data (rq->data_size bytes); rq->hfd, once set, goes with
+ * it answers with may lie in rq->data (rq->data_size bytes); rq->hfd, n_hfds of them, go with
  * the reply and is closed. Nothing in the message is believed: a fid is looked up
  * (-EBADF), a name is one component (-EINVAL), a size is clamped to the buffer's.
  *

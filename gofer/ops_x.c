@@ -22,7 +22,7 @@ struct xwalk {
 	struct node *node[P9_XWALK_MAX]; /* references, one a step */
 	struct p9_step step[P9_XWALK_MAX];
 	unsigned n;
-	int hfd; /* opened, or -1 */
+	struct request *rq; /* takes what is opened */
 };
 
 /*
@@ -43,6 +43,11 @@ static int walk_watch(struct xwalk *w, struct node *n, bool leaf, struct statx *
 	return fresh && st ? node_stat(w->s, n, st) : 0;
 }
 
+static void donate(struct request *rq, int hfd)
+{
+	rq->hfd[rq->n_hfds++] = hfd;
+}
+
 /* Appends a step to @n (takes the reference). */
 static int walk_push(struct xwalk *w, struct node *n, bool leaf, struct statx *st)
 {
@@ -57,6 +62,24 @@ static int walk_push(struct xwalk *w, struct node *n, bool leaf, struct statx *s
 		w->n--;
 		node_put(w->s, n);
 	}
+	return r;
+}
+
+/* Opens the last step; its attributes are then those of the open file. */
+static int walk_open(struct xwalk *w)
+{
+	struct p9_step *last = &w->step[w->n - 1];
+	struct statx st;
+	int hfd, r;
+
+	hfd = node_open(w->s, w->node[w->n - 1], w->open_flags, &st);
+	if (hfd < 0)
+		return hfd;
+	r = attr_fill(w->s, &st, &last->attr);
+	if (r < 0)
+		close(hfd);
+	else
+		donate(w->rq, hfd);
 	return r;
 }
 
@@ -93,20 +116,36 @@ static int walk_names(struct xwalk *w, struct node *at, const struct p9_names *n
 	return 0;
 }
 
-/* Opens the last step; its attributes are then those of the open file. */
-static int walk_open(struct xwalk *w)
+/* Likewise, with all names in @dir; what ends the opening ends the walk. */
+static int walk_each(struct xwalk *w, struct node *dir, const struct p9_names *names,
+		     int *open_status)
 {
-	struct p9_step *last = &w->step[w->n - 1];
-	struct statx st;
-	int r;
+	int r = 0;
 
-	w->hfd = node_open(w->s, w->node[w->n - 1], w->open_flags, &st);
-	if (w->hfd < 0)
-		return TAKE_FD(w->hfd);
-	r = attr_fill(w->s, &st, &last->attr);
-	if (r < 0)
-		close(TAKE_FD(w->hfd));
+	for (unsigned i = 0; r == 0 && i < names->n; i++) {
+		bool last = i + 1 == names->n;
+		struct node *n;
+		struct statx st;
+		struct name name;
+
+		r = name_set(&name, &names->name[i]);
+		if (r == 0)
+			r = node_step(w->s, dir, name.s, false, &n, &st);
+		if (r == 0)
+			r = walk_push(w, n, last, &st);
+		if (r == 0 && w->flags & P9_XWALK_OPEN) {
+			*open_status = walk_open(w);
+			if (*open_status < 0)
+				break;
+		}
+	}
 	return r;
+}
+
+/* Only for reading: an open that changes something is one that somebody makes. */
+static bool each_ok(const struct xwalk *w, const struct p9_names *names)
+{
+	return names->n <= P9_XWALK_FDS && !(w->open_flags & ~O_NOATIME);
 }
 
 static int walk_reply(struct xwalk *w, struct request *rq, int status, int open_status)
@@ -133,7 +172,7 @@ static int walk_reply(struct xwalk *w, struct request *rq, int status, int open_
 	r->rxwalk.n = (uint16_t)w->n;
 	r->rxwalk.status = (uint32_t)-status;
 	r->rxwalk.open_status = (uint32_t)-open_status;
-	r->rxwalk.n_fds = w->hfd >= 0;
+	r->rxwalk.n_fds = (uint8_t)rq->n_hfds;
 	r->rxwalk.steps = (struct p9_data){(uint32_t)writer_len(&wr), rq->data};
 	return 0;
 }
@@ -143,13 +182,15 @@ int op_xwalk(struct request *rq)
 	const struct p9_names *names = &rq->t.txwalk.names;
 	uint32_t newfid = rq->t.txwalk.newfid;
 	int status, open_status = -ECANCELED, r;
-	struct xwalk w = {.s = rq->s, .flags = rq->t.txwalk.flags, .hfd = -1};
+	struct xwalk w = {.s = rq->s, .flags = rq->t.txwalk.flags, .rq = rq};
 	struct fid *f;
 
 	if (w.flags & ~(uint32_t)P9_XWALK_ALL ||
 	    rq->t.txwalk.open_flags & ~(uint32_t)OPEN_FLAGS)
 		return -EINVAL;
 	w.open_flags = (int)rq->t.txwalk.open_flags;
+	if (w.flags & P9_XWALK_EACH && !each_ok(&w, names))
+		return -EINVAL;
 	r = fid_lookup(rq->s, rq->t.txwalk.fid, &f);
 	if (r < 0)
 		return r;
@@ -163,16 +204,16 @@ int op_xwalk(struct request *rq)
 		walk_watch(&w, f->node, false, NULL, &rq->r.rxwalk.start_wd);
 	else
 		rq->r.rxwalk.start_wd = P9_NO_WD;
-	status = walk_names(&w, f->node, names);
-	if (status == 0 && w.flags & P9_XWALK_OPEN)
-		open_status = walk_open(&w);
+	if (w.flags & P9_XWALK_EACH && names->n) {
+		status = walk_each(&w, f->node, names, &open_status);
+	} else {
+		status = walk_names(&w, f->node, names);
+		if (status == 0 && w.flags & P9_XWALK_OPEN)
+			open_status = walk_open(&w);
+	}
 	r = walk_reply(&w, rq, status, open_status);
 	if (r == 0 && !(w.flags & P9_XWALK_NO_FID))
 		r = fid_bind_many(rq->s, newfid, w.node, w.n);
-	if (r == 0)
-		rq->hfd = w.hfd;
-	else if (w.hfd >= 0)
-		close(w.hfd);
 	for (unsigned i = 0; i < w.n; i++)
 		node_put(rq->s, w.node[i]);
 	fid_put(rq->s, f);
@@ -202,7 +243,7 @@ int op_xopen(struct request *rq)
 		return r;
 	}
 	rq->r.rxopen.n_fds = 1;
-	rq->hfd = hfd;
+	donate(rq, hfd);
 	return 0;
 }
 
@@ -241,7 +282,7 @@ int op_xcreate(struct request *rq)
 	}
 	rq->r.rxcreate.n_fds = 1;
 	rq->r.rxcreate.created = created;
-	rq->hfd = hfd;
+	donate(rq, hfd);
 	return 0;
 }
 
@@ -443,16 +484,16 @@ int op_xremovexattr(struct request *rq)
 int op_xnotify(struct request *rq)
 {
 	struct session *s = rq->s;
-	int hfd, r = 0;
+	int hfd, copy, r = 0;
 
 	hfd = (int)host_ret(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
 	if (hfd < 0)
 		return hfd;
 	/* The reply closes what it donates: that is a copy. */
-	rq->hfd = (int)host_ret(fcntl(hfd, F_DUPFD_CLOEXEC, 3));
-	if (rq->hfd < 0) {
+	copy = (int)host_ret(fcntl(hfd, F_DUPFD_CLOEXEC, 3));
+	if (copy < 0) {
 		close(hfd);
-		return TAKE_FD(rq->hfd);
+		return copy;
 	}
 	mutex_lock(&s->lock);
 	if (s->inotify_hfd >= 0)
@@ -462,8 +503,10 @@ int op_xnotify(struct request *rq)
 	mutex_unlock(&s->lock);
 	if (r < 0) {
 		close(hfd);
-		close(TAKE_FD(rq->hfd));
+		close(copy);
+		return r;
 	}
+	donate(rq, copy);
 	rq->r.rfds.n_fds = 1;
 	return r;
 }
@@ -509,6 +552,6 @@ int op_xchannel(struct request *rq)
 	if (r < 0)
 		return r;
 	rq->r.rfds.n_fds = 1;
-	rq->hfd = peer;
+	donate(rq, peer);
 	return 0;
 }

@@ -93,6 +93,7 @@
 #define P9_PATH_MAX  4096u /* a symlink's target */
 #define P9_MAXWELEM  16u   /* names in a Twalk */
 #define P9_XWALK_MAX 32u   /* names in a Txwalk */
+#define P9_XWALK_FDS 16u   /* descriptors of an Rxwalk */
 #define P9_BATCH_MAX 512u  /* fids in a Txclunk, wds in a Txunwatch */
 
 /* clang-format off */
@@ -184,7 +185,10 @@ enum p9_xwalk_flag {
 	P9_XWALK_WATCH = 2, /* watch the start and each directory on the way */
 	P9_XWALK_WATCH_LEAF = 4, /* watch the last one too if it is a file or a symlink */
 	P9_XWALK_NO_FID = 8,	 /* bind no fids: only look */
-	P9_XWALK_ALL = 15,
+	/* The names are all of the start's own entries, at most P9_XWALK_FDS; with
+	 * P9_XWALK_OPEN, for reading only, each is opened, until one cannot be. */
+	P9_XWALK_EACH = 16,
+	P9_XWALK_ALL = 31,
 };
 
 enum p9_xreaddir_flag {
@@ -383,7 +387,8 @@ struct p9_msg {
 		 * is silent); ELOOP the last step is a symlink; ENOTDIR it is no directory.
 		 * target: the last step's, if it is a symlink (also as the last name).
 		 * open_status: 0 and n_fds 1, or the errno of the open; ECANCELED without
-		 * P9_XWALK_OPEN or when the walk did not get there.
+		 * P9_XWALK_OPEN or when the walk did not get there. P9_XWALK_EACH: n_fds
+		 * descriptors of the first n_fds steps; open_status of the last step.
 		 * start_wd: the watch of fid itself. steps: n of p9_step_read().
 		 */
 		struct {

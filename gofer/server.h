@@ -11,4 +11,5 @@ void session_free(struct session *s);
 int request_serve(struct request *rq, const uint8_t *msg, size_t size);
 
 /* One whole message; @hfd (borrowed) rides along unless -1. */
-int channel_send(struct channel *ch, const void *buf, size_t size, int hfd);
+int channel_send(struct channel *ch, const void *buf, size_t size, const int *hfds,
+		 unsigned n_hfds);

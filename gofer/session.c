@@ -126,6 +126,12 @@ int op_flush(struct request *rq)
 
 /* --- one request ------------------------------------------------------------ */
 
+static void close_donated(struct request *rq)
+{
+	while (rq->n_hfds)
+		close(rq->hfd[--rq->n_hfds]);
+}
+
 static int send_reply(struct request *rq)
 {
 	ssize_t n = p9_encode(&rq->r, rq->out, min_t(size_t, rq->out_size, rq->s->msize));
@@ -136,10 +142,9 @@ static int send_reply(struct request *rq)
 		rq->r.type = P9_RLERROR;
 		rq->r.rlerror.ecode = EMSGSIZE;
 		n = p9_encode(&rq->r, rq->out, rq->out_size);
-		if (rq->hfd >= 0)
-			close(TAKE_FD(rq->hfd));
+		close_donated(rq);
 	}
-	return channel_send(rq->ch, rq->out, (size_t)n, rq->hfd);
+	return channel_send(rq->ch, rq->out, (size_t)n, rq->hfd, rq->n_hfds);
 }
 
 static int send_flushed(struct request *rq, uint16_t tag)
@@ -148,7 +153,7 @@ static int send_flushed(struct request *rq, uint16_t tag)
 	uint8_t buf[P9_HEADER];
 	ssize_t n = p9_encode(&m, buf, sizeof(buf));
 
-	return channel_send(rq->ch, buf, (size_t)n, -1);
+	return channel_send(rq->ch, buf, (size_t)n, NULL, 0);
 }
 
 static int call_handler(struct request *rq)
@@ -190,7 +195,7 @@ int request_serve(struct request *rq, const uint8_t *msg, size_t size)
 
 	if (r == -EBADMSG && size < P9_HEADER)
 		return -EPROTO;
-	rq->hfd = -1;
+	rq->n_hfds = 0;
 	rq->n_flushes = 0;
 	rq->data_size = min_t(size_t, rq->s->msize, rq->out_size) - P9_IOHDR;
 	rq->r.type = rq->t.type + 1;
@@ -209,6 +214,7 @@ int request_serve(struct request *rq, const uint8_t *msg, size_t size)
 	if (r < 0) {
 		rq->r.type = P9_RLERROR;
 		rq->r.rlerror.ecode = (uint32_t)-r;
+		close_donated(rq);
 	}
 	/* Off the table first: the client may use
 	 * the tag again once it has the answer. */
@@ -216,7 +222,6 @@ int request_serve(struct request *rq, const uint8_t *msg, size_t size)
 	r = r == OP_NO_REPLY ? 0 : send_reply(rq);
 	for (unsigned i = 0; r == 0 && i < rq->n_flushes; i++)
 		r = send_flushed(rq, rq->flushes[i]);
-	if (rq->hfd >= 0)
-		close(TAKE_FD(rq->hfd));
+	close_donated(rq);
 	return r;
 }

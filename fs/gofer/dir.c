@@ -72,8 +72,8 @@ static int dir_create(struct inode *dir, struct dentry *d, const struct create_a
 	r = make_send(&m);
 	if (r == 0)
 		r = make_inode(&m, d, &m.c.r.rxcreate.attr, NULL, &g);
-	if (r == 0 && m.c.hfd >= 0)
-		handle_add(g, flags, TAKE_FD(m.c.hfd));
+	if (r == 0 && m.c.hfd[0] >= 0)
+		handle_add(g, flags, TAKE_FD(m.c.hfd[0]));
 	call_end(&m.c);
 	if (g)
 		*out = &g->base;

@@ -147,8 +147,10 @@ static struct handle *handle_new(struct ginode *g, int flags)
 	return h;
 }
 
-/* Takes @hfd; with @use the handle gets a user before it could be closed again. */
-static struct handle *add(struct ginode *g, int flags, int hfd, bool use)
+enum why { DONATED, FOR_USE, AHEAD };
+
+/* Takes @hfd; FOR_USE: the handle gets a user before it could be closed again. */
+static struct handle *add(struct ginode *g, int flags, int hfd, enum why why)
 {
 	struct gofer_session *s = gsession(&g->base);
 	struct handle *h, *made = handle_new(g, flags);
@@ -161,19 +163,26 @@ static struct handle *add(struct ginode *g, int flags, int hfd, bool use)
 	}
 	if (h && h->hfd < 0)
 		give_hfd(s, h, TAKE_FD(hfd));
-	if (h && use)
+	if (h && why == FOR_USE)
 		h->users++;
+	if (h && why == AHEAD && !h->users)
+		h->ahead = true;
 	mutex_unlock(&s->handle_lock);
 	mem_free(made);
 	if (hfd >= 0)
 		host_close(hfd);
 	evict(s);
-	return use ? h : NULL;
+	return why == FOR_USE ? h : NULL;
 }
 
 void handle_add(struct ginode *g, int flags, int hfd)
 {
-	add(g, flags, hfd, false);
+	add(g, flags, hfd, DONATED);
+}
+
+void handle_add_ahead(struct ginode *g, int hfd)
+{
+	add(g, LX_O_RDONLY, hfd, AHEAD);
 }
 
 static int ask_open(struct ginode *g, int flags, int *hfd)
@@ -199,7 +208,7 @@ static int ask_open(struct ginode *g, int flags, int *hfd)
 			ginode_set_attr(g, &c.r.rxopen.attr, watched, asked);
 	}
 	if (r == 0) {
-		*hfd = TAKE_FD(c.hfd);
+		*hfd = TAKE_FD(c.hfd[0]);
 		if (*hfd < 0)
 			r = -EIO;
 	}
@@ -210,19 +219,25 @@ static int ask_open(struct ginode *g, int flags, int *hfd)
 int handle_get(struct ginode *g, int flags, struct handle **out)
 {
 	struct gofer_session *s = gsession(&g->base);
+	bool ahead = false;
 	int hfd, r;
 
 	mutex_lock(&s->handle_lock);
 	*out = find(g, flags);
-	if (*out)
+	if (*out) {
 		(*out)->users++;
+		ahead = (*out)->ahead;
+		(*out)->ahead = false;
+	}
 	mutex_unlock(&s->handle_lock);
+	if (ahead)
+		ahead_used(g);
 	if (*out)
 		return 0;
 	r = ask_open(g, flags, &hfd);
 	if (r < 0)
 		return r;
-	*out = add(g, flags, hfd, true);
+	*out = add(g, flags, hfd, FOR_USE);
 	return *out ? 0 : -ENOMEM;
 }
 

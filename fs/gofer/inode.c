@@ -407,6 +407,7 @@ static int ginode_new(struct gofer_super *gs, const struct p9_attr *a, uint32_t 
 	atomic_init(&g->entries_wd, P9_NO_WD);
 	atomic_init(&g->list_from, LIST_NONE);
 	list_init(&g->handles);
+	list_init(&g->listed);
 	if (LX_S_ISREG(a->mode))
 		mappable_init(&g->map, &gofer_mappable_ops);
 	*out = g;
@@ -466,6 +467,7 @@ static struct place *place_new(struct ginode *dir, const struct p9_str *name)
 		return NULL;
 	inode_get(&dir->base);
 	p->dir = dir;
+	list_init(&p->of_dir);
 	p->len = name->len;
 	memcpy(p->name, name->s, name->len);
 	return p;
@@ -492,7 +494,11 @@ int ginode_listed(struct ginode *dir, const struct p9_str *name, const struct p9
 	if (r < 0)
 		return r;
 	made->place = place_new(dir, name);
+	if (made->place)
+		made->place->g = made;
 	r = made->place ? insert(gs, a, made, out) : -ENOMEM;
+	if (*out == made)
+		ahead_listed(made);
 	if (*out != made)
 		inode_put(&made->base);
 	return r;
@@ -533,6 +539,8 @@ void ginode_free(struct inode *inode)
 
 	mutex_lock(&gs->lock);
 	unhash_locked(gs, g);
+	if (g->place)
+		list_del(&g->place->of_dir);
 	mutex_unlock(&gs->lock);
 	watch_forget(g);
 	handles_free(g);

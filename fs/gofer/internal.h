@@ -59,6 +59,15 @@ struct gofer_session {
 
 	atomic_int list_ahead; /* so many listings are to bring attributes (list.c) */
 
+	/* ahead.c */
+	atomic_int ahead;	     /* so many files are opened with the one asked for */
+	atomic_uint ahead_n_given;   /* by the last such message */
+	atomic_uint ahead_n_used;    /* of them */
+	atomic_int ahead_rest;	     /* so many opens to go before it is tried again */
+	atomic_int ahead_order;	     /* enum order */
+	atomic_uintptr_t ahead_last; /* place of the file opened last; only compared */
+	atomic_uintptr_t ahead_dir;  /* its directory, likewise */
+
 	/* watch.c */
 	int inotify_hfd; /* -1: no notices can be had */
 	struct mutex watch_lock;
@@ -80,7 +89,7 @@ struct gofer_session {
 struct gofer_call {
 	struct gofer_session *s;
 	struct channel *ch;
-	int hfd; /* donated with the reply; -1; taken by whoever uses it (TAKE_FD) */
+	int hfd[P9_XWALK_FDS]; /* donated with the reply; -1; whoever uses one takes it */
 	struct p9_msg t, r;
 };
 
@@ -112,11 +121,16 @@ struct gofer_super {
 	uint32_t dev_major, dev_minor; /* host device of the root: shown as base.dev */
 	struct mutex lock;
 	struct htab inodes;   /* protected by lock; by qid.path; no references */
+	uint64_t n_listed;    /* protected by lock: places so far */
 	struct sub_dev *devs; /* protected by lock: other host devices below */
 };
 
-/* Where a listing found a file: it is walked to when it needs a fid. Immutable. */
+/* Where a listing found a file: it is walked to when it needs a fid. Immutable but
+ * for its list. */
 struct place {
+	struct list of_dir; /* in dir->listed, as listed; protected by gofer_super.lock */
+	uint64_t nth;	    /* among all that were listed; likewise */
+	struct ginode *g;   /* borrowed: whose place it is */
 	struct ginode *dir; /* a reference */
 	uint16_t len;
 	char name[];
@@ -129,6 +143,7 @@ struct ginode {
 	bool hashed;
 	uint64_t qid_path;
 	atomic_uint fid;       /* P9_NOFID: not asked for yet, it has a place */
+	struct list listed;    /* places in this directory; gofer_super.lock */
 	struct place *place;   /* NULL: a walk or a call that made it gave a fid */
 	atomic_bool fid_stale; /* its name was lost: the next walk here gives a new one */
 
@@ -259,6 +274,20 @@ int walk_to_place(struct gofer_call *c, struct ginode *g, int open_flags);
 /* An entry of directory @d was asked for that is no directory: are there more to come? */
 void list_missed(struct dentry *d);
 
+/* --- opening ahead (ahead.c) ------------------------------------------------------- */
+
+/*
+ * ahead_choose - the files that are likely to be opened after @g, which has no fid, is
+ * opened with @flags of handle_flags(). Returns how many, with a reference each.
+ */
+unsigned ahead_choose(struct ginode *g, int flags, struct ginode *next[P9_XWALK_FDS - 1]);
+/* One of them came: @hfd is taken. */
+void ahead_add(struct ginode *g, int hfd);
+/* ... and is opened now. */
+void ahead_used(struct ginode *g);
+/* @g has a place: it is one of its directory's. */
+void ahead_listed(struct ginode *g);
+
 /* --- donated descriptors (handle.c) ---------------------------------------------- */
 
 struct handle {
@@ -268,6 +297,7 @@ struct handle {
 	uint64_t key;
 	/* protected by session.handle_lock */
 	int hfd;	/* -1: closed, opened again by handle_use() */
+	bool ahead;	/* nobody has asked for it yet */
 	unsigned users; /* open files, mappings being made */
 	unsigned pins;	/* calls that use hfd now */
 };
@@ -276,6 +306,8 @@ struct handle {
 int handle_flags(int open_flags);
 /* A descriptor just donated; taken. */
 void handle_add(struct ginode *g, int flags, int hfd);
+/* Likewise, for reading, before anybody asks for it. */
+void handle_add_ahead(struct ginode *g, int hfd);
 /* One for @flags, from the cache or from the Gofer; *out counts as a user. */
 int handle_get(struct ginode *g, int flags, struct handle **out);
 void handle_put(struct handle *h);

@@ -21,39 +21,49 @@
 
 /* --- one message -------------------------------------------------------------- */
 
-/* The donated descriptor, if any, in *hfd. Returns the reply's size or -EIO. */
-static ssize_t exchange(struct channel *ch, size_t size, size_t room, int *hfd)
+static void close_hfds(int *hfd, size_t n)
 {
-	size_t n_hfds = 1;
+	for (size_t i = 0; i < n; i++)
+		if (hfd[i] >= 0)
+			host_close(TAKE_FD(hfd[i]));
+}
+
+/*
+ * Donated descriptors in hfd[0] to hfd[max_hfds - 1], -1 where there is none. Returns
+ * the reply's size or -EIO.
+ */
+static ssize_t exchange(struct channel *ch, size_t size, size_t room, int *hfd,
+			size_t max_hfds)
+{
+	size_t n_hfds = 0;
 	ssize_t n;
 
-	*hfd = -1;
 	do {
 		n = host_send_fds(ch->hfd, ch->buf, size, NULL, 0);
 	} while (n == -EINTR);
 	if (n != (ssize_t)size)
 		return -EIO;
 	do {
-		n_hfds = 1;
+		n_hfds = max_hfds;
 		n = host_recv_fds(ch->hfd, ch->buf, room, hfd, &n_hfds, 0);
 	} while (n == -EINTR);
-	if (!n_hfds)
-		*hfd = -1;
+	while (n_hfds < max_hfds)
+		hfd[n_hfds++] = -1;
 	return n > 0 ? n : -EIO;
 }
 
-static int exchange_msg(struct gofer_session *s, struct channel *ch, struct p9_msg *t,
-			struct p9_msg *r, int *hfd)
+/* All of @hfd are taken to be -1 before. */
+static int exchange_fds(struct gofer_session *s, struct channel *ch, struct p9_msg *t,
+			struct p9_msg *r, int *hfd, size_t max_hfds)
 {
 	ssize_t n;
 
-	*hfd = -1;
 	atomic_fetch_add(&s->n_calls, 1);
 	t->tag = t->type == P9_TVERSION ? P9_NOTAG : ch->tag;
 	n = p9_encode(t, ch->buf, s->msize);
 	if (n < 0)
 		return (int)n;
-	n = exchange(ch, (size_t)n, s->msize, hfd);
+	n = exchange(ch, (size_t)n, s->msize, hfd, max_hfds);
 	if (n < 0 || p9_decode(ch->buf, (size_t)n, r) < 0 || r->tag != t->tag)
 		goto broken;
 	if (r->type == P9_RLERROR) {
@@ -66,21 +76,26 @@ static int exchange_msg(struct gofer_session *s, struct channel *ch, struct p9_m
 	if (r->type == t->type + 1)
 		return 0;
 broken:
-	if (*hfd >= 0)
-		host_close(TAKE_FD(*hfd));
+	close_hfds(hfd, max_hfds);
 	mutex_lock(&s->lock);
 	s->dead = true;
 	mutex_unlock(&s->lock);
 	return -EIO;
 }
 
+static int exchange_msg(struct gofer_session *s, struct channel *ch, struct p9_msg *t,
+			struct p9_msg *r, int *hfd)
+{
+	*hfd = -1;
+	return exchange_fds(s, ch, t, r, hfd, 1);
+}
+
 int call_send(struct gofer_call *c)
 {
-	if (c->hfd >= 0)
-		host_close(TAKE_FD(c->hfd));
+	close_hfds(c->hfd, ARRAY_SIZE(c->hfd));
 	if (!c->ch)
 		return -EIO;
-	return exchange_msg(c->s, c->ch, &c->t, &c->r, &c->hfd);
+	return exchange_fds(c->s, c->ch, &c->t, &c->r, c->hfd, ARRAY_SIZE(c->hfd));
 }
 
 /* --- channels ------------------------------------------------------------------- */
@@ -150,7 +165,8 @@ void call_begin(struct gofer_session *s, struct gofer_call *c)
 	struct channel *ch, *first;
 
 	c->s = s;
-	c->hfd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(c->hfd); i++)
+		c->hfd[i] = -1;
 	mutex_lock(&s->lock);
 	ch = take_free(s, cpu);
 	if (!ch && may_grow(s, cpu)) {
@@ -256,8 +272,7 @@ void call_end(struct gofer_call *c)
 {
 	struct gofer_session *s = c->s;
 
-	if (c->hfd >= 0)
-		host_close(TAKE_FD(c->hfd));
+	close_hfds(c->hfd, ARRAY_SIZE(c->hfd));
 	batch_send(c, P9_TXCLUNK, &s->clunk);
 	batch_send(c, P9_TXUNWATCH, &s->unwatch);
 	mutex_lock(&s->lock);

@@ -86,9 +86,9 @@ static void drop_rest(struct walking *w)
 
 static void keep_descriptor(struct gofer_call *c, struct ginode *last)
 {
-	if (c->hfd >= 0 && c->r.rxwalk.open_status == 0 && last &&
+	if (c->hfd[0] >= 0 && c->r.rxwalk.open_status == 0 && last &&
 	    LX_S_ISREG(last->base.mode))
-		handle_add(last, (int)c->t.txwalk.open_flags, TAKE_FD(c->hfd));
+		handle_add(last, (int)c->t.txwalk.open_flags, TAKE_FD(c->hfd[0]));
 }
 
 int gofer_lookup(struct inode *dir, struct dentry *d, struct inode **out)
@@ -181,13 +181,23 @@ static int fill_steps(struct walking *w, struct gofer_call *c, struct walk_req *
 	return r;
 }
 
-/* An entry of a directory was looked at, by a call that looks at no other. */
+/* Opened to be read, with nothing else asked of it. */
+static bool only_reads(int flags)
+{
+	return !(flags & (LX_O_ACCMODE | LX_O_CREAT | LX_O_TRUNC | LX_O_PATH));
+}
+
+/*
+ * An entry of a directory was looked at, or opened to be read, by a call that looks at
+ * no other.
+ */
 static bool is_look(const struct walk_req *req, const struct p9_msg *reply)
 {
 	struct p9_step step;
 	struct reader r;
 
-	if (req->n != 1 || req->open_flags >= 0 || reply->rxwalk.n != 1)
+	if (req->n != 1 || reply->rxwalk.n != 1 ||
+	    (req->open_flags >= 0 && !only_reads(req->open_flags)))
 		return false;
 	reader_init(&r, reply->rxwalk.steps.p, reply->rxwalk.steps.len);
 	return p9_step_read(&r, &step) && !LX_S_ISDIR(step.attr.mode);
@@ -224,29 +234,63 @@ int gofer_walk(const struct vfs_ctx *vc, struct walk_req *req)
 	return r == -EIO || r == -ENOMEM ? r : 0;
 }
 
+/* The files behind the first come open too, for the next opens. */
+static void take_ahead(struct gofer_call *c, struct walking *w, struct reader *steps)
+{
+	unsigned n = min_t(unsigned, c->r.rxwalk.n_fds, P9_XWALK_FDS);
+
+	while (w->n_used < w->n_bound && w->n_used < n) {
+		unsigned i = w->n_used;
+		struct ginode *g;
+
+		if (take_step(w, steps, NULL, false, &g) < 0)
+			return;
+		if (LX_S_ISREG(g->base.mode) && c->hfd[i] >= 0)
+			ahead_add(g, TAKE_FD(c->hfd[i]));
+		inode_put(&g->base);
+	}
+}
+
+static void name_place(struct gofer_call *c, const struct ginode *g)
+{
+	struct p9_names *names = &c->t.txwalk.names;
+
+	names->name[names->n++] = (struct p9_str){g->place->len, g->place->name};
+}
+
 int walk_to_place(struct gofer_call *c, struct ginode *g, int open_flags)
 {
 	struct walking w = {.gs = gsuper(g->base.sb)};
 	const struct place *p = g->place;
-	struct ginode *found = NULL;
+	struct ginode *found = NULL, *next[P9_XWALK_FDS - 1];
+	unsigned n_next = ahead_choose(g, open_flags, next);
 	struct reader steps;
 	int r;
 
-	ask(c, &w, p->dir, 1, open_flags);
-	c->t.txwalk.names.n = 1;
-	c->t.txwalk.names.name[0] = (struct p9_str){p->len, p->name};
+	ask(c, &w, p->dir, 1 + n_next, open_flags);
+	c->t.txwalk.names.n = 0;
+	name_place(c, g);
+	for (unsigned i = 0; i < n_next; i++)
+		name_place(c, next[i]);
+	if (n_next)
+		c->t.txwalk.flags |= P9_XWALK_EACH;
 	r = send_walk(c, p->dir);
+	for (unsigned i = 0; i < n_next; i++)
+		inode_put(&next[i]->base);
 	if (r < 0)
 		return r;
-	w.n_bound = min_t(unsigned, c->r.rxwalk.n, 1);
+	w.n_bound = min_t(unsigned, c->r.rxwalk.n, 1 + n_next);
 	reader_init(&steps, c->r.rxwalk.steps.p, c->r.rxwalk.steps.len);
 	if (!w.n_bound)
 		return c->r.rxwalk.status == ENOENT ? -ESTALE : -(int)c->r.rxwalk.status;
 	r = take_step(&w, &steps, &c->r.rxwalk.target, true, &found);
+	if (r == 0)
+		take_ahead(c, &w, &steps);
 	drop_rest(&w);
 	if (r == 0 && found != g)
 		r = -ESTALE;
-	if (r == 0 && open_flags >= 0)
+	/* The status may be a later one's, the first descriptor is the first one's. */
+	if (r == 0 && open_flags >= 0 && c->hfd[0] < 0)
 		r = -(int)c->r.rxwalk.open_status;
 	if (found)
 		inode_put(&found->base);

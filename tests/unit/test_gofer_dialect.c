@@ -89,7 +89,7 @@ static void test_xwalk(void **state)
 	assert_int_equal(t_xwalk(c, 1, 50, "d/..", P9_XWALK_NO_FID, 0), 0);
 	assert_int_equal(c->r.rxwalk.n, 1);
 	assert_int_equal(c->r.rxwalk.status, EINVAL);
-	assert_int_equal(t_xwalk(c, 1, 50, "", 16, 0), -EINVAL);
+	assert_int_equal(t_xwalk(c, 1, 50, "", 32, 0), -EINVAL);
 	/* No names: a clone with attributes. */
 	assert_int_equal(t_xwalk(c, 12, 50, "", P9_XWALK_OPEN, O_RDONLY), 0);
 	assert_int_equal(c->r.rxwalk.n, 1);
@@ -133,6 +133,50 @@ static void test_donation(void **state)
 	m.txopen.flags = O_RDONLY;
 	assert_int_equal(rpc(c, &m), -EISDIR);
 	assert_int_equal(c->hfd, -1);
+}
+
+/* Entries of one directory, opened until one cannot be. */
+static void test_each(void **state)
+{
+	struct client *c = *state;
+	const uint32_t flags = P9_XWALK_EACH | P9_XWALK_OPEN;
+	struct p9_step step;
+	struct reader r;
+
+	host_file(c, "f", "hello");
+	host_file(c, "g", "hello");
+	mkdir(host_path(c, "sub"), 0755);
+	/* The client of the tests keeps the first descriptor. */
+	assert_int_equal(t_xwalk(c, 1, 2, "f/g/none", flags, O_RDONLY), 0);
+	assert_int_equal(c->r.rxwalk.n, 2);
+	assert_int_equal(c->r.rxwalk.n_fds, 2);
+	assert_int_equal(c->r.rxwalk.status, ENOENT);
+	assert_int_equal(c->r.rxwalk.open_status, 0);
+	reader_init(&r, c->r.rxwalk.steps.p, c->r.rxwalk.steps.len);
+	assert_true(p9_step_read(&r, &step));
+	same_attr(&step.attr, host_path(c, "f"));
+	assert_true(p9_step_read(&r, &step));
+	same_attr(&step.attr, host_path(c, "g"));
+	close(c->hfd);
+	/* A fid each, in their order. */
+	assert_int_equal(t_xwalk(c, 3, 10, "", P9_XWALK_OPEN, O_RDONLY), 0);
+	close(c->hfd);
+	assert_int_equal(t_xwalk(c, 4, 11, "", 0, 0), -EBADF);
+	/* Never a directory; what comes behind it is not looked at. */
+	assert_int_equal(t_xwalk(c, 1, 20, "g/sub/f", flags, O_RDONLY), 0);
+	assert_int_equal(c->r.rxwalk.n, 2);
+	assert_int_equal(c->r.rxwalk.n_fds, 1);
+	assert_int_equal(c->r.rxwalk.open_status, EISDIR);
+	close(c->hfd);
+	assert_int_equal(t_xwalk(c, 1, 30, "..", flags, O_RDONLY), 0);
+	assert_int_equal(c->r.rxwalk.n, 0);
+	assert_int_equal(c->r.rxwalk.status, EINVAL);
+	/* Nothing that changes a file, and no more than a reply can carry. */
+	assert_int_equal(t_xwalk(c, 1, 30, "f", flags, O_WRONLY), -EINVAL);
+	assert_int_equal(t_xwalk(c, 1, 30, "f", flags, O_RDONLY | O_TRUNC), -EINVAL);
+	assert_int_equal(
+		t_xwalk(c, 1, 30, "f/f/f/f/f/f/f/f/f/f/f/f/f/f/f/f/f", flags, O_RDONLY),
+		-EINVAL);
 }
 
 static void test_create(void **state)
@@ -376,10 +420,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, dialect_stop)
 	const struct CMUnitTest tests[] = {
-		T(test_xwalk),	    T(test_donation),
-		T(test_create),	    T(test_make_rename_link),
-		T(test_attributes), T(test_xattrs),
-		T(test_readdir),
+		T(test_xwalk),	T(test_donation),	  T(test_each),
+		T(test_create), T(test_make_rename_link), T(test_attributes),
+		T(test_xattrs), T(test_readdir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
