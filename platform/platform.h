@@ -344,9 +344,27 @@ struct ctx_ops {
 	void (*release)(struct exec_ctx *ctx);
 };
 
+/*
+ * CPU time of the owning thread, in ns, during which the guest thread's clock ran, too: one
+ * of the two only waited in a loop for the other. Written by the owning thread, or one
+ * that has its ctx; read by anybody.
+ */
+struct cpu_overlap {
+	_Atomic int64_t ns;    /* so far, but for the time since */
+	_Atomic int64_t since; /* by the owning thread's CPU clock; 0: not now */
+};
+
+static inline int64_t cpu_overlap_at(struct cpu_overlap *o, int64_t now)
+{
+	const int64_t since = atomic_load(&o->since);
+
+	return atomic_load(&o->ns) + (since && now > since ? now - since : 0);
+}
+
 struct exec_ctx {
 	const struct ctx_ops *ops;
-	struct addr_space *as; /* a reference */
+	struct cpu_overlap *overlap; /* the owner's, or NULL */
+	struct addr_space *as;	     /* a reference */
 	struct ctx_syscall sc; /* valid after EXIT_SYSCALL until the next switch_to */
 };
 

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "platform/stub/stub.h"
+#include "sentry/base/clock.h"
 #include "sentry/base/host.h"
 
 #define WINDOW (1ull << 25) /* ticks of the time stamp counter: about 10 ms */
@@ -83,6 +84,31 @@ static struct stub_cpu *choose(struct stub_host *host, struct stub_pair *p, int 
 /* The calling thread may run on one CPU only: then that is the one it runs on. */
 static _Thread_local bool pinned;
 
+/* Both threads' clocks run from now on, though only one of them is of use at a time. */
+static void overlap_begin(struct stub_pair *p)
+{
+	struct cpu_overlap *o = container_of(p, struct stub_ctx, pair)->base.overlap;
+
+	p->away_since = __builtin_ia32_rdtsc();
+	p->away_alone = 0;
+	if (o)
+		atomic_store(&o->since, clock_ns(CLOCK_THREAD_CPUTIME_ID));
+}
+
+static void overlap_end(struct stub_pair *p)
+{
+	struct cpu_overlap *o = container_of(p, struct stub_ctx, pair)->base.overlap;
+	const double ticks = (double)(__builtin_ia32_rdtsc() - p->away_since);
+	int64_t ns;
+
+	if (!o)
+		return;
+	ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - atomic_load(&o->since);
+	ns = (int64_t)((double)ns * (1 - (double)p->away_alone / ticks));
+	atomic_store(&o->since, 0);
+	atomic_fetch_add(&o->ns, max_t(int64_t, ns, 0));
+}
+
 /* @at: where the guest thread is pinned already, or NULL. */
 static void settle(struct stub_pair *p, struct stub_cpu *cpu, const struct stub_cpu *at)
 {
@@ -92,6 +118,8 @@ static void settle(struct stub_pair *p, struct stub_cpu *cpu, const struct stub_
 	p->cpu = cpu;
 	if (awake)
 		stub_pair_wake(p);
+	if (p->away)
+		overlap_end(p);
 	p->away = p->left = NULL;
 	p->window = __builtin_ia32_rdtsc();
 	p->contended = 0;
@@ -172,6 +200,7 @@ bool stub_pair_go_away(struct stub_host *host, struct stub_pair *p)
 		if (host_set_cpu(0, c->number))
 			return false;
 		p->away = c;
+		overlap_begin(p);
 		return true;
 	}
 	return false;
@@ -182,11 +211,14 @@ void stub_pair_come_home(struct stub_pair *p)
 	if (!p->away)
 		return;
 	p->away = NULL;
+	overlap_end(p);
 	host_set_cpu(0, p->cpu->number);
 }
 
 void stub_pair_stay(struct stub_pair *p)
 {
+	if (p->away)
+		overlap_end(p);
 	p->away = NULL;
 }
 

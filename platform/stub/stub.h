@@ -77,7 +77,9 @@ struct stub_pair {
 		*left; /* where it was before the first stub_pair_part(); or NULL */
 	bool awake;
 	int htid;
-	bool restricted; /* to `allowed` */
+	uint64_t away_since; /* in ticks of the time stamp counter */
+	uint64_t away_alone; /* of them, with the guest thread asleep meanwhile */
+	bool restricted;     /* to `allowed` */
 	cpu_set_t allowed;
 	/* in ticks of the time stamp counter */
 	uint64_t window;    /* start of the time looked at for balance */

@@ -128,6 +128,9 @@ void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 	restless = c->quick >= QUICK && !c->stub.pair.away && now > c->calm_until;
 
 	/* While we were on our way there the guest thread may well have gone to sleep. */
+	/* It spun for as long as that, and slept. */
+	if (c->stub.pair.away && now - c->taken > SPIN)
+		c->stub.pair.away_alone += now - c->taken - SPIN;
 	if (c->stub.pair.away && !c->arriving &&
 	    (atomic_load(&ctx->state) & CTX_WAITERS || c->calm_until > c->handed_off)) {
 		systrap_come_home(c);

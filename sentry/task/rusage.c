@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * CPU time is real: user time is what the host gave the guest's threads, system time what
- * the Sentry's thread of the task used. Only a task's own thread can ask its ctx; of a
+ * the Sentry's thread of the task used, but for what both spent at once, when one of
+ * them waits for the other in a loop. Only a task's own thread can ask its ctx; of a
  * process as a whole the address space's usage is known to anybody.
  */
 #include "sentry/task/rusage.h"
@@ -32,11 +33,18 @@ void rusage_add(struct rusage_sum *to, const struct rusage_sum *from)
 	to->maxrss = max_t(uint64_t, to->maxrss, from->maxrss);
 }
 
+/* With @now on the clock of the task's thread. */
+static int64_t stime_at(struct task *t, int64_t now)
+{
+	return now - t->stime_base_ns - cpu_overlap_at(&t->overlap, now);
+}
+
 static void sample_stime(struct task *t)
 {
-	atomic_store_explicit(&t->stime_ns,
-			      clock_ns(CLOCK_THREAD_CPUTIME_ID) - t->stime_base_ns,
-			      memory_order_relaxed);
+	const int64_t now = stime_at(t, clock_ns(CLOCK_THREAD_CPUTIME_ID));
+
+	if (now > atomic_load_explicit(&t->stime_ns, memory_order_relaxed))
+		atomic_store_explicit(&t->stime_ns, now, memory_order_relaxed);
 }
 
 void task_sample_times(struct task *t)
@@ -93,7 +101,7 @@ void usage_thread(struct task *t, struct rusage_sum *out)
 {
 	from_samples(t, out);
 	if (t->htid && !t->exited) {
-		int64_t now = clock_ns(thread_clock(t->htid)) - t->stime_base_ns;
+		int64_t now = stime_at(t, clock_ns(thread_clock(t->htid)));
 
 		if (now > out->stime_ns)
 			out->stime_ns = now;

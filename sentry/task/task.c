@@ -396,6 +396,7 @@ static int make_ctx(struct task *t, const struct birth *b)
 		ctx_release(ctx);
 		return r;
 	}
+	ctx->overlap = &t->overlap;
 	t->mem.ctx = ctx;
 	return 0;
 }

@@ -249,10 +249,11 @@ struct task {
 	/* immutable */
 	refcount_t ref;
 	struct kernel *k;
-	struct thread_group *tg; /* a reference */
-	int htid;		 /* of its Sentry thread */
-	int64_t stime_base_ns;	 /* CPU time of that thread before it had this task */
-	int64_t start_ns;	 /* CLOCK_MONOTONIC */
+	struct thread_group *tg;    /* a reference */
+	int htid;		    /* of its Sentry thread */
+	int64_t stime_base_ns;	    /* CPU time of that thread before it had this task */
+	struct cpu_overlap overlap; /* of it, what the guest thread's clock has counted */
+	int64_t start_ns;	    /* CLOCK_MONOTONIC */
 
 	/* own: written by its thread only, and read by others where nothing hangs on it */
 	_Atomic(struct ctx_syscall *) sc; /* the current call, or NULL */

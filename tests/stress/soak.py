@@ -219,8 +219,10 @@ def mixed():
         outside.join(60)
         long.end()
     no_traces(before)
-    print('note: %d steps of %d stressors, %d signals sent, %d noticed; private memory, descriptors, '
-          'threads: first %s, last %s' % (steps, AT_ONCE, outside.sent, long.hits, looks[:1], looks[-1:]))
+    print('note: %d steps of %d stressors, %d signals sent, %d noticed; descriptors %s, threads %s, '
+          'private memory in MB: %s' % (steps, AT_ONCE, outside.sent, long.hits,
+                                        [k[1] for k in looks[::8]], [k[2] for k in looks[::8]],
+                                        [k[0] >> 20 for k in looks]))
     if len(looks) > 3:
         warm = looks[1:]
         # Stacks of ended threads are the C library's to keep, up to 40 MB of them.
