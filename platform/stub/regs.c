@@ -5,9 +5,6 @@
 
 #include "platform/stub/stub.h"
 
-#define USER_CS	  0x33
-#define USER_CS32 0x23
-#define USER_DS	  0x2b
 #define EFLAGS_IF 0x202 /* with the bit that is always one */
 
 #define MXCSR_AT	 24
@@ -20,8 +17,8 @@ void stub_regs_fresh(struct lx_regs *regs)
 {
 	*regs = (struct lx_regs){
 		.orig_rax = UINT64_MAX,
-		.cs = USER_CS,
-		.ss = USER_DS,
+		.cs = LX_USER_CS,
+		.ss = LX_USER_DS,
 		.eflags = EFLAGS_IF,
 	};
 }
@@ -36,8 +33,8 @@ int stub_regs_legal(const struct lx_regs *in, struct lx_regs *out)
 	if (in->fs_base >= STUB_END || in->gs_base >= STUB_END)
 		return -EPERM;
 	*out = *in;
-	out->cs = in->cs == USER_CS32 ? USER_CS32 : USER_CS;
-	out->ss = USER_DS;
+	out->cs = in->cs == LX_USER_CS32 ? LX_USER_CS32 : LX_USER_CS;
+	out->ss = LX_USER_DS;
 	out->ds = legal_selector(in->ds);
 	out->es = legal_selector(in->es);
 	out->fs = legal_selector(in->fs);

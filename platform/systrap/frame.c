@@ -8,9 +8,6 @@
 #define SW_BYTES_AT   464 /* what the host leaves in an XSAVE image for itself */
 #define SW_BYTES_SIZE 48
 #define FP_ALIGN      64
-#define USER_CS	      0x33
-#define USER_SS	      0x2b
-#define EFLAGS_TF     0x100
 
 /* --- where it is ---------------------------------------------------------- */
 
@@ -54,8 +51,8 @@ void systrap_frame_call(struct systrap_ctx *c)
 {
 	c->stub.regs_valid = false;
 	c->frame = call_frame(c);
-	c->frame->cs = USER_CS;
-	c->frame->ss = USER_SS;
+	c->frame->cs = LX_USER_CS;
+	c->frame->ss = LX_USER_DS;
 	c->frame->fs = c->frame->gs = 0;
 	c->fast = c->fpu_live = true;
 	c->fpu_saved = *(const volatile uint64_t *)&c->slot->ctx->fpu_saved;
@@ -132,7 +129,7 @@ void systrap_regs_flush(struct systrap_ctx *c)
 	struct systrap_frame *f = c->frame;
 
 	if (c->stub.regs_dirty || c->bases_dirty || !c->fpu_live || c->stub.step ||
-	    f->eflags & EFLAGS_TF ||
+	    f->eflags & LX_EFLAGS_TF ||
 	    (c->fast && !stub_in_trampoline(c->stub.space, ctx->ret)))
 		c->fast = false;
 	ctx->fast = c->fast;
@@ -155,8 +152,8 @@ void systrap_regs_flush(struct systrap_ctx *c)
 		c->bases_dirty = false;
 	}
 	if (unlikely(c->stub.step)) {
-		c->guest_tf = f->eflags & EFLAGS_TF;
-		f->eflags |= EFLAGS_TF;
+		c->guest_tf = f->eflags & LX_EFLAGS_TF;
+		f->eflags |= LX_EFLAGS_TF;
 	}
 }
 

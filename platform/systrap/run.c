@@ -10,7 +10,6 @@
 #include "sentry/abi/signal.h"
 #include "sentry/base/host.h"
 
-#define EFLAGS_TF	  0x100
 #define SYS_USER_DISPATCH 2  /* si_code of a trapped call */
 #define MAX_STRAYS	  64 /* more than entry.S makes with the guest's flags */
 
@@ -177,7 +176,7 @@ static int decode(struct systrap_ctx *c, struct exit_info *info)
 		return EXIT_GONE;
 	}
 	if (unlikely(c->stub.step) && !c->guest_tf)
-		c->frame->eflags &= ~(uint64_t)EFLAGS_TF;
+		c->frame->eflags &= ~LX_EFLAGS_TF;
 	if (unlikely(moved(c, signo)))
 		return -1;
 	if (signo == STUB_SIG_INTERRUPT)

@@ -11,6 +11,12 @@ struct lx_regs {
 
 _Static_assert(sizeof(struct lx_regs) == 27 * 8, "user_regs_struct");
 
+/* Selectors of user code, and one bit of eflags. */
+#define LX_USER_CS   0x33
+#define LX_USER_CS32 0x23
+#define LX_USER_DS   0x2b
+#define LX_EFLAGS_TF 0x100ull
+
 /* x86 exception numbers, as in sigcontext.trapno. */
 enum lx_trap {
 	LX_TRAP_DE = 0,

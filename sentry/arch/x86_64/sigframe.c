@@ -22,19 +22,16 @@
 #define RED_ZONE     128
 #define FRAME_ALIGN  16
 #define MIN_SIGSTACK 2048
-#define USER_CS	     0x33
-#define USER_SS	     0x2b
 
 #define UC_FP_XSTATE	     1
 #define UC_SIGCONTEXT_SS     2
 #define UC_STRICT_RESTORE_SS 4
 
-#define EFLAGS_TF 0x100u
 #define EFLAGS_DF 0x400u
 #define EFLAGS_RF 0x10000u
 /* CF PF AF ZF SF TF DF OF RF AC: what a handler may change. */
 #define EFLAGS_USER                                                                      \
-	(0x1u | 0x4u | 0x10u | 0x40u | 0x80u | EFLAGS_TF | EFLAGS_DF | 0x800u |          \
+	(0x1u | 0x4u | 0x10u | 0x40u | 0x80u | LX_EFLAGS_TF | EFLAGS_DF | 0x800u |       \
 	 EFLAGS_RF | 0x40000u)
 
 struct sigcontext {
@@ -170,8 +167,8 @@ static void fill_mcontext(struct sigcontext *sc, const struct lx_regs *r,
 		.rsp = r->rsp,
 		.rip = r->rip,
 		.eflags = r->eflags,
-		.cs = USER_CS,
-		.ss = USER_SS,
+		.cs = LX_USER_CS,
+		.ss = LX_USER_DS,
 		.err = fault->error_code,
 		.trapno = fault->trapno,
 		.oldmask = mask,
@@ -259,7 +256,7 @@ int sigframe_push(struct task *t, struct lx_regs *regs, const struct lx_sigactio
 	regs->rax = 0;
 	regs->rip = sa->handler;
 	regs->rsp = at.frame;
-	regs->eflags &= ~(uint64_t)(EFLAGS_DF | EFLAGS_RF | EFLAGS_TF);
+	regs->eflags &= ~(uint64_t)(EFLAGS_DF | EFLAGS_RF | LX_EFLAGS_TF);
 	return 0;
 }
 
@@ -334,8 +331,8 @@ static int restore_mcontext(const struct sigcontext *sc, uint64_t uc_flags,
 			    struct lx_regs *r)
 {
 	/* Other selectors would return into 32-bit code, which there is none. */
-	if ((sc->cs | 3) != USER_CS ||
-	    ((uc_flags & UC_STRICT_RESTORE_SS) && (sc->ss | 3) != USER_SS))
+	if ((sc->cs | 3) != LX_USER_CS ||
+	    ((uc_flags & UC_STRICT_RESTORE_SS) && (sc->ss | 3) != LX_USER_DS))
 		return -EFAULT;
 	r->r8 = sc->r8;
 	r->r9 = sc->r9;
@@ -355,8 +352,8 @@ static int restore_mcontext(const struct sigcontext *sc, uint64_t uc_flags,
 	r->rsp = sc->rsp;
 	r->rip = sc->rip;
 	r->eflags = (r->eflags & ~(uint64_t)EFLAGS_USER) | (sc->eflags & EFLAGS_USER);
-	r->cs = USER_CS;
-	r->ss = USER_SS;
+	r->cs = LX_USER_CS;
+	r->ss = LX_USER_DS;
 	r->orig_rax = ~0ull;
 	return 0;
 }
