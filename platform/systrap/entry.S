@@ -34,9 +34,9 @@
 #define SIGSYS	  31
 #define SIGSTKFLT 16 /* STUB_SIG_INTERRUPT */
 
-/* Offsets in the host's struct ucontext. */
-#define XSAVE_HEADER 512
+#define XSAVE_HEADER 512 /* offset in an XSAVE image */
 
+/* Offsets in the host's struct ucontext. */
 #define UC_R8	   40
 #define UC_R9	   48
 #define UC_R10	   56
@@ -369,8 +369,7 @@ interrupted:
 	cmp	%rax, CTX_FRAME(%rbx)
 	jne	1f
 	mov	CTX_STACK_TOP(%rbx), %rsp
-1:
-	movl	$0, CTX_INTERRUPTED(%rbx)
+1:	movl	$0, CTX_INTERRUPTED(%rbx)
 	movl	$SIGSTKFLT, CTX_KIND(%rbx)
 	LOAD_BASES
 	jmp	report_bases
@@ -549,17 +548,16 @@ load:
 word_end:
 	mov	%eax, CTX_VALUE(%rbx)
 	movl	$0, CTX_FAULTED(%rbx)
+done:
 	movl	$KIND_DONE, CTX_KIND(%rbx)
 	jmp	hand_over
 word_fault:
 	movl	$1, CTX_FAULTED(%rbx)
-	movl	$KIND_DONE, CTX_KIND(%rbx)
-	jmp	hand_over
+	jmp	done
 
 fpu:
 	call	save_fpu
-	movl	$KIND_DONE, CTX_KIND(%rbx)
-	jmp	hand_over
+	jmp	done
 
 save_fpu:
 	mov	CTX_FPU(%rbx), %rdi
@@ -598,7 +596,7 @@ start:
 	lea	CTX_CLOCK(%rbx), %rsi
 	mov	$__NR_clock_gettime, %eax
 	syscall
-	jmp	run
+	jmp	carried
 
 end:
 	xor	%edi, %edi
