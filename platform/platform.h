@@ -194,9 +194,9 @@ struct as_ops {
 	 * the platform takes the change back before it is protected otherwise or moved. It
 	 * does not show in registers, but in copy_in. PATCH_ZONE_SIZE bytes at @zone are not
 	 * mapped, and near: the platform may put code there, and gives them up when something
-	 * is mapped there. NULL: never. 0: not done, 1: done.
+	 * is mapped there. NULL: never.
 	 */
-	int (*patch)(struct addr_space *as, uaddr_t rip, uaddr_t zone);
+	void (*patch)(struct addr_space *as, uaddr_t rip, uaddr_t zone);
 	/* The code in [@addr, @addr + @size) as the program has it, from now on. NULL: it is. */
 	void (*unpatch)(struct addr_space *as, uaddr_t addr, uint64_t size);
 	/* Drop a cached descriptor (see map_file). Existing mappings stay. May be NULL.

@@ -193,12 +193,22 @@ static void add_trampoline(struct stub_space *s, unsigned *used,
 
 /* --- both ways ----------------------------------------------------------------- */
 
+void stub_patch_undo(struct stub_space *s, const struct stub_site *site)
+{
+	unsigned used = 0;
+
+	stub_order_flush(s);
+	add_code(s, &used, site->rip - PATCH_BEFORE, site->code, false);
+	if (stub_order_run(s, NULL))
+		stub_space_kill(s);
+}
+
 int stub_patch_write(struct stub_space *s, struct stub_sites *sites,
 		     struct stub_site *site, uaddr_t hint)
 {
 	const uaddr_t at = site->rip - PATCH_BEFORE;
 	uint8_t code[JMP_SIZE] = {JMP};
-	unsigned zone, page, used = 0, failed_at = 0;
+	unsigned zone, page, used = 0, first, failed_at = 0;
 	int32_t rel;
 	bool fresh;
 	int r;
@@ -216,18 +226,12 @@ int stub_patch_write(struct stub_space *s, struct stub_sites *sites,
 	rel = rel32(site->trampoline, at + JMP_SIZE);
 	memcpy(code + 1, &rel, sizeof(rel));
 	add_trampoline(s, &used, site, fresh);
+	first = s->order->n;
 	add_code(s, &used, at, code, s->n_live <= 1);
 	r = stub_order_run(s, &failed_at);
 	if (!r || failed_at)
 		sites->pages[zone] |= (uint16_t)(1u << page);
+	if (r && failed_at > first)
+		stub_patch_undo(s, site);
 	return r;
-}
-
-int stub_patch_undo(struct stub_space *s, const struct stub_site *site)
-{
-	unsigned used = 0;
-
-	stub_order_flush(s);
-	add_code(s, &used, site->rip - PATCH_BEFORE, site->code, false);
-	return stub_order_run(s, NULL);
 }

@@ -94,7 +94,7 @@ static ssize_t read_code(struct stub_space *s, uaddr_t rip, uint8_t code[PATCH_S
 	return process_vm_readv(s->hpid, &here, 1, &there, 1, 0);
 }
 
-int stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone)
+void stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone)
 {
 	struct stub_space *s = stub_space_of(as);
 	struct stub_sites *sites = sites_of(s);
@@ -102,7 +102,7 @@ int stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone)
 	int r = -ENOSYS;
 
 	if (!site)
-		return 0;
+		return;
 	mutex_lock(&s->lock);
 	stub_order_flush(s);
 	if (atomic_load(&site->state) == SITE_COUNTED) {
@@ -114,7 +114,6 @@ int stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone)
 		atomic_store(&site->state, r ? SITE_UNFIT : SITE_PATCHED);
 	}
 	mutex_unlock(&s->lock);
-	return !r;
 }
 
 /* --- what guest threads meet ----------------------------------------------- */
@@ -209,7 +208,7 @@ static void forget(struct stub_space *s, struct stub_sites *sites, uaddr_t addr,
 		    !overlaps(site->rip - PATCH_BEFORE, PATCH_SPAN, addr, size))
 			continue;
 		if (undo)
-			(void)!stub_patch_undo(s, site); /* dead, if that fails */
+			stub_patch_undo(s, site);
 		atomic_store(&site->state, SITE_GONE);
 		sites->n_patched--;
 	}

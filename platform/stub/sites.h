@@ -58,6 +58,6 @@ unsigned stub_insn_movable(const uint8_t *p, unsigned n);
  */
 int stub_patch_write(struct stub_space *s, struct stub_sites *sites,
 		     struct stub_site *site, uaddr_t zone) MUST_HOLD(s->lock);
-/* The program's code again. The trampoline stays. */
-int stub_patch_undo(struct stub_space *s, const struct stub_site *site)
+/* The program's code again, or the process is killed. The trampoline stays. */
+void stub_patch_undo(struct stub_space *s, const struct stub_site *site)
 	MUST_HOLD(s->lock);

@@ -357,7 +357,7 @@ struct stub_sites;
 /* One was made by the instruction before @rip. True: often enough to patch it now. */
 bool stub_site_hit(struct stub_space *s, uaddr_t rip);
 /* Slots of as_ops. */
-int stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone);
+void stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone);
 void stub_site_unpatch(struct addr_space *as, uaddr_t addr, uint64_t size);
 /*
  * A guest thread met an instruction at *@rip that it cannot execute. True: there it has
