@@ -94,6 +94,16 @@ static ssize_t read_code(struct stub_space *s, uaddr_t rip, uint8_t code[PATCH_S
 	return process_vm_readv(s->hpid, &here, 1, &there, 1, 0);
 }
 
+static void note_patched(struct stub_sites *sites, uaddr_t start)
+{
+	if (!sites->n_patched++) {
+		sites->low = start;
+		sites->high = start + PATCH_SPAN;
+	}
+	sites->low = min_t(uaddr_t, sites->low, start);
+	sites->high = max_t(uaddr_t, sites->high, start + PATCH_SPAN);
+}
+
 void stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone)
 {
 	struct stub_space *s = stub_space_of(as);
@@ -108,7 +118,8 @@ void stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone)
 	if (atomic_load(&site->state) == SITE_COUNTED) {
 		if (read_code(s, rip, site->code) == PATCH_SPAN)
 			r = stub_patch_write(s, sites, site, zone);
-		sites->n_patched += !r;
+		if (!r)
+			note_patched(sites, rip - PATCH_BEFORE);
 		atomic_fetch_add(r ? &as->platform->n_unfit : &as->platform->n_patched,
 				 1);
 		atomic_store(&site->state, r ? SITE_UNFIT : SITE_PATCHED);
@@ -201,6 +212,8 @@ static void give_up_zone(struct stub_space *s, struct stub_sites *sites, unsigne
 static void forget(struct stub_space *s, struct stub_sites *sites, uaddr_t addr,
 		   uint64_t size, bool undo)
 {
+	if (!overlaps(sites->low, sites->high - sites->low, addr, size))
+		return;
 	for (unsigned i = 0; sites->n_patched && i < STUB_SITES; i++) {
 		struct stub_site *site = &sites->site[i];
 

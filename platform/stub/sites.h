@@ -35,13 +35,13 @@ struct stub_sites {
 	struct stub_site site[STUB_SITES];
 	/* under the space's lock */
 	unsigned n_patched;
+	uaddr_t low, high;	    /* patched code lies in [low, high) */
 	uint16_t pages[STUB_ZONES]; /* bitmaps of their mapped pages */
 };
 
 /* In a trampoline. */
-#define TRAMPOLINE_SITE 14 /* rip, 8 bytes */
-#define TRAMPOLINE_CALL                                                                  \
-	22 /* a syscall instruction, for threads without a context in GS */
+#define TRAMPOLINE_SITE	 14 /* rip, 8 bytes */
+#define TRAMPOLINE_CALL	 22 /* a syscall instruction, for who has no context in GS */
 #define TRAMPOLINE_MOVED 24 /* the next instruction, and a jump behind where it was */
 #define TRAMPOLINE_SIZE	 40
 

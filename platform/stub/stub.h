@@ -73,8 +73,7 @@ struct stub_cpu {
 struct stub_pair {
 	struct stub_cpu *cpu;
 	struct stub_cpu *away; /* where the Sentry thread is instead; or NULL */
-	struct stub_cpu
-		*left; /* where it was before the first stub_pair_part(); or NULL */
+	struct stub_cpu *left; /* where it was before it parted first; or NULL */
 	bool awake;
 	int htid;
 	uint64_t away_since; /* in ticks of the time stamp counter */

@@ -59,26 +59,27 @@ struct systrap_ctx {
 	struct systrap_frame *frame; /* in the context, where the guest can write */
 	bool guest_tf;		     /* while it is stepped: it had TF set itself */
 	bool bases_dirty;
-	bool fast; /* it came by a patched call, and only rax has changed since */
-	unsigned
-		strays; /* steps in our own code, lately, that the guest is not told of */
-	bool fpu_live;	/* the FPU registers hold the guest's, not the frame's image */
-	bool fpu_saved; /* and in the image as well */
-	/* in ticks of the time stamp counter */
+	bool fast;	 /* it came by a patched call, and only rax has changed since */
+	unsigned strays; /* steps in our code, lately, that the guest is not told of */
+	bool fpu_live;	 /* the FPU registers hold the guest's, not the frame's image */
+	bool fpu_saved;	 /* and in the image as well */
+	/* handoff.c; times are in ticks of the time stamp counter */
 	uint64_t handed_off; /* when the turn was last given to the guest thread */
 	uint64_t taken;	     /* when it came back */
 	uint64_t calm_until; /* until then the Sentry thread stays at home */
 	unsigned failures;   /* tries to go away, lately, that the host had no CPU for */
 	int64_t credit; /* what being away has gained, less what was stolen from us there */
-	bool arriving;			/* no turn was taken there yet */
-	unsigned quick;			/* turns in a row that came back soon */
-	unsigned turns;			/* that came back, in all */
-	uint64_t slept_at;		/* when its task began to wait; 0: it does not */
-	bool eager;			/* to spin for the end of a wait */
-	int64_t wait_credit;		/* what that has gained, less what it cost */
-	uint64_t patient_until;		/* when it may be so again */
-	unsigned vain;			/* times, lately, that it did not pay */
-	unsigned short_waits;		/* in a row */
+	bool arriving;	/* no turn was taken there yet */
+	unsigned quick; /* turns in a row that came back soon */
+	unsigned turns; /* that came back, in all */
+	/* wait.c */
+	uint64_t slept_at;	/* when its task began to wait; 0: it does not */
+	bool eager;		/* to spin for the end of a wait */
+	int64_t wait_credit;	/* what that has gained, less what it cost */
+	uint64_t patient_until; /* when it may be so again */
+	unsigned vain;		/* times, lately, that it did not pay */
+	unsigned short_waits;	/* in a row */
+	/* carry.c */
 	struct systrap_span in[2], out; /* what came with the call, and may go back */
 	uint32_t put_size;  /* bytes of out that the guest thread is to copy */
 	uint32_t sent_size; /* bytes it was last told to copy */
