@@ -46,8 +46,7 @@ void ahead_used(struct ginode *g)
 	struct gofer_session *s = gsession(&g->base);
 
 	atomic_fetch_add(&s->ahead_n_used, 1);
-	if (g->place)
-		atomic_store(&s->ahead_last, (uintptr_t)g->place);
+	atomic_store(&s->ahead_last, (uintptr_t)g->place);
 }
 
 /* --- how many ----------------------------------------------------------------------- */

@@ -117,15 +117,13 @@ static ssize_t write_uio(int hfd, struct uio *u, int64_t *pos, bool append)
 static void keep_set_id(struct ginode *g, uint32_t mode)
 {
 	struct gofer_call c;
-	uint32_t fid;
 
 	if (!(mode & LX_S_ISUID) &&
 	    (mode & (LX_S_ISGID | LX_S_IXGRP)) != (LX_S_ISGID | LX_S_IXGRP))
 		return;
 	call_begin(gsession(&g->base), &c);
-	ginode_fid(&c, g, &fid);
 	c.t.type = P9_TXSETATTR;
-	c.t.tsetattr.fid = fid;
+	c.t.tsetattr.fid = atomic_load(&g->fid);
 	c.t.tsetattr.valid = P9_SET_MODE;
 	c.t.tsetattr.mode = mode & LX_S_IALLUGO;
 	c.t.tsetattr.size = c.t.tsetattr.atime_nsec = c.t.tsetattr.mtime_nsec = 0;

@@ -98,15 +98,6 @@ static void store_attr(struct ginode *g, const struct p9_attr *a, uint64_t dev)
 	mutex_unlock(&i->attr_lock);
 }
 
-/* Does the watch of the directory that it was found in tell of it? */
-static uint64_t place_stamp(const struct ginode *g, const struct p9_attr *a,
-			    uint64_t asked)
-{
-	const struct place *p = g->place;
-
-	return p && a->nlink == 1 ? stamp_make_attr(p->dir, p->name, p->len, asked) : 0;
-}
-
 void ginode_set_attr(struct ginode *g, const struct p9_attr *a, bool watched,
 		     uint64_t asked)
 {
@@ -119,11 +110,18 @@ void ginode_set_attr(struct ginode *g, const struct p9_attr *a, bool watched,
 	store_attr(g, a, shown_dev(gs, a->dev_major, a->dev_minor));
 	atomic_store(&g->attr_ns, clock_mono_ns());
 	atomic_store(&g->attr_fresh, watched || !gs->shared);
-	atomic_store(&g->attr_stamp,
-		     watched || !gs->shared ? 0 : place_stamp(g, a, asked));
+	atomic_store(&g->attr_stamp, 0);
 	/* After the store: an event is counted before it takes the flag away. */
 	if (gs->shared && atomic_load(&s->n_events) != asked)
 		atomic_store(&g->attr_fresh, false);
+}
+
+void ginode_told_by(struct ginode *g, struct ginode *dir, const char *name, size_t len,
+		    uint64_t asked)
+{
+	if (gsuper(g->base.sb)->shared && atomic_load(&g->wd) == P9_NO_WD &&
+	    g->base.nlink == 1)
+		atomic_store(&g->attr_stamp, stamp_make_attr(dir, name, len, asked));
 }
 
 void ginode_stale(struct ginode *g)

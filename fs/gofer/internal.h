@@ -202,6 +202,12 @@ int ginode_fid(struct gofer_call *c, struct ginode *g, uint32_t *fid);
  */
 void ginode_set_attr(struct ginode *g, const struct p9_attr *a, bool watched,
 		     uint64_t asked);
+/*
+ * They were read by @name of @dir, where a listing found @g: until @g has a watch of its
+ * own, @dir's tells of it.
+ */
+void ginode_told_by(struct ginode *g, struct ginode *dir, const char *name, size_t len,
+		    uint64_t asked);
 /* @r of a request that @g's fid was used for, passed on; -ESTALE is remembered. */
 int ginode_failed(struct ginode *g, int r);
 /* Attributes may have changed (by ourselves). */

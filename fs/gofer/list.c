@@ -50,8 +50,10 @@ static void take_entry(struct listing *l, const struct p9_xdirent *d)
 	if (ginode_listed(dir, &d->name, &d->attr, &d->target, &g) < 0)
 		return;
 	/* One with a watch of its own is told of by that. */
-	if (atomic_load(&g->wd) == P9_NO_WD)
+	if (atomic_load(&g->wd) == P9_NO_WD) {
 		ginode_set_attr(g, &d->attr, false, l->asked);
+		ginode_told_by(g, dir, d->name.s, d->name.len, l->asked);
+	}
 	if (walk_cache(l->dir, d->name.s, d->name.len, g, l->asked, &made) == 0) {
 		dentry_put(made);
 		l->n++;

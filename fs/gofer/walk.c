@@ -234,8 +234,20 @@ int gofer_walk(const struct vfs_ctx *vc, struct walk_req *req)
 	return r == -EIO || r == -ENOMEM ? r : 0;
 }
 
+/* Is @g still what is @found by the name of its place? */
+static bool is_at_place(struct walking *w, const struct ginode *found, struct ginode *g)
+{
+	const struct place *p = g->place;
+
+	if (found != g)
+		return false;
+	ginode_told_by(g, p->dir, p->name, p->len, w->asked);
+	return true;
+}
+
 /* The files behind the first come open too, for the next opens. */
-static void take_ahead(struct gofer_call *c, struct walking *w, struct reader *steps)
+static void take_ahead(struct gofer_call *c, struct walking *w, struct reader *steps,
+		       struct ginode *const *next)
 {
 	unsigned n = min_t(unsigned, c->r.rxwalk.n_fds, P9_XWALK_FDS);
 
@@ -245,7 +257,7 @@ static void take_ahead(struct gofer_call *c, struct walking *w, struct reader *s
 
 		if (take_step(w, steps, NULL, false, &g) < 0)
 			return;
-		if (LX_S_ISREG(g->base.mode) && c->hfd[i] >= 0)
+		if (is_at_place(w, g, next[i - 1]) && c->hfd[i] >= 0)
 			ahead_add(g, TAKE_FD(c->hfd[i]));
 		inode_put(&g->base);
 	}
@@ -262,7 +274,7 @@ int walk_to_place(struct gofer_call *c, struct ginode *g, int open_flags)
 {
 	struct walking w = {.gs = gsuper(g->base.sb)};
 	const struct place *p = g->place;
-	struct ginode *found = NULL, *next[P9_XWALK_FDS - 1];
+	struct ginode *found, *next[P9_XWALK_FDS - 1];
 	unsigned n_next = ahead_choose(g, open_flags, next);
 	struct reader steps;
 	int r;
@@ -275,25 +287,27 @@ int walk_to_place(struct gofer_call *c, struct ginode *g, int open_flags)
 	if (n_next)
 		c->t.txwalk.flags |= P9_XWALK_EACH;
 	r = send_walk(c, p->dir);
-	for (unsigned i = 0; i < n_next; i++)
-		inode_put(&next[i]->base);
 	if (r < 0)
-		return r;
+		goto out;
 	w.n_bound = min_t(unsigned, c->r.rxwalk.n, 1 + n_next);
+	if (!w.n_bound) {
+		r = c->r.rxwalk.status == ENOENT ? -ESTALE : -(int)c->r.rxwalk.status;
+		goto out;
+	}
 	reader_init(&steps, c->r.rxwalk.steps.p, c->r.rxwalk.steps.len);
-	if (!w.n_bound)
-		return c->r.rxwalk.status == ENOENT ? -ESTALE : -(int)c->r.rxwalk.status;
 	r = take_step(&w, &steps, &c->r.rxwalk.target, true, &found);
-	if (r == 0)
-		take_ahead(c, &w, &steps);
+	if (r == 0) {
+		r = is_at_place(&w, found, g) ? 0 : -ESTALE;
+		take_ahead(c, &w, &steps, next);
+		inode_put(&found->base);
+	}
 	drop_rest(&w);
-	if (r == 0 && found != g)
-		r = -ESTALE;
 	/* The status may be a later one's, the first descriptor is the first one's. */
 	if (r == 0 && open_flags >= 0 && c->hfd[0] < 0)
 		r = -(int)c->r.rxwalk.open_status;
-	if (found)
-		inode_put(&found->base);
+out:
+	for (unsigned i = 0; i < n_next; i++)
+		inode_put(&next[i]->base);
 	return r;
 }
 

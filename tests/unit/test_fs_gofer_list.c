@@ -226,6 +226,28 @@ static void test_changes_by_the_guest(void **state)
 	stop_env(&e);
 }
 
+/* Known by a listing, then moved: its directory's watch tells no more of it. */
+static void test_moved(void **state)
+{
+	struct env e;
+
+	(void)state;
+	list_ahead(&e);
+	check_text(&e, "/g/d/1", "hello");
+	check_text(&e, "/g/d/2", "hello");
+	assert_int_equal(vfs_rename(&e.fs.c, NULL, "/g/d/1", NULL, "/g/guest", 0), 0);
+	assert_int_equal(rename(host_path(e.c, "d/2"), host_path(e.c, "host")), 0);
+	pause_briefly();
+	check_size(&e, "/g/guest", 5);
+	check_text(&e, "/g/host", "hello");
+	host_file(e.c, "guest", "longer than before");
+	host_file(e.c, "host", "longer than before");
+	pause_briefly();
+	check_size(&e, "/g/guest", 18);
+	check_size(&e, "/g/host", 18);
+	stop_env(&e);
+}
+
 /* Its name leads elsewhere by the time that its fid is asked for. */
 static void test_place_lost(void **state)
 {
@@ -275,6 +297,7 @@ int main(void)
 		cmocka_unit_test(test_changes_on_the_host),
 		cmocka_unit_test(test_two_names),
 		cmocka_unit_test(test_changes_by_the_guest),
+		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_place_lost),
 		cmocka_unit_test(test_out_of_memory),
 	};
