@@ -256,6 +256,8 @@ int ginode_refresh(struct ginode *g)
 
 	if (is_fresh(g) || unchanged(g) || is_recent(g))
 		return 0;
+	if (atomic_load(&g->fid) == P9_NOFID && list_again(g) && is_fresh(g))
+		return 0;
 	r = ask_attr(g);
 	if (r != -ESTALE)
 		return r;
@@ -456,15 +458,18 @@ static uint32_t give_fid(struct ginode *g, uint32_t fid)
 	return atomic_compare_exchange_strong(&g->fid, &none, fid) ? P9_NOFID : fid;
 }
 
-/* @dir: for one without a fid, where it was found. */
-static struct place *place_new(struct ginode *dir, const struct p9_str *name)
+/* For @g, which has no fid: a listing of @dir found it as @name. */
+static struct place *place_new(struct ginode *g, struct ginode *dir,
+			       const struct p9_str *name, uint64_t from)
 {
 	struct place *p = mem_alloc(sizeof(*p) + name->len);
 
 	if (!p)
 		return NULL;
 	inode_get(&dir->base);
+	p->g = g;
 	p->dir = dir;
+	p->from = from;
 	list_init(&p->of_dir);
 	p->len = name->len;
 	memcpy(p->name, name->s, name->len);
@@ -478,26 +483,24 @@ static void place_free(struct place *p)
 	mem_free(p);
 }
 
-int ginode_listed(struct ginode *dir, const struct p9_str *name, const struct p9_attr *a,
-		  const struct p9_str *target, struct ginode **out)
+int ginode_listed(struct ginode *dir, const struct p9_xdirent *d, uint64_t from,
+		  struct ginode **out)
 {
 	struct gofer_super *gs = gsuper(dir->base.sb);
 	struct ginode *made;
 	int r;
 
-	*out = find(gs, a);
+	*out = find(gs, &d->attr);
 	if (*out)
 		return 0;
-	r = ginode_new(gs, a, P9_NOFID, target, &made);
+	r = ginode_new(gs, &d->attr, P9_NOFID, &d->target, &made);
 	if (r < 0)
 		return r;
-	made->place = place_new(dir, name);
-	if (made->place)
-		made->place->g = made;
-	r = made->place ? insert(gs, a, made, out) : -ENOMEM;
+	made->place = place_new(made, dir, &d->name, from);
+	r = made->place ? insert(gs, &d->attr, made, out) : -ENOMEM;
 	if (*out == made)
 		ahead_listed(made);
-	if (*out != made)
+	else
 		inode_put(&made->base);
 	return r;
 }

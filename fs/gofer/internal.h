@@ -132,6 +132,7 @@ struct place {
 	uint64_t nth;	    /* among all that were listed; likewise */
 	struct ginode *g;   /* borrowed: whose place it is */
 	struct ginode *dir; /* a reference */
+	uint64_t from;	    /* the cookie of the message that brought it */
 	uint16_t len;
 	char name[];
 };
@@ -157,9 +158,9 @@ struct ginode {
 	atomic_int
 		entries_wd; /* a directory's watch that tells of its entries, or none */
 
-	/* list.c: a directory that was listed without attributes */
-	atomic_ulong list_from;	 /* from where on they may be asked for; LIST_NONE */
-	atomic_uint list_misses; /* entries that were looked for since */
+	/* list.c: a directory that was listed */
+	atomic_ulong list_from;	 /* from where on without attributes; LIST_NONE */
+	atomic_uint list_misses; /* entries that were asked for one by one since */
 
 	/* beside the generic ones; protected by base.attr_lock */
 	struct kstat stat;
@@ -191,9 +192,9 @@ static inline struct gofer_session *gsession(const struct inode *i)
  */
 int ginode_get(struct gofer_super *gs, const struct p9_attr *a, uint32_t fid,
 	       const struct p9_str *target, struct ginode **out);
-/* Likewise for an entry of a listing of @dir, without a fid. */
-int ginode_listed(struct ginode *dir, const struct p9_str *name, const struct p9_attr *a,
-		  const struct p9_str *target, struct ginode **out);
+/* Likewise for an entry of a listing of @dir from @from on, without a fid. */
+int ginode_listed(struct ginode *dir, const struct p9_xdirent *d, uint64_t from,
+		  struct ginode **out);
 /* @g's fid, asked for over @c if it has none yet. -ESTALE: its place is another's now. */
 int ginode_fid(struct gofer_call *c, struct ginode *g, uint32_t *fid);
 /*
@@ -279,6 +280,11 @@ int walk_to_place(struct gofer_call *c, struct ginode *g, int open_flags);
 #define LIST_NONE UINT64_MAX
 /* An entry of directory @d was asked for that is no directory: are there more to come? */
 void list_missed(struct dentry *d);
+/*
+ * What a listing told of @g, which has no fid, is too old: are others of that listing asked
+ * for too? Then true, with all anew that came in the same message.
+ */
+bool list_again(struct ginode *g);
 
 /* --- opening ahead (ahead.c) ------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
  *	listed, not looked at	names only
  *	a second one missed	that directory again, some with attributes at each miss; and
  *				the next LISTINGS_AHEAD listings bring theirs at once
+ *	looked at too late	the second one brings all of its message again
  *
  * Entries get no fid: one is asked for by their place when it is needed (ginode_fid()).
  * Directories among them come by a walk, as their attributes need a watch of their own.
@@ -17,7 +18,7 @@
 #include "sentry/abi/errno.h"
 
 #define LIST_SIZE      (64u << 10)
-#define MISSES	       2 /* entries of a directory looked for after it was listed */
+#define MISSES	       2 /* entries of a listed directory that are asked for alone */
 #define LISTINGS_AHEAD 32
 #define MAX_AHEAD      8192u /* entries of one listing: the dentry cache is for others too */
 
@@ -35,26 +36,35 @@ struct dir_buf {
 /* --- into the caches -------------------------------------------------------------- */
 
 struct listing {
-	struct dentry *dir;
-	uint64_t asked;
-	unsigned n; /* entries taken */
+	struct ginode *dir;
+	struct dentry
+		*at; /* the directory's name, for the entries'; NULL: none is made */
+	uint64_t from, asked;
+	unsigned n; /* names made */
 };
+
+static struct listing listing_of(struct ginode *dir, struct dentry *at, uint64_t from)
+{
+	uint64_t asked = atomic_load(&gsession(&dir->base)->n_events);
+
+	return (struct listing){.dir = dir, .at = at, .from = from, .asked = asked};
+}
 
 static void take_entry(struct listing *l, const struct p9_xdirent *d)
 {
-	struct ginode *dir = ginode(dentry_inode(l->dir)), *g;
 	struct dentry *made;
+	struct ginode *g;
 
 	if (!p9_name_ok(&d->name) || LX_S_ISDIR(d->attr.mode))
 		return;
-	if (ginode_listed(dir, &d->name, &d->attr, &d->target, &g) < 0)
+	if (ginode_listed(l->dir, d, l->from, &g) < 0)
 		return;
 	/* One with a watch of its own is told of by that. */
 	if (atomic_load(&g->wd) == P9_NO_WD) {
 		ginode_set_attr(g, &d->attr, false, l->asked);
-		ginode_told_by(g, dir, d->name.s, d->name.len, l->asked);
+		ginode_told_by(g, l->dir, d->name.s, d->name.len, l->asked);
 	}
-	if (walk_cache(l->dir, d->name.s, d->name.len, g, l->asked, &made) == 0) {
+	if (l->at && walk_cache(l->at, d->name.s, d->name.len, g, l->asked, &made) == 0) {
 		dentry_put(made);
 		l->n++;
 	}
@@ -72,15 +82,16 @@ static void take_entries(struct listing *l, const uint8_t *data, size_t len)
 			take_entry(l, &d);
 }
 
-/* Asks for entries of @dir from @from on. The reply is in c->r until call_end(). */
-static int ask(struct gofer_call *c, struct ginode *dir, uint64_t from, bool ahead)
+/* Asks for the entries of @l. The reply is in c->r until call_end(). */
+static int ask(struct gofer_call *c, const struct listing *l, bool ahead)
 {
+	struct ginode *dir = l->dir;
 	struct gofer_super *gs = gsuper(dir->base.sb);
 	int r;
 
 	c->t.type = P9_TXREADDIR;
 	c->t.txreaddir.fid = atomic_load(&dir->fid);
-	c->t.txreaddir.offset = from;
+	c->t.txreaddir.offset = l->from;
 	c->t.txreaddir.count = LIST_SIZE;
 	c->t.txreaddir.flags = 0;
 	if (ahead)
@@ -104,18 +115,18 @@ void list_missed(struct dentry *d)
 {
 	struct ginode *dir = ginode(dentry_inode(d));
 	struct gofer_super *gs = gsuper(d->sb);
-	struct listing l = {.dir = d, .asked = atomic_load(&gs->s->n_events)};
-	uint64_t from = atomic_load(&dir->list_from), next = LIST_NONE;
+	struct listing l = listing_of(dir, d, atomic_load(&dir->list_from));
+	uint64_t next = LIST_NONE;
 	struct p9_xdirent e;
 	struct gofer_call c;
 	struct reader r;
 
-	if (from == LIST_NONE || !may_look_ahead(gs) ||
+	if (l.from == LIST_NONE || !may_look_ahead(gs) ||
 	    atomic_fetch_add(&dir->list_misses, 1) + 1 < MISSES)
 		return;
 	atomic_store(&gs->s->list_ahead, LISTINGS_AHEAD);
 	call_begin(gs->s, &c);
-	if (ask(&c, dir, from, true) == 0) {
+	if (ask(&c, &l, true) == 0) {
 		reader_init(&r, c.r.rxreaddir.data.p, c.r.rxreaddir.data.len);
 		while (!c.r.rxreaddir.end && p9_xdirent_read(&r, &e))
 			next = e.offset;
@@ -124,6 +135,26 @@ void list_missed(struct dentry *d)
 	call_end(&c);
 	/* Where nothing could be had, nothing will be further on. */
 	atomic_store(&dir->list_from, l.n ? next : LIST_NONE);
+}
+
+bool list_again(struct ginode *g)
+{
+	struct ginode *dir = g->place->dir;
+	struct listing l = listing_of(dir, NULL, g->place->from);
+	struct gofer_call c;
+	int r;
+
+	/* One alone is walked to: from then on it has a watch of its own. */
+	if (!may_look_ahead(gsuper(dir->base.sb)) ||
+	    atomic_fetch_add(&dir->list_misses, 1) + 1 < MISSES)
+		return false;
+	atomic_store(&dir->list_misses, 0);
+	call_begin(gsession(&dir->base), &c);
+	r = ask(&c, &l, true);
+	if (r == 0)
+		take_entries(&l, c.r.rxreaddir.data.p, c.r.rxreaddir.data.len);
+	call_end(&c);
+	return r == 0;
 }
 
 /* --- getdents ------------------------------------------------------------------------ */
@@ -147,8 +178,7 @@ static bool look_ahead(struct ginode *dir)
 static int fetch(struct file *f, struct dir_buf *b, uint64_t from)
 {
 	struct ginode *dir = ginode(f->inode);
-	struct gofer_session *s = gsession(f->inode);
-	struct listing l = {.dir = f->path.dentry, .asked = atomic_load(&s->n_events)};
+	struct listing l = listing_of(dir, f->path.dentry, from);
 	struct gofer_call c;
 	int r;
 
@@ -160,8 +190,8 @@ static int fetch(struct file *f, struct dir_buf *b, uint64_t from)
 		b->ahead = false;
 		atomic_store(&dir->list_from, from);
 	}
-	call_begin(s, &c);
-	r = ask(&c, dir, from, b->ahead);
+	call_begin(gsession(f->inode), &c);
+	r = ask(&c, &l, b->ahead);
 	if (r == 0) {
 		memcpy(b->data, c.r.rxreaddir.data.p, c.r.rxreaddir.data.len);
 		b->len = c.r.rxreaddir.data.len;

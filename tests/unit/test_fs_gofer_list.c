@@ -105,6 +105,23 @@ static void test_costs(void **state)
 	stop_env(&e);
 }
 
+/* Looked at when that is no longer believed: not one by one either. */
+static void test_too_late(void **state)
+{
+	struct env e;
+
+	(void)state;
+	list_ahead(&e);
+	usleep(1000000);
+	look_at_all(&e);
+	/* A walk to the first, and all the others. */
+	assert_int_equal(calls(&e), 2);
+	host_file(e.c, "d/9", "longer than before");
+	pause_briefly();
+	check_size(&e, "/g/d/9", 18);
+	stop_env(&e);
+}
+
 /* Who lists and does not look pays for no attributes; who looks, from the second on. */
 static void test_when(void **state)
 {
@@ -293,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_costs),
+		cmocka_unit_test(test_too_late),
 		cmocka_unit_test(test_when),
 		cmocka_unit_test(test_changes_on_the_host),
 		cmocka_unit_test(test_two_names),
