@@ -233,6 +233,7 @@ static int read_dir(struct fid *f, uint64_t offset, struct listing *l, bool *end
 	bool keep = true;
 	int r;
 
+	*end = false;
 	if (!node_is_dir(l->dir))
 		return -ENOTDIR;
 	if (l->dir->excluded) {

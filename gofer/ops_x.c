@@ -83,11 +83,24 @@ static int walk_open(struct xwalk *w)
 	return r;
 }
 
+/* Appends a step from @at; @way: to a directory that is walked on from. */
+static int walk_step(struct xwalk *w, struct node *at, const struct p9_str *s, bool way,
+		     bool leaf)
+{
+	struct name name;
+	struct statx st;
+	struct node *n;
+	int r = name_set(&name, s);
+
+	if (r == 0)
+		r = node_step(w->s, at, name.s, way, &n, &st);
+	return r < 0 ? r : walk_push(w, n, leaf, &st);
+}
+
 /* Returns 0 when all names were walked, else the errno of why not. */
 static int walk_names(struct xwalk *w, struct node *at, const struct p9_names *names)
 {
 	struct statx st;
-	struct node *n;
 	int r;
 
 	if (!names->n) {
@@ -100,18 +113,13 @@ static int walk_names(struct xwalk *w, struct node *at, const struct p9_names *n
 	}
 	for (unsigned i = 0; i < names->n; i++) {
 		bool last = i + 1 == names->n;
-		struct name name;
 
 		if (S_ISLNK(at->id.type))
 			return -ELOOP;
-		r = name_set(&name, &names->name[i]);
-		if (r == 0)
-			r = node_step(w->s, at, name.s, !last, &n, &st);
-		if (r == 0)
-			r = walk_push(w, n, last, &st);
+		r = walk_step(w, at, &names->name[i], !last, last);
 		if (r < 0)
 			return r;
-		at = n;
+		at = w->node[i];
 	}
 	return 0;
 }
@@ -123,16 +131,7 @@ static int walk_each(struct xwalk *w, struct node *dir, const struct p9_names *n
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < names->n; i++) {
-		bool last = i + 1 == names->n;
-		struct node *n;
-		struct statx st;
-		struct name name;
-
-		r = name_set(&name, &names->name[i]);
-		if (r == 0)
-			r = node_step(w->s, dir, name.s, false, &n, &st);
-		if (r == 0)
-			r = walk_push(w, n, last, &st);
+		r = walk_step(w, dir, &names->name[i], false, i + 1 == names->n);
 		if (r == 0 && w->flags & P9_XWALK_OPEN) {
 			*open_status = walk_open(w);
 			if (*open_status < 0)
