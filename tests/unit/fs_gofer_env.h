@@ -90,32 +90,10 @@ static UNUSED int get_error(struct env *e, const char *name)
 	return (int)fs_get(&e->fs, name, buf, sizeof(buf));
 }
 
-struct listing {
-	struct dir_sink sink;
-	unsigned n, room;
-};
-
-static bool count_entry(struct dir_sink *s, const char *name, size_t len, uint64_t ino,
-			uint64_t next, unsigned type)
-{
-	struct listing *l = container_of(s, struct listing, sink);
-
-	(void)name;
-	(void)len;
-	(void)next;
-	(void)type;
-	assert_true(ino != 0);
-	if (!l->room)
-		return false;
-	l->room--;
-	l->n++;
-	return true;
-}
-
 /* All of a directory, as programs do: until there is nothing. Returns how many. */
 static UNUSED unsigned fs_list(struct fs_env *e, const char *name)
 {
-	struct listing l = {.sink.emit = count_entry, .room = 100000};
+	struct entry_count l = {.sink.emit = count_entry, .room = 100000};
 	struct file *f;
 	unsigned before;
 	int err;

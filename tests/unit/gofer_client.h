@@ -178,6 +178,44 @@ static UNUSED int t_unlink(struct client *c, uint32_t dfid, const char *name,
 	return rpc(c, &m);
 }
 
+/* @target: of a symlink, else NULL. */
+static UNUSED int t_xmake(struct client *c, uint32_t dfid, uint32_t newfid, uint32_t mode,
+			  const char *name, const char *target)
+{
+	struct p9_msg m = {.type = P9_TXMAKE};
+
+	m.txmake.fid = dfid;
+	m.txmake.newfid = newfid;
+	m.txmake.mode = mode;
+	m.txmake.uid = m.txmake.gid = P9_NOUID;
+	m.txmake.name = p9_str(name);
+	m.txmake.target = p9_str(target ? target : "");
+	return rpc(c, &m);
+}
+
+static UNUSED int t_xlink(struct client *c, uint32_t fid, uint32_t dfid, const char *name)
+{
+	struct p9_msg m = {.type = P9_TXLINK};
+
+	m.txlink.dfid = dfid;
+	m.txlink.fid = fid;
+	m.txlink.name = p9_str(name);
+	return rpc(c, &m);
+}
+
+static UNUSED int t_xrename(struct client *c, uint32_t olddir, const char *oldname,
+			    uint32_t newdir, const char *newname, uint32_t flags)
+{
+	struct p9_msg m = {.type = P9_TXRENAME};
+
+	m.txrename.olddir = olddir;
+	m.txrename.newdir = newdir;
+	m.txrename.flags = flags;
+	m.txrename.oldname = p9_str(oldname);
+	m.txrename.newname = p9_str(newname);
+	return rpc(c, &m);
+}
+
 /* The @i-th step of the last Rxwalk. */
 static UNUSED struct p9_step step_of(struct client *c, unsigned i)
 {

@@ -11,7 +11,7 @@
 /* A few entries at a time, across the buffer's end. */
 static void test_directory(void **state)
 {
-	struct listing l = {.sink.emit = count_entry};
+	struct entry_count l = {.sink.emit = count_entry};
 	struct env e;
 	struct file *f;
 	unsigned before;
@@ -33,7 +33,7 @@ static void test_directory(void **state)
 	} while (l.n != before);
 	assert_int_equal(l.n, 1502);
 	assert_int_equal(file_lseek(f, 0, SEEK_SET), 0);
-	l = (struct listing){.sink.emit = count_entry, .room = 5000};
+	l = (struct entry_count){.sink.emit = count_entry, .room = 5000};
 	assert_int_equal(file_iterate(f, &l.sink), 0);
 	assert_int_equal(l.n, 1502);
 	file_put(f);

@@ -112,25 +112,6 @@ static void test_refusals(void **state)
 	fs_env_done(&e);
 }
 
-struct count {
-	struct dir_sink sink;
-	unsigned n, room;
-};
-
-static bool count_one(struct dir_sink *s, const char *name, size_t len, uint64_t ino,
-		      uint64_t next, unsigned type)
-{
-	struct count *c = container_of(s, struct count, sink);
-
-	(void)next;
-	assert_true(name && len && ino && type);
-	if (!c->room)
-		return false;
-	c->room--;
-	c->n++;
-	return true;
-}
-
 /* A listing in pieces of one, two, three... names shows each name once. */
 static void test_listing(void **state)
 {
@@ -139,7 +120,7 @@ static void test_listing(void **state)
 	(void)state;
 	mount_sys(&e);
 	for (unsigned room = 1; room < 20; room++) {
-		struct count c = {.sink = {count_one}};
+		struct entry_count c = {.sink.emit = count_entry};
 		struct file *f =
 			fs_open(&e, "/sys/devices/system/cpu", LX_O_RDONLY, 0, NULL);
 		unsigned before;
@@ -150,6 +131,7 @@ static void test_listing(void **state)
 			assert_int_equal(file_iterate(f, &c.sink), 0);
 		} while (c.n != before);
 		assert_int_equal(c.n, 2 + 4 + 6 + 1);
+		assert_int_equal(c.n_odd, 0);
 		file_put(f);
 	}
 	fs_env_done(&e);

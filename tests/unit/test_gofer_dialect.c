@@ -239,67 +239,43 @@ static void test_make_rename_link(void **state)
 	struct p9_msg m = {.type = P9_TXMAKE};
 	char buf[64];
 
-	m.txmake.fid = 1;
-	m.txmake.newfid = 2;
-	m.txmake.mode = S_IFDIR | 02775;
-	m.txmake.uid = m.txmake.gid = P9_NOUID;
-	m.txmake.name = p9_str("d");
-	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(t_xmake(c, 1, 2, S_IFDIR | 02775, "d", NULL), 0);
 	same_attr(&c->r.rattr.attr, host_path(c, "d"));
 	assert_int_equal(c->r.rattr.attr.mode, S_IFDIR | 02775);
-	m.txmake.newfid = 3;
-	m.txmake.mode = S_IFLNK | 0777;
-	m.txmake.name = p9_str("l");
-	m.txmake.target = p9_str("a/very/long/way");
-	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(t_xmake(c, 1, 3, S_IFLNK | 0777, "l", "a/very/long/way"), 0);
 	assert_int_equal(c->r.rattr.attr.qid.type, P9_QTSYMLINK);
 	assert_int_equal(readlink(host_path(c, "l"), buf, sizeof(buf)), 15);
+	assert_int_equal(t_xmake(c, 1, P9_NOFID, S_IFLNK | 0777, "l2", ""), -ENOENT);
+	assert_int_equal(t_xmake(c, 1, P9_NOFID, 0, "l2", NULL), -EINVAL); /* no type */
+	m.txmake.fid = 1;
 	m.txmake.newfid = P9_NOFID;
-	m.txmake.target = p9_str("");
-	m.txmake.name = p9_str("l2");
-	assert_int_equal(rpc(c, &m), -ENOENT);
+	m.txmake.name = p9_str("c");
 	m.txmake.mode = S_IFCHR | 0666;
 	m.txmake.rdev_major = 1;
 	m.txmake.rdev_minor = 1; /* /dev/mem */
 	assert_int_equal(rpc(c, &m), -EPERM);
-	m.txmake.mode = 0; /* no type */
-	assert_int_equal(rpc(c, &m), -EINVAL);
 
 	host_file(c, "a", "A");
 	host_file(c, "b", "B");
 	assert_int_equal(t_xwalk(c, 1, 10, "a", 0, 0), 0);
 	assert_int_equal(t_xwalk(c, 1, 11, "b", 0, 0), 0);
-	m = (struct p9_msg){.type = P9_TXRENAME};
-	m.txrename.olddir = m.txrename.newdir = 1;
-	m.txrename.oldname = p9_str("a");
-	m.txrename.newname = p9_str("b");
-	m.txrename.flags = RENAME_NOREPLACE;
-	assert_int_equal(rpc(c, &m), -EEXIST);
-	m.txrename.flags = 4; /* whiteout */
-	assert_int_equal(rpc(c, &m), -EINVAL);
-	m.txrename.flags = RENAME_EXCHANGE;
-	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(t_xrename(c, 1, "a", 1, "b", RENAME_NOREPLACE), -EEXIST);
+	assert_int_equal(t_xrename(c, 1, "a", 1, "b", 4 /* whiteout */), -EINVAL);
+	assert_int_equal(t_xrename(c, 1, "a", 1, "b", RENAME_EXCHANGE), 0);
 	/* Each fid still names its file. */
 	assert_int_equal(t_xwalk(c, 10, 20, "", P9_XWALK_OPEN, O_RDONLY), 0);
 	assert_int_equal(read(c->hfd, buf, 1), 1);
 	assert_int_equal(buf[0], 'A');
 	close(c->hfd);
-	m.txrename.flags = 0;
-	m.txrename.newdir = 2;
-	m.txrename.newname = p9_str("sub");
-	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(t_xrename(c, 1, "a", 2, "sub", 0), 0);
 	assert_int_equal(t_xwalk(c, 11, 21, "", P9_XWALK_OPEN, O_RDONLY), 0);
 	assert_int_equal(read(c->hfd, buf, 1), 1);
 	assert_int_equal(buf[0], 'B');
 	close(c->hfd);
 
-	m = (struct p9_msg){.type = P9_TXLINK};
-	m.txlink.dfid = 2;
-	m.txlink.fid = 11;
-	m.txlink.name = p9_str("again");
-	assert_int_equal(rpc(c, &m), 0);
+	assert_int_equal(t_xlink(c, 11, 2, "again"), 0);
 	assert_int_equal(c->r.rattr.attr.nlink, 2);
-	assert_int_equal(rpc(c, &m), -EEXIST);
+	assert_int_equal(t_xlink(c, 11, 2, "again"), -EEXIST);
 }
 
 static void test_attributes(void **state)

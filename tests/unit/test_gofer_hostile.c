@@ -46,17 +46,9 @@ static void test_names_that_climb(void **state)
 		assert_int_equal(rpc(c, &m), 0);
 		assert_int_equal(c->r.rxwalk.n, 0);
 		assert_int_equal(c->r.rxwalk.status, EINVAL);
-		m = (struct p9_msg){.type = P9_TXMAKE};
-		m.txmake.fid = 1;
-		m.txmake.newfid = P9_NOFID;
-		m.txmake.mode = S_IFDIR | 0755;
-		m.txmake.name = p9_str(bad[i]);
-		assert_int_equal(rpc(c, &m), -EINVAL);
-		m = (struct p9_msg){.type = P9_TXRENAME};
-		m.txrename.olddir = m.txrename.newdir = 1;
-		m.txrename.oldname = p9_str("a");
-		m.txrename.newname = p9_str(bad[i]);
-		assert_int_equal(rpc(c, &m), -EINVAL);
+		assert_int_equal(t_xmake(c, 1, P9_NOFID, S_IFDIR | 0755, bad[i], NULL),
+				 -EINVAL);
+		assert_int_equal(t_xrename(c, 1, "a", 1, bad[i], 0), -EINVAL);
 		assert_int_equal(t_unlink(c, 1, bad[i], P9_UNLINK_DIR), -EINVAL);
 	}
 	/* Plain ".." ends at the root, however often. */

@@ -43,3 +43,13 @@ int fs_put(struct fs_env *e, const char *name, const char *text);
 ssize_t fs_get(struct fs_env *e, const char *name, char *buf, size_t size);
 /* lstat: 0 or an error. */
 int fs_lstat(struct fs_env *e, const char *name, struct kstat *st);
+
+/* A sink that counts entries, so many at a time as there is room for. */
+struct entry_count {
+	struct dir_sink sink;
+	unsigned n, room;
+	unsigned n_odd; /* of them without a name or a type */
+};
+
+bool count_entry(struct dir_sink *s, const char *name, size_t len, uint64_t ino,
+		 uint64_t next, unsigned type);
