@@ -81,6 +81,13 @@ static inline struct unix_sock *to_unix(struct socket *sk)
 /* How many datagrams wait at most: net.unix.max_dgram_qlen. */
 #define UNIX_MAX_DGRAM 10
 
+/* Is it a byte out of band, or where one was? A read that comes to it ends there. */
+static inline bool is_mark_locked(const struct unix_sock *us, const struct skb *b)
+	MUST_HOLD(us->sk.lock)
+{
+	return us->oob == b || !b->len;
+}
+
 /* unix.c */
 struct unix_sock *unix_new(struct kernel *k, int type); /* NULL: no memory */
 struct unix_sock *unix_get(struct unix_sock *us);

@@ -113,13 +113,6 @@ static ssize_t recv_packet(struct unix_sock *us, struct sock_msg *m, struct pass
 
 /* --- streams ----------------------------------------------------------------------- */
 
-/* Is it a byte out of band, or where one was? A read that comes to it ends there. */
-static bool is_mark_locked(const struct unix_sock *us, const struct skb *b)
-	MUST_HOLD(us->sk.lock)
-{
-	return us->oob == b || !b->len;
-}
-
 /* What the same read may go on with behind @b, or NULL. It stays under rcv_lock. */
 static struct skb *next_of_stream(struct unix_sock *us, const struct skb *b)
 	MUST_HOLD(us->rcv_lock)

@@ -77,7 +77,7 @@ int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64
 			return -EOPNOTSUPP;
 		mutex_lock(&sk->lock);
 		b = list_first(&us->queue, struct skb, node);
-		n = b && (b == us->oob || !b->len);
+		n = b && is_mark_locked(us, b);
 		mutex_unlock(&sk->lock);
 		return put_user(u, arg, n);
 	default:
