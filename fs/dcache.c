@@ -188,11 +188,12 @@ static void free_dead(struct list *dead)
 #define SHRINK_BATCH 64
 
 /*
- * Too many unused ones: the oldest go, in batches so that the lock is not held long. What
- * goes may hold others (an overlay's hold lower ones), whose puts come back here: they
- * only add to what this loop takes, or the stack would grow with the cache.
+ * The oldest unused ones go, until @keep are left or @most are gone, in batches so that the
+ * lock is not held long. What goes may hold others (an overlay's hold lower ones), whose
+ * puts come back here: they only add to what this loop takes, or the stack would grow with
+ * the cache.
  */
-static void shrink(struct vfs *v)
+static void shrink(struct vfs *v, unsigned keep, size_t most)
 {
 	struct list dead;
 	bool more;
@@ -200,16 +201,41 @@ static void shrink(struct vfs *v)
 	do {
 		list_init(&dead);
 		mutex_lock(&v->dlock);
-		for (int i = 0; i < SHRINK_BATCH && v->n_lru > DCACHE_LRU_MAX; i++)
+		v->shrinking = true;
+		for (int i = 0; i < SHRINK_BATCH && v->n_lru > keep && most; i++, most--)
 			kill_locked(v, list_first(&v->lru, struct dentry, lru), NULL,
 				    false, &dead);
 		mutex_unlock(&v->dlock);
 		free_dead(&dead);
 		mutex_lock(&v->dlock);
-		more = v->n_lru > DCACHE_LRU_MAX;
+		more = v->n_lru > keep && most;
 		v->shrinking = more;
 		mutex_unlock(&v->dlock);
 	} while (more);
+}
+
+/* No more than there are now: others may add as fast as this takes. */
+void dcache_drop_unused(struct vfs *v)
+{
+	size_t n;
+
+	mutex_lock(&v->dlock);
+	n = v->dentries.n;
+	mutex_unlock(&v->dlock);
+	shrink(v, 0, n);
+}
+
+void dcache_counts(struct vfs *v, struct dcache_counts *out)
+{
+	struct dentry *d;
+
+	*out = (struct dcache_counts){0};
+	mutex_lock(&v->dlock);
+	out->cached = v->dentries.n;
+	out->unused = v->n_lru;
+	list_for_each (d, &v->lru, lru)
+		out->negative += !dentry_inode(d);
+	mutex_unlock(&v->dlock);
 }
 
 /* Drops a reference that is not the last one. */
@@ -244,7 +270,7 @@ static void put(struct dentry *d, bool cold)
 	mutex_unlock(&v->dlock);
 	free_dead(&dead);
 	if (too_many)
-		shrink(v);
+		shrink(v, DCACHE_LRU_MAX, SIZE_MAX);
 }
 
 void dentry_put(struct dentry *d)

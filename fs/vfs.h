@@ -52,6 +52,13 @@ int vfs_create(struct kernel *k, uint64_t files_limit, struct vfs **out);
 void vfs_free(struct vfs *v);
 /* Open file descriptions now and at most; for /proc/sys/fs/file-nr. */
 void vfs_file_counts(struct vfs *v, uint64_t *n_open, uint64_t *limit);
+/* For /proc/sys/fs/dentry-state: names cached, of those unused, of those not there. */
+struct dcache_counts {
+	size_t cached, unused, negative;
+};
+void dcache_counts(struct vfs *v, struct dcache_counts *out);
+/* Forgets what nobody holds, for /proc/sys/vm/drop_caches. */
+void dcache_drop_unused(struct vfs *v);
 /* The super that sockets live on; borrowed. */
 struct super *vfs_sockfs(struct kernel *k);
 /* Flush every file system: sync(2). */

@@ -180,7 +180,28 @@ static int show_mmap_min(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
+/*
+ * 1: pages, of which we keep none that a file has, too; 2: names and inodes; 4: Linux says
+ * nothing in its log about it.
+ */
+static ssize_t write_drop_caches(const struct proc_call *c, char *text, size_t len)
+{
+	long which;
+	int r = proc_parse_long(text, &which);
+
+	if (r)
+		return r;
+	if (which < 1 || which > 4)
+		return -EINVAL;
+	if (which & 2) {
+		dcache_drop_unused(c->k->vfs);
+		mem_trim();
+	}
+	return (ssize_t)len;
+}
+
 static const struct proc_node vm_nodes[] = {
+	RW_NODE("drop_caches", 0200, NULL, write_drop_caches),
 	CONST_NODE("legacy_va_layout", "0\n"),
 	CONST_NODE("max_map_count", "65530\n"),
 	TEXT_NODE("mmap_min_addr", 0444, show_mmap_min),
@@ -214,6 +235,15 @@ static int show_file_max(const struct proc_call *c, struct strbuf *out)
 	return 0;
 }
 
+static int show_dentry_state(const struct proc_call *c, struct strbuf *out)
+{
+	struct dcache_counts n;
+
+	dcache_counts(c->k->vfs, &n);
+	sb_printf(out, "%zu\t%zu\t45\t0\t%zu\t0\n", n.cached, n.unused, n.negative);
+	return 0;
+}
+
 static const struct proc_node inotify_nodes[] = {
 	CONST_NODE("max_queued_events", NUMBER(INOTIFY_MAX_QUEUED)),
 	CONST_NODE("max_user_instances", NUMBER(INOTIFY_MAX_INSTANCES)),
@@ -229,7 +259,7 @@ static const struct proc_dir epoll_dir = STATIC_DIR(epoll_nodes);
 static const struct proc_node fs_nodes[] = {
 	CONST_NODE("aio-max-nr", "0\n"),
 	CONST_NODE("aio-nr", "0\n"),
-	CONST_NODE("dentry-state", "0\t0\t45\t0\t0\t0\n"),
+	TEXT_NODE("dentry-state", 0444, show_dentry_state),
 	DIR_NODE("epoll", 0555, &epoll_dir),
 	TEXT_NODE("file-max", 0444, show_file_max),
 	TEXT_NODE("file-nr", 0444, show_file_nr),
