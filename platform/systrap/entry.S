@@ -25,6 +25,7 @@
 #include "platform/stub/context.h"
 #include "platform/stub/layout.h"
 #include "platform/systrap/carry.h"
+#include "sentry/base/ucontext.h"
 
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
@@ -34,30 +35,7 @@
 #define SIGSYS	  31
 #define SIGSTKFLT 16 /* STUB_SIG_INTERRUPT */
 
-#define XSAVE_HEADER 512 /* offset in an XSAVE image */
-
-/* Offsets in the host's struct ucontext. */
-#define UC_R8	   40
-#define UC_R9	   48
-#define UC_R10	   56
-#define UC_R11	   64
-#define UC_R12	   72
-#define UC_R13	   80
-#define UC_R14	   88
-#define UC_R15	   96
-#define UC_RDI	   104
-#define UC_RSI	   112
-#define UC_RBP	   120
-#define UC_RBX	   128
-#define UC_RDX	   136
-#define UC_RAX	   144
-#define UC_RCX	   152
-#define UC_RSP	   160
-#define UC_RIP	   168
-#define UC_EFLAGS  176
-#define UC_CS	   184
-#define UC_SS	   190
-#define UC_FPSTATE 224
+#define XSAVE_HEADER 512 /* its offset in an FPU image */
 
 /* edx:eax: the parts of an XSAVE image that guests have. */
 .macro XFEATURES
@@ -81,19 +59,8 @@
 	movzwl	UC_CS(%r12), %eax
 	push	%rax
 	push	UC_RIP(%r12)
-	mov	UC_R8(%r12), %r8
-	mov	UC_R9(%r12), %r9
-	mov	UC_R10(%r12), %r10
 	mov	UC_R11(%r12), %r11
-	mov	UC_R13(%r12), %r13
-	mov	UC_R14(%r12), %r14
-	mov	UC_R15(%r12), %r15
-	mov	UC_RDI(%r12), %rdi
-	mov	UC_RSI(%r12), %rsi
-	mov	UC_RBP(%r12), %rbp
-	mov	UC_RBX(%r12), %rbx
-	mov	UC_RDX(%r12), %rdx
-	mov	UC_RAX(%r12), %rax
+	LOAD_REGS
 	mov	UC_RCX(%r12), %rcx
 	mov	UC_R12(%r12), %r12
 	iretq
