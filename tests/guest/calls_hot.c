@@ -9,8 +9,6 @@
 #include "harness.h"
 #include "hot.h"
 
-#define PAGE 4096
-
 TEST(results_and_errors)
 {
 	char buf[8];

@@ -13,8 +13,6 @@
 #include "harness.h"
 #include "hot.h"
 
-#define PAGE 4096
-
 /* --- signals --------------------------------------------------------------- */
 
 /* All vector registers there are, over calls and over signals that come in between. */
@@ -118,6 +116,7 @@ TEST(interrupted_calls)
 {
 	struct sigaction sa = {.sa_handler = nothing};
 	const struct itimerval soon = {{0, 0}, {0, 20000}};
+	pid_t pid;
 	char byte;
 	int p[2];
 
@@ -129,13 +128,14 @@ TEST(interrupted_calls)
 	CHECK_EQ(FN(hot_call)(SYS_read, p[0], (long)&byte, 1), -EINTR);
 	sa.sa_flags = SA_RESTART;
 	CHECK_OK(sigaction(SIGALRM, &sa, NULL));
-	if (!fork()) {
+	pid = CHECK_OK(fork());
+	if (!pid) {
 		usleep(100000);
 		_exit(write(p[1], "x", 1) != 1);
 	}
 	CHECK_OK(setitimer(ITIMER_REAL, &soon, NULL));
 	CHECK_EQ(FN(hot_call)(SYS_read, p[0], (long)&byte, 1), 1);
-	CHECK_OK(wait(NULL));
+	wait_ok(pid);
 }
 
 static volatile int n_traps;
@@ -300,7 +300,6 @@ TEST(children_inherit_it)
 	hot_heat();
 	for (int i = 0; i < 3; i++) {
 		pid_t pid = CHECK_OK(fork());
-		int status;
 
 		if (!pid) {
 			for (int j = 0; j < HOT; j++)
@@ -310,8 +309,7 @@ TEST(children_inherit_it)
 			_exit(!!memcmp(hot_code, hot_start,
 				       (size_t)(hot_end - hot_start)));
 		}
-		CHECK_OK(waitpid(pid, &status, 0));
-		CHECK_EQ(status, 0);
+		wait_ok(pid);
 		hot_heat();
 	}
 }
@@ -322,13 +320,11 @@ TEST(a_child_by_a_raw_clone)
 	hot_heat();
 	for (int i = 0; i < 2 * HOT; i++) {
 		pid_t pid = (pid_t)FN(hot_call)(SYS_clone, SIGCHLD, 0, 0);
-		int status;
 
 		if (!pid)
 			_exit(FN(hot_call)(SYS_getppid, 0, 0, 0) == 0);
 		CHECK_OK(pid);
-		CHECK_OK(waitpid(pid, &status, 0));
-		CHECK_EQ(status, 0);
+		wait_ok(pid);
 	}
 }
 

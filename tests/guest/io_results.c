@@ -5,7 +5,6 @@
 
 #include "harness.h"
 
-#define PAGE	4096
 #define HOLE	(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 #define TEST_MS 300
 

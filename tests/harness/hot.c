@@ -120,9 +120,8 @@ char *hot_label(const char *label)
 	return hot_code + (label - hot_start);
 }
 
-void *hot_map(const char *name)
+void *hot_map_fd(int fd)
 {
-	int fd = CHECK_OK(open(name, O_RDWR | O_CREAT | O_TRUNC, 0600));
 	void *p;
 
 	CHECK_EQ(write(fd, hot_start, (size_t)(hot_end - hot_start)),
@@ -130,6 +129,14 @@ void *hot_map(const char *name)
 	CHECK_OK(ftruncate(fd, HOT_SIZE));
 	p = mmap(NULL, HOT_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+void *hot_map(const char *name)
+{
+	int fd = CHECK_OK(open(name, O_RDWR | O_CREAT | O_TRUNC, 0600));
+	void *p = hot_map_fd(fd);
+
 	close(fd);
 	return p;
 }

@@ -34,6 +34,8 @@ char *hot_label(const char *label);
 
 /* Maps it from a file of that name in the current folder, anew. */
 void *hot_map(const char *name);
+/* From an empty file. */
+void *hot_map_fd(int fd);
 /* In a folder of this case's own. */
 void hot_set_up(void);
 /* Calls it until it is hot. */
