@@ -195,7 +195,7 @@ static ssize_t write_drop_caches(const struct proc_call *c, char *text, size_t l
 		return -EINVAL;
 	if (which & 2) {
 		dcache_drop_unused(c->k->vfs);
-		mem_trim();
+		mem_trim(0);
 	}
 	return (ssize_t)len;
 }

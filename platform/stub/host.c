@@ -59,6 +59,17 @@ static int init_pages(struct stub_host *host)
 	return r ? r : stub_slots_init(&host->ctxs, STUB_MAX_CTX);
 }
 
+/* So many are used again and again: a context has some 28 KB. */
+#define PAGES_KEPT 128
+
+bool stub_pages_give_back(const struct stub_host *host, unsigned nr, int64_t off,
+			  int64_t size)
+{
+	return nr >= PAGES_KEPT &&
+	       !host_fallocate(host->pages, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       off, size);
+}
+
 /* --- the CPU -------------------------------------------------------------- */
 
 static uint64_t read_xcr0(void)

@@ -35,6 +35,9 @@
 	{SYS_close, "close", {{0}}, "", "descriptors taken back"},                       \
 	{SYS_lseek, "lseek", {{2, HOST_EQ, SEEK_DATA, 0}}, "SEEK_DATA",                  \
 	 "clear contexts of dead guest processes"},                                      \
+	{SYS_fallocate, "fallocate",                                                     \
+	 {{1, HOST_EQ, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0}},                  \
+	 "mode == PUNCH_HOLE | KEEP_SIZE", "give back contexts of a peak"},              \
 	{SYS_clock_gettime, "clock_gettime", {{0, HOST_MASKED_EQ, 2, 7}},                \
 	 "CPU clocks of processes", "CPU time of guest processes"},                      \
 	{SYS_openat, "openat", {{2, HOST_EQ, O_RDONLY | O_CLOEXEC, 0}},                  \

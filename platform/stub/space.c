@@ -272,6 +272,7 @@ static void space_free(struct stub_space *s)
 		stub_slot_free(&s->host->ctxs, slot->nr);
 		mem_free(slot);
 	}
+	stub_pages_give_back(s->host, s->slot, s->slot * PAGE_SIZE, PAGE_SIZE);
 	stub_slot_free(&s->host->spaces, s->slot);
 	stub_sites_free(s);
 	mutex_destroy(&s->lock);

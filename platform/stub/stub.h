@@ -260,6 +260,12 @@ int stub_host_init(const struct platform_config *config,
 /* All spaces but the template are gone. */
 void stub_host_destroy(struct stub_host *host);
 /*
+ * Of host->pages, what the number @nr (of a space, a context) has: the host's again, if
+ * numbers so high are of a peak. Else false, and nothing is done.
+ */
+bool stub_pages_give_back(const struct stub_host *host, unsigned nr, int64_t off,
+			  int64_t size);
+/*
  * For a platform's own init: @p is filled, and freed with mem_free() by shutdown, or here
  * when it fails. And two slots of platform_ops.
  */

@@ -105,7 +105,7 @@ static void clear_context(const struct stub_host *host, const struct stub_slot *
 /*
  * Nothing of a guest's may be seen by the next. What lies between head and frames is
  * seldom touched, so it is cleared where the file has pages: to give them back would have
- * all CPUs forget their translations.
+ * all CPUs forget their translations, and is done after a peak only.
  */
 void stub_context_scrub(const struct stub_host *host, const struct stub_slot *slot)
 {
@@ -113,6 +113,8 @@ void stub_context_scrub(const struct stub_host *host, const struct stub_slot *sl
 	const int64_t end = base + (int64_t)(STUB_CTX_SIZE - frames_size(host));
 	int64_t at = base + PAGE_SIZE;
 
+	if (stub_pages_give_back(host, slot->nr, base, STUB_CTX_SIZE))
+		return;
 	while (at < end) {
 		int64_t data = host_ret(lseek(host->pages, at, SEEK_DATA));
 

@@ -62,10 +62,8 @@ void mem_free(void *p)
 	free(p);
 }
 
-#define TRIM_SIZE (16u << 20)
-
-void mem_trim(void)
+void mem_trim(size_t least)
 {
-	if (mallinfo2().fordblks > TRIM_SIZE)
+	if (!least || mallinfo2().fordblks > least)
 		malloc_trim(0);
 }

@@ -19,11 +19,11 @@ char *str_dup(const char *s) MUST_CHECK;
 void mem_free(void *p);
 
 /*
- * mem_trim - gives what was freed back to the host, if it is much: the C library keeps it
- * for as long as one piece behind it is in use. Takes milliseconds, in which others may
- * wait to allocate.
+ * mem_trim - gives what was freed back to the host, if it is more than @least: the C library
+ * keeps it for as long as one piece behind it is in use. Takes milliseconds, in which others
+ * may wait to allocate.
  */
-void mem_trim(void);
+void mem_trim(size_t least);
 
 /* Tests: make the @nth next allocation fail (1: the very next); 0 turns it off. */
 void mem_fail_after(unsigned nth);

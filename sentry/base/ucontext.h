@@ -2,6 +2,7 @@
 /* For assembler: the host's struct ucontext, which a signal handler is given on x86-64. */
 #pragma once
 
+/* clang-format off */
 #ifdef __ASSEMBLER__
 /* Offsets in it, and in the FPU image that it points at. */
 #define UC_R8	    40

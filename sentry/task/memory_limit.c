@@ -18,7 +18,6 @@
  */
 #include "sentry/task/memory_limit.h"
 
-#include <malloc.h>
 #include <stdio.h>
 
 #include "sentry/abi/errno.h"
@@ -217,7 +216,7 @@ static bool trim(struct memory_limit *ml, uint64_t used)
 	    (used <= ml->limit && now < ml->trimmed_ns + TRIM_NS))
 		return false;
 	ml->trimmed_ns = now;
-	malloc_trim(0);
+	mem_trim(0);
 	return true;
 }
 
@@ -286,7 +285,7 @@ void memory_limit_process_ends(struct memory_limit *ml)
 {
 	if (!ml || !atomic_load_explicit(&ml->tight, memory_order_relaxed))
 		return;
-	malloc_trim(0);
+	mem_trim(0);
 	set_room(ml, atomic_load(&ml->anon) + own_bytes(ml->k));
 }
 

@@ -20,8 +20,9 @@
 #define THREAD_STACK (160 * 1024)
 #endif
 
-#define IDLE_NS	 (2 * NSEC_PER_SEC)
-#define MAX_IDLE 16
+#define IDLE_NS	  (2 * NSEC_PER_SEC)
+#define MAX_IDLE  16
+#define TRIM_SIZE (16u << 20)
 
 /* On the stack of its thread. */
 struct worker {
@@ -52,7 +53,7 @@ static bool given_late(struct worker *w)
 	mutex_unlock(&lock);
 	/* No task has started or ended for a while: a good moment for what takes one. */
 	if (last)
-		mem_trim();
+		mem_trim(TRIM_SIZE);
 	/* The giver still looks at w, which must not go before it has done its last. */
 	if (given)
 		park_wait(&w->park, NO_DEADLINE);

@@ -47,12 +47,6 @@ static const char *of(pid_t pid, const char *name)
 	return path[turn];
 }
 
-static pid_t sleeper(void)
-{
-	pid_t pid = pausing();
-	return pid;
-}
-
 /* --- mem --------------------------------------------------------------------------- */
 
 __attribute__((noinline)) static int answer(void)
@@ -142,7 +136,7 @@ TEST(mem_across_pages)
 
 TEST(comm_of_others_is_read_only)
 {
-	pid_t pid = sleeper();
+	pid_t pid = pausing();
 
 	CHECK_EQ(write_str(of(pid, "comm"), "other"), -EINVAL);
 	CHECK_EQ(write_str("/proc/self/comm", "mine"), 4);
@@ -275,7 +269,7 @@ TEST(cpu_time_of_a_computing_process)
 TEST(children)
 {
 	char path[80], want[32];
-	pid_t pid = sleeper();
+	pid_t pid = pausing();
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
 	snprintf(want, sizeof(want), "%d ", (int)pid);
@@ -365,7 +359,7 @@ TEST(directory_positions)
 
 TEST(a_dead_process_has_no_files)
 {
-	pid_t pid = sleeper();
+	pid_t pid = pausing();
 	int dir = CHECK_OK(open(of(pid, "."), O_RDONLY | O_DIRECTORY));
 	int fds = CHECK_OK(openat(dir, "fd", O_RDONLY | O_DIRECTORY));
 	struct stat st;

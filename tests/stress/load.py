@@ -68,11 +68,10 @@ os.waitpid(leader, 0)
 ''', '--pids-limit', '60')
 
 
-@case
-def memory_after_a_peak():
-    """What a guest made the Sentry allocate is the host's again soon after it is gone."""
-    peak = """
-import fcntl, os, socket
+# name: what makes it, and how many bytes it is at least
+PEAKS = {
+    'sockets': ("""
+import socket
 kept = []
 for i in range(400):
     pair = socket.socketpair()
@@ -83,9 +82,25 @@ for i in range(400):
             pair[0].send(bytes(4096))
     except BlockingIOError:
         pass
-print('full', flush=True)
-input()
-"""
+""", 50e6),
+    'threads': ("""
+import threading
+threading.stack_size(65536)
+end = threading.Event()
+for i in range(1000):
+    threading.Thread(target=end.wait, daemon=True).start()
+""", 10e6),
+}
+
+
+@case
+def memory_after_a_peak():
+    """What a guest made the Sentry allocate is the host's again soon after it is gone."""
+    for what, (peak, least) in PEAKS.items():
+        after_a_peak(what, peak + "print('full', flush=True)\ninput()\n", least)
+
+
+def after_a_peak(what, peak, least):
     text = """
 import socket, subprocess, sys, time
 p = subprocess.Popen(['python3', '-c', sys.argv[1]], stdin=subprocess.PIPE)
@@ -101,11 +116,11 @@ sys.stdin.readline()
         equal(child.stdout.readline(), b'full\n')
         sentry = [p for p in descendants(child.pid) if name_of(p) == 'runsc-sentry'][0]
         full = private_bytes(sentry)
-        check(full > 50e6, 'no peak:', full)
+        check(full > least, what, 'no peak:', full)
         child.stdin.write(b'\n')
         child.stdin.flush()
         equal(child.stdout.readline(), b'gone\n')
-        check(wait_until(lambda: private_bytes(sentry) < 20e6, 10), 'of', full, 'are left',
+        check(wait_until(lambda: private_bytes(sentry) < 20e6, 10), what, 'of', full, 'are left',
               private_bytes(sentry))
         child.stdin.close()
         equal(child.wait(10), 0)
