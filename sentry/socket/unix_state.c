@@ -75,10 +75,10 @@ int64_t unix_ioctl(struct socket *sk, const struct umem *u, unsigned cmd, uint64
 	case LX_SIOCATMARK:
 		if (sk->type != LX_SOCK_STREAM)
 			return -EOPNOTSUPP;
-		mutex_lock(&sk->lock);
+		mutex_lock(&us->sk.lock);
 		b = list_first(&us->queue, struct skb, node);
 		n = b && is_mark_locked(us, b);
-		mutex_unlock(&sk->lock);
+		mutex_unlock(&us->sk.lock);
 		return put_user(u, arg, n);
 	default:
 		return -ENOTTY;
