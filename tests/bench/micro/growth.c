@@ -27,7 +27,7 @@ static void *idle(void *unused)
 	return unused;
 }
 
-static void threads(void)
+void idle_threads(void)
 {
 	pthread_attr_t attr;
 	pthread_t th;
@@ -111,7 +111,7 @@ static void do_stat(int n)
 		ROW(row_name "_1000", row_fn, .arg = 1000, __VA_ARGS__)
 
 const struct bench growth_benches[] = {
-	NUMBERS("threads", do_getppid, .setup = threads),
+	NUMBERS("threads", do_getppid, .setup = idle_threads),
 	NUMBERS("files", do_dup_close, .setup = files),
 	NUMBERS("mappings", do_mprotect, .setup = mappings, .step = 2),
 	NUMBERS("entries", do_stat, .setup = entries),

@@ -41,4 +41,5 @@ void want_files(unsigned n);		/* raises RLIMIT_NOFILE or skips */
 void reap(pid_t pid);			/* waits for a child that must end with 0 */
 void spin(int n);			/* computes, N thousand steps */
 void do_getppid(int n);			/* N calls that do next to nothing */
+void idle_threads(void);		/* arg - 1 threads that sleep */
 void at_once(int n, void (*fn)(int n)); /* fn(n) in arg threads at the same time */

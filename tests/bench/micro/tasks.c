@@ -93,6 +93,12 @@ static void fill_1g(void)
 		p[off] = 1;
 }
 
+static void fill_1g_threads(void)
+{
+	idle_threads();
+	fill_1g();
+}
+
 /* --- signals ---------------------------------------------------------------------- */
 static void on_signal(int sig)
 {
@@ -137,6 +143,7 @@ const struct bench tasks_benches[] = {
 	ROW("fork_exec_wait", do_fork_exec),
 	ROW("posix_spawn_wait", do_spawn),
 	ROW("fork_1g", do_fork, .setup = fill_1g),
+	ROW("fork_1g_threads", do_fork, .setup = fill_1g_threads, .arg = 9),
 	ROW("sh_50_commands", do_shell),
 	ROW("thread_create_join", do_thread),
 	{0},
