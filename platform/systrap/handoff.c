@@ -29,6 +29,7 @@
 
 /* In ticks of the time stamp counter, of which there are 2 to 4 in a nanosecond. */
 #define SPIN	     (1u << 17) /* about 50 us */
+#define SOON	     (SPIN * 3 / 4)
 #define STOLEN	     (1u << 16) /* a step of the loop that took longer: we were not running */
 #define MOVED	     (1u << 19)	  /* a move that took longer: the CPU was not idle */
 #define CALM	     (1ull << 23) /* about 3 ms */
@@ -123,14 +124,14 @@ void systrap_hand_off(struct systrap_ctx *c, unsigned cmd)
 
 	if (!c->turns)
 		c->quick = first_quick(c);
-	else if (now - c->taken > SPIN / 2)
+	else if (now - c->taken > SOON)
 		c->quick = 0;
 	restless = c->quick >= QUICK && !c->stub.pair.away && now > c->calm_until;
 
-	/* While we were on our way there the guest thread may well have gone to sleep. */
 	/* It spun for as long as that, and slept. */
 	if (c->stub.pair.away && now - c->taken > SPIN)
 		c->stub.pair.away_alone += now - c->taken - SPIN;
+	/* While we were on our way there the guest thread may well have gone to sleep. */
 	if (c->stub.pair.away && !c->arriving &&
 	    (atomic_load(&ctx->state) & CTX_WAITERS || c->calm_until > c->handed_off)) {
 		systrap_come_home(c);
@@ -201,7 +202,7 @@ int systrap_await(struct systrap_ctx *c)
 	}
 	c->turns++;
 	c->taken = __builtin_ia32_rdtsc();
-	if (c->taken - c->handed_off < SPIN / 2)
+	if (c->taken - c->handed_off < SOON)
 		c->quick++;
 	else
 		c->quick = 0;
