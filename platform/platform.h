@@ -320,10 +320,12 @@ struct ctx_ops {
 	 * Bytes that travelled with the hand-off (systrap). carried_in: borrowed bytes that
 	 * stand for guest memory at @addr, *n of them, or NULL; the guest may change them at
 	 * any time. carry_out: true when taken; they are in guest memory before the thread
-	 * runs on. carry_blind: the same for a place that did not come with a call; it may
+	 * runs on. carry_room: where bytes for @addr, at most *n (which may become less), can be
+	 * put to be taken by carry_out without another copy; or NULL. carry_blind: the same for a place that did not come with a call; it may
 	 * well end in EXIT_UNDELIVERED. All may be NULL: nothing is carried.
 	 */
 	const void *(*carried_in)(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
+	void *(*carry_room)(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
 	bool (*carry_out)(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
 	bool (*carry_blind)(struct exec_ctx *ctx, uaddr_t addr, const void *src,
 			    size_t n);

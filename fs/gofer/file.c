@@ -29,27 +29,44 @@ static uint8_t *bounce(size_t left, uint8_t *small, size_t *size)
 	return big ? big : small;
 }
 
+/* For all there is from @pos on: *n bytes at most. */
+static uint8_t *all_room(const struct file *f, struct uio *u, int64_t pos, size_t *n)
+{
+	uint64_t size = f->inode->size;
+	uint8_t *to;
+
+	*n = u->left;
+	to = uio_room(u, n);
+	return *n == u->left || (uint64_t)pos + *n >= size ? to : NULL;
+}
+
 static ssize_t file_read_op(struct file *f, struct uio *u, int64_t pos, unsigned flags)
 {
-	uint8_t small[CHUNK_SMALL], *buf;
+	uint8_t small[CHUNK_SMALL], *buf = NULL;
 	ssize_t done = 0, n = 0, r;
-	size_t size;
+	size_t size = 0;
 	int hfd;
 
 	(void)flags;
 	r = handle_use(handle_of(f), &hfd);
 	if (r < 0)
 		return r;
-	buf = bounce(u->left, small, &size);
 	while (u->left) {
-		size_t want = min_t(size_t, u->left, size);
+		size_t want;
+		uint8_t *to = all_room(f, u, pos + done, &want);
 
-		n = host_pread(hfd, buf, want, pos + done);
+		if (!to) {
+			if (!buf)
+				buf = bounce(u->left, small, &size);
+			to = buf;
+			want = min_t(size_t, u->left, size);
+		}
+		n = host_pread(hfd, to, want, pos + done);
 		if (n == -EINTR)
 			continue;
 		if (n <= 0)
 			break;
-		r = uio_copy_to(u, buf, (size_t)n);
+		r = uio_copy_to(u, to, (size_t)n);
 		if (r < 0) {
 			n = r;
 			break;

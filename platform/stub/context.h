@@ -11,7 +11,8 @@
  *	CTX_PATCHED	a signal frame's registers, of a call from a patched site: no signal
  *			was raised, the guest thread stores them itself
  *	CTX_IN0, _IN1	what the call's arguments point at, copied by the guest thread
- *	CTX_OUT		what the guest thread is to copy to the guest's memory
+ *	CTX_OUT		what the guest thread is to copy to the guest's memory; most of it is never
+ *			touched
  *	CTX_STACK ..	the thread's signal stack: the host builds signal frames at its
  *			top, and the last one built is the guest's state
  *
@@ -62,13 +63,14 @@
 #define CTX_KNOWN                                                                        \
 	0x600 /* CTX_KNOWN_N answers that patched calls need not ask for; -1: none */
 #define CTX_IN0	  0x1000
-#define CTX_OUT	  0x2000
-#define CTX_IN1	  0x3000
-#define CTX_STACK 0x4000 /* the signal stack starts here */
+#define CTX_IN1	  0x2000
+#define CTX_OUT	  0x4000
+#define CTX_STACK 0x14000 /* the signal stack starts here */
 
 #define CTX_KNOWN_N 6
 
-#define CARRY_MAX 4096 /* bytes in each of IN0, IN1 and OUT */
+#define CARRY_IN_MAX  0x1000 /* bytes in each of IN0 and IN1 */
+#define CARRY_OUT_MAX (CTX_STACK - CTX_OUT)
 
 /* CTX_CMD: what the guest thread does when the state word says it may. */
 #define CMD_RUN	    0 /* go on with what CTX_FRAME points at */

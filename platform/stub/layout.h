@@ -19,8 +19,8 @@
  */
 #pragma once
 
-#define STUB_BASE	0x7fff78000000
-#define STUB_CTX	0x7fff78000000
+#define STUB_BASE	0x7ffef8000000
+#define STUB_CTX	0x7ffef8000000
 #define STUB_FIXED	0x7ffff8000000 /* from here on every stub has the same pages */
 #define STUB_TEXT	0x7ffff8000000
 #define STUB_GUEST_TEXT 0x7ffff8001000
@@ -30,7 +30,7 @@
 #define STUB_VDSO	0x7ffff8100000
 #define STUB_END	0x7ffffffff000 /* of user space */
 
-#define STUB_CTX_SIZE	     0x10000
+#define STUB_CTX_SIZE	     0x20000
 #define STUB_TEXT_SIZE	     0x1000
 #define STUB_GUEST_TEXT_SIZE 0x2000
 #define STUB_SCRATCH_SIZE    0x1000

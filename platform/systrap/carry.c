@@ -22,6 +22,12 @@
 #define BY16(arg, n_arg) ((arg) | (CARRY_BY_ARG + 16 + (n_arg)) << 3)
 #define PATH(arg)	 SIZE(arg, STRING)
 
+/*
+ * Two copies through the context or one across processes: equal at about 24 KB, if the guest
+ * looks at what it gets.
+ */
+#define COPY_MAX 0x4000
+
 struct carry {
 	uint8_t in[2], out, known;
 };
@@ -125,13 +131,13 @@ static uint64_t size_of(const struct ctx_syscall *sc, uint8_t what)
 
 /* What the guest thread says that it copied or probed, as far as it can be true. */
 static struct systrap_span span_of(const struct ctx_syscall *sc, uint8_t what,
-				   uint32_t told)
+				   uint32_t max, uint32_t told)
 {
 	uint64_t most;
 
 	if (!what)
 		return (struct systrap_span){0};
-	most = min_t(uint64_t, size_of(sc, what), CARRY_MAX);
+	most = min_t(uint64_t, size_of(sc, what), max);
 	return (struct systrap_span){sc->args[what & 7],
 				     (uint32_t)min_t(uint64_t, told, most)};
 }
@@ -145,9 +151,9 @@ void systrap_carry_begin(struct systrap_ctx *c)
 	if (sc->nr >= CARRY_CALLS)
 		return;
 	carry = &table[sc->nr];
-	c->in[0] = span_of(sc, carry->in[0], ctx->in_size[0]);
-	c->in[1] = span_of(sc, carry->in[1], ctx->in_size[1]);
-	c->out = span_of(sc, carry->out, ctx->out_size);
+	c->in[0] = span_of(sc, carry->in[0], CARRY_IN_MAX, ctx->in_size[0]);
+	c->in[1] = span_of(sc, carry->in[1], CARRY_IN_MAX, ctx->in_size[1]);
+	c->out = span_of(sc, carry->out, CARRY_OUT_MAX, ctx->out_size);
 }
 
 void systrap_carry_end(struct systrap_ctx *c)
@@ -183,15 +189,28 @@ const void *systrap_carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t *n)
 }
 
 /* In pieces, from the start of the buffer on. */
+void *systrap_carry_room(struct exec_ctx *ctx, uaddr_t addr, size_t *n)
+{
+	const struct systrap_ctx *c = systrap_ctx_of(ctx);
+	const uint64_t off = addr - c->out.addr;
+
+	if (off > c->put_size || off >= c->out.size)
+		return NULL;
+	*n = min_t(size_t, *n, c->out.size - off);
+	return (char *)c->slot->ctx + CTX_OUT + off;
+}
+
 bool systrap_carry_out(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
-	const uint64_t off = addr - c->out.addr;
+	size_t room = n;
+	void *to = systrap_carry_room(ctx, addr, &room);
 
-	if (off > c->put_size || off > c->out.size || n > c->out.size - off)
+	if (!to || room < n || (to != src && n > COPY_MAX))
 		return false;
-	memcpy((char *)c->slot->ctx + CTX_OUT + off, src, n);
-	c->put_size = max_t(uint32_t, c->put_size, (uint32_t)(off + n));
+	if (to != src)
+		memcpy(to, src, n);
+	c->put_size = max_t(uint32_t, c->put_size, (uint32_t)(addr - c->out.addr + n));
 	return true;
 }
 
@@ -199,7 +218,7 @@ bool systrap_carry_blind(struct exec_ctx *ctx, uaddr_t addr, const void *src, si
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 
-	if (c->put_size || n > CARRY_MAX)
+	if (c->put_size || n > CARRY_OUT_MAX)
 		return false;
 	c->out = (struct systrap_span){addr, (uint32_t)n};
 	return systrap_carry_out(ctx, addr, src, n);

@@ -44,6 +44,7 @@ void systrap_undelivered(const struct systrap_ctx *c, struct exit_info *info);
 void systrap_know(struct exec_ctx *ctx, uint64_t value);
 void systrap_forget(struct exec_ctx *ctx);
 const void *systrap_carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
+void *systrap_carry_room(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
 bool systrap_carry_out(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
 bool systrap_carry_blind(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);
 #endif

@@ -234,7 +234,7 @@ systrap_patched:
 	sub	contexts(%rip), %r11
 	test	$(STUB_CTX_SIZE - 1), %r11d
 	jnz	not_ours
-	shr	$31, %r11
+	shr	$32, %r11		/* STUB_MAX_CTX of them */
 	jnz	not_ours
 	mov	%rsp, %gs:PATCHED(UC_RSP)
 	mov	%gs:CTX_STACK_TOP, %rsp

@@ -116,6 +116,7 @@ static const struct ctx_ops systrap_ctx_ops = {
 	.cpu_time = systrap_cpu_time,
 	.will_sleep = systrap_will_sleep,
 	.carried_in = systrap_carried_in,
+	.carry_room = systrap_carry_room,
 	.carry_out = systrap_carry_out,
 	.carry_blind = systrap_carry_blind,
 	.know = systrap_know,

@@ -226,3 +226,14 @@ int uio_fault_in(struct uio *u, size_t n, bool write)
 	}
 	return any || !n ? 0 : -EFAULT;
 }
+
+void *uio_room(struct uio *u, size_t *n)
+{
+	const struct umem *m = &u->mem;
+	uaddr_t base;
+
+	if (u->kernel || !m->mm || !m->ctx || !m->ctx->ops->carry_room)
+		return NULL;
+	*n = piece(u, *n, &base);
+	return *n ? m->ctx->ops->carry_room(m->ctx, base, n) : NULL;
+}

@@ -64,3 +64,9 @@ ssize_t uio_zero_nofault(struct uio *u, size_t n);
  * guest memory). Returns 0 when at least one byte now is, or -EFAULT.
  */
 int uio_fault_in(struct uio *u, size_t n, bool write);
+/*
+ * uio_room - where the next bytes, at most *n (which may become less), can be read to, for an
+ * uio_copy_to() from there that then has nothing to copy; NULL: nowhere. The guest may change
+ * them meanwhile.
+ */
+void *uio_room(struct uio *u, size_t *n);

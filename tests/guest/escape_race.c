@@ -268,7 +268,8 @@ static void forge(void *arg)
 		return;
 	catch_all();
 	frame = f->relative ? (uintptr_t)ctx + f->frame : f->frame;
-	if (f->relative && f->frame >= HIDDEN_CTX_STACK && f->frame < 0xf800) {
+	if (f->relative && f->frame >= HIDDEN_CTX_STACK &&
+	    f->frame < HIDDEN_CTX_SIZE - 0x800) {
 		uint64_t *uc = (uint64_t *)frame;
 
 		memset(uc, 0, 432);
@@ -299,9 +300,9 @@ TEST(frames_below_and_above_the_signal_stack)
 {
 	hidden_scan();
 	forge_all(0, true, 0);
-	forge_all(HIDDEN_CTX_STACK - 8, true, 0xf000);
-	forge_all(HIDDEN_CTX_SIZE - 64, true, 0xf000);
-	forge_all(HIDDEN_CTX_SIZE - 8, true, 0xf000);
+	forge_all(HIDDEN_CTX_STACK - 8, true, HIDDEN_CTX_SIZE - 0x1000);
+	forge_all(HIDDEN_CTX_SIZE - 64, true, HIDDEN_CTX_SIZE - 0x1000);
+	forge_all(HIDDEN_CTX_SIZE - 8, true, HIDDEN_CTX_SIZE - 0x1000);
 }
 
 TEST(frames_in_the_neighbour_s_context)

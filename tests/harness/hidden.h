@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 /* platform/stub/layout.h */
-#define HIDDEN_FROM    0x7fff78000000ul
-#define HIDDEN_CTX     0x7fff78000000ul /* a context each HIDDEN_CTX_SIZE bytes */
+#define HIDDEN_FROM    0x7ffef8000000ul
+#define HIDDEN_CTX     0x7ffef8000000ul /* a context each HIDDEN_CTX_SIZE bytes */
 #define HIDDEN_FIXED   0x7ffff8000000ul
 #define HIDDEN_TEXT    0x7ffff8000000ul
 #define HIDDEN_CODE    0x7ffff8001000ul
@@ -26,14 +26,14 @@
 #define HIDDEN_VDSO    0x7ffff8100000ul
 #define HIDDEN_END     0x7ffffffff000ul
 
-#define HIDDEN_CTX_SIZE 0x10000ul
+#define HIDDEN_CTX_SIZE 0x20000ul
 #define HIDDEN_CTXS	256 /* looked at; the lowest free one is taken first */
 
 /* platform/stub/context.h: offsets in a context */
 #define HIDDEN_CTX_FRAME  192
 #define HIDDEN_CTX_KIND	  200
 #define HIDDEN_CTX_ROBUST 256
-#define HIDDEN_CTX_STACK  0x4000
+#define HIDDEN_CTX_STACK  0x14000
 
 /* Addresses in each kind of hidden page, for calls that are given one. */
 #define N_HIDDEN_PLACES 11
