@@ -76,6 +76,7 @@ static const struct carry table[CARRY_CALLS] = {
 	[SYS_getdents64]      = {.out = BY(1, 2)},
 	[SYS_getcwd]	      = {.out = BY(0, 1)},
 	[SYS_getrandom]	      = {.out = BY(0, 1)},
+	[SYS_rt_sigreturn]    = {.in = {CARRY_STACK}},
 	[SYS_futex]	      = {.in = {SIZE(0, 4)}},
 	[SYS_poll]	      = {.in = {BY8(0, 1)}, .out = BY8(0, 1)},
 	[SYS_ppoll]	      = {.in = {BY8(0, 1), SIZE(2, 16)}, .out = BY8(0, 1)},
@@ -130,13 +131,17 @@ static uint64_t size_of(const struct ctx_syscall *sc, uint8_t what)
 }
 
 /* What the guest thread says that it copied or probed, as far as it can be true. */
-static struct systrap_span span_of(const struct ctx_syscall *sc, uint8_t what,
+static struct systrap_span span_of(const struct systrap_ctx *c, uint8_t what,
 				   uint32_t max, uint32_t told)
 {
+	const volatile struct systrap_frame *f = c->frame;
+	const struct ctx_syscall *sc = &c->stub.base.sc;
 	uint64_t most;
 
 	if (!what)
 		return (struct systrap_span){0};
+	if (what == CARRY_STACK)
+		return (struct systrap_span){f->rsp, min_t(uint32_t, told, max)};
 	most = min_t(uint64_t, size_of(sc, what), max);
 	return (struct systrap_span){sc->args[what & 7],
 				     (uint32_t)min_t(uint64_t, told, most)};
@@ -151,9 +156,9 @@ void systrap_carry_begin(struct systrap_ctx *c)
 	if (sc->nr >= CARRY_CALLS)
 		return;
 	carry = &table[sc->nr];
-	c->in[0] = span_of(sc, carry->in[0], CARRY_IN_MAX, ctx->in_size[0]);
-	c->in[1] = span_of(sc, carry->in[1], CARRY_IN_MAX, ctx->in_size[1]);
-	c->out = span_of(sc, carry->out, CARRY_OUT_MAX, ctx->out_size);
+	c->in[0] = span_of(c, carry->in[0], CARRY_IN_MAX, ctx->in_size[0]);
+	c->in[1] = span_of(c, carry->in[1], CARRY_IN_MAX, ctx->in_size[1]);
+	c->out = span_of(c, carry->out, CARRY_OUT_MAX, ctx->out_size);
 }
 
 void systrap_carry_end(struct systrap_ctx *c)

@@ -23,6 +23,7 @@
 #define CARRY_STRING 6 /* a path: up to the end of its page */
 #define CARRY_4	     7 /* in one access when it comes in */
 #define CARRY_BY_ARG 8
+#define CARRY_STACK  (6 | 1 << 3) /* not an argument: what the stack pointer points at */
 #define CARRY_FPU    0x80
 #define CARRY_CLOCK  0x81
 
