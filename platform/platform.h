@@ -166,7 +166,7 @@ struct as_ops {
 	int (*batch)(struct addr_space *as, bool on);
 	/*
 	 * later - from later(as, true) to later(as, false), under one lock of the caller's,
-	 * map_anon, unmap and advise may be put off until the calling thread's ctx runs on,
+	 * map_anon, unmap, advise, and protect that takes rights, may be put off until the calling thread's ctx runs on,
 	 * whose guest thread may do them itself; all else finds them done. They return 0, and
 	 * a failure ends the guest. NULL: never.
 	 */

@@ -48,7 +48,9 @@ static const struct host_rule rules[] = {
 	     IS(2, MADV_DONTNEED)),
 	RULE(madvise, "guest addresses, MADV_FREE", "guest memory", CALL_RANGE,
 	     IS(2, MADV_FREE)),
-#define GUEST_RULES 7 /* those so far are good in STUB_GUEST_TEXT, too */
+	RULE(mprotect, "guest addresses, PROT_READ or none", "guest memory", CALL_RANGE,
+	     {2, HOST_LE, PROT_READ, 0}),
+#define GUEST_RULES 8 /* those so far are good in STUB_GUEST_TEXT, too */
 	RULE(pwrite64, "4 bytes into the order pages", "report an order done",
 	     IS(0, STUB_FD_PAGES), IS(2, 4)),
 	RULE(mmap, "MAP_FIXED at a guest address", "guest memory", GUEST(0),

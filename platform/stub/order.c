@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -92,6 +93,7 @@ int stub_order_run(struct stub_space *s, unsigned *failed_at)
 static bool guest_may_do(const struct stub_space *s, const struct stub_op *op)
 {
 	return (op->nr != SYS_mmap || op->args[3] == STUB_CALL_FLAGS) &&
+	       (op->nr != SYS_mprotect || op->args[2] <= PROT_READ) &&
 	       op->args[0] <= STUB_CALL_LAST && op->args[1] <= STUB_CALL_SIZE &&
 	       s->order->n <= STUB_MAX_CALLS;
 }

@@ -46,6 +46,8 @@ static unsigned new_flags(const struct vma *v, unsigned access)
 /* @v lies inside the range; its flags change as a whole. */
 static int protect_vma(struct mm *mm, struct vma *v, unsigned flags)
 {
+	/* Rights that are only taken: before the guest runs on is soon enough. */
+	bool taken = !(flags & (VM_WRITE | VM_EXEC));
 	int r;
 
 	/*
@@ -55,7 +57,11 @@ static int protect_vma(struct mm *mm, struct vma *v, unsigned flags)
 	if (!mm_may_expand(mm, flags, vma_size(v)) &&
 	    mm_may_expand(mm, v->flags, vma_size(v)))
 		return -ENOMEM;
+	if (taken)
+		mm_later(mm, true);
 	r = protect_on_host(v, flags);
+	if (taken)
+		mm_later(mm, false);
 	if (r)
 		return r;
 	vma_set_flags(mm, v, flags);

@@ -268,6 +268,23 @@ TEST(mprotect_of_own_memory)
 	    PROT_READ | PROT_WRITE | PROT_EXEC);
 }
 
+static void map_read_only(struct call *c)
+{
+	map_page(c);
+	CHECK_OK(mprotect((void *)AT, PAGE, PROT_READ));
+}
+
+static bool writable_here(void)
+{
+	return maps_have("12300000-12301000 rw-p");
+}
+
+/* What takes rights alone is for guest threads. */
+TEST(mprotect_that_gives_rights)
+{
+	TRY(map_read_only, writable_here, SYS_mprotect, AT, PAGE, PROT_READ | PROT_WRITE);
+}
+
 /* 0 is a file of ours here, and outside the order pages. */
 static void own_file_at_0(struct call *c)
 {

@@ -4,6 +4,8 @@
  * holds for the processor and for system calls alike. Source: mprotect(2).
  */
 #include <fcntl.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "fault.h"
 #include "harness.h"
@@ -183,4 +185,58 @@ TEST(pkeys)
 	CHECK_EQ(fault_write(p), 0);
 	CHECK_OK(syscall(SYS_pkey_free, key));
 	CHECK_ERRNO(syscall(SYS_pkey_free, key), EINVAL);
+}
+
+static char *volatile taken;
+static atomic_int turn;
+
+static void *write_in_turn(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 200; i++) {
+		while (atomic_load(&turn) != 2 * i + 1)
+			sched_yield();
+		CHECK_EQ(fault_write(taken), i % 2 ? 0 : SIGSEGV);
+		atomic_store(&turn, 2 * i + 2);
+	}
+	return NULL;
+}
+
+/* What one thread has taken away no thread has, from its return on. */
+TEST(for_all_threads_at_the_return)
+{
+	pthread_t th;
+
+	taken = map(1, RW);
+	*taken = 1;
+	th = thread_start(write_in_turn, NULL);
+	for (int i = 0; i < 200; i++) {
+		CHECK_OK(mprotect(taken, PAGE, i % 2 ? RW : PROT_READ));
+		atomic_store(&turn, 2 * i + 1);
+		while (atomic_load(&turn) != 2 * i + 2)
+			sched_yield();
+	}
+	thread_join(th);
+}
+
+/* Areas that differ, by one call, and a child right behind it. */
+TEST(many_areas_and_a_child)
+{
+	char *p = map(16, RW);
+	int status;
+	pid_t pid;
+
+	memset(p, 7, 16 * PAGE);
+	for (size_t i = 0; i < 16; i += 2)
+		CHECK_OK(mprotect(p + i * PAGE, PAGE, RW | PROT_EXEC));
+	CHECK_OK(mprotect(p, 16 * PAGE, PROT_READ));
+	pid = CHECK_OK(fork());
+	for (size_t i = 0; i < 16; i++) {
+		CHECK_EQ(fault_write(p + i * PAGE), SIGSEGV);
+		CHECK_EQ(fault_read(p + i * PAGE), 0);
+	}
+	if (!pid)
+		_exit(0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
 }
