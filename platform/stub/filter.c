@@ -15,6 +15,7 @@
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -48,7 +49,9 @@ static const struct host_rule rules[] = {
 	     IS(2, MADV_DONTNEED)),
 	RULE(madvise, "guest addresses, MADV_FREE", "guest memory", CALL_RANGE,
 	     IS(2, MADV_FREE)),
-#define GUEST_RULES 7 /* those so far are good in STUB_GUEST_TEXT, too */
+	RULE(rt_sigprocmask, "SIG_UNBLOCK", "a guest thread takes its own faults",
+	     IS(0, SIG_UNBLOCK)),
+#define GUEST_RULES 8 /* those so far are good in STUB_GUEST_TEXT, too */
 	RULE(pwrite64, "4 bytes into the order pages", "report an order done",
 	     IS(0, STUB_FD_PAGES), IS(2, 4)),
 	RULE(mmap, "MAP_FIXED at a guest address", "guest memory", GUEST(0),
@@ -78,7 +81,6 @@ static const struct host_rule rules[] = {
 	RULE(madvise, "a context, MADV_DONTFORK", "guest threads",
 	     {0, HOST_LE, STUB_FIXED - 1, 0}, IS(1, STUB_CTX_SIZE), IS(2, MADV_DONTFORK)),
 	RULE(sigaltstack, "", "a guest thread's signal stack", ),
-	RULE(rt_sigprocmask, "", "a guest thread takes its own faults", ),
 	RULE(set_robust_list, "", "a guest thread's death is told", ),
 	RULE(prctl, "PR_SET_SYSCALL_USER_DISPATCH, but for the guest's text",
 	     "a guest thread's calls go to its own handler",

@@ -26,7 +26,6 @@
 #define PROT_READ      1
 #define MAP_SHARED_FIXED 0x11
 #define CLONE_VM_BIT   8
-#define SIG_SETMASK    2
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #define PR_SYS_DISPATCH_ON 1
 
@@ -183,7 +182,8 @@ failed:
 
 /*
  * A guest thread, its context at r9. From the last call on, it makes no more from this
- * page. What other guest threads may write into the context meanwhile hurts only them.
+ * page. What other guest threads may write into the context meanwhile hurts only them,
+ * as no signal comes yet: they could send it from a frame into guest code.
  */
 thread:
 	test	%r9, %r9
@@ -193,12 +193,6 @@ thread:
 	lea	CTX_SIGSTACK(%rbx), %rdi
 	xor	%esi, %esi
 	mov	$__NR_sigaltstack, %eax
-	syscall
-	mov	$SIG_SETMASK, %edi
-	lea	CTX_SIGMASK(%rbx), %rsi
-	xor	%edx, %edx
-	mov	$8, %r10d
-	mov	$__NR_rt_sigprocmask, %eax
 	syscall
 	lea	CTX_ROBUST(%rbx), %rdi
 	mov	$24, %esi
