@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The code guest threads run to hand over to the Sentry, at STUB_GUEST_TEXT. It is data
- * in the Sentry. System calls from this page alone are not dispatched to the guest
- * thread's own SIGSYS handler, and of those the filter lets these pass: a futex wait or
- * wake, exit, unblocking signals, a look at the thread's own CPU clock, and what maps, unmaps and drops anonymous
+ * in the Sentry. System calls from these pages alone do not raise the guest thread's
+ * own SIGSYS, and of those the filter lets these pass: a futex wait or wake, exit, unblocking
+ * signals, a look at the thread's own CPU clock, and what maps, unmaps and drops anonymous
  * memory of the guest's. So a guest may jump anywhere in here, with any registers.
  *
  *	guest code -- SIGSYS, a fault, an interrupt -> handler -> report -> await
