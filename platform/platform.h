@@ -382,6 +382,8 @@ struct platform_limits {
 };
 
 struct platform_config {
+	/* Of systrap: "dispatch" or "seccomp"; NULL or others: what there is. */
+	const char *trap;
 	bool strict;	  /* refuse instead of warn when a wall is missing */
 	bool no_patch;	  /* never rewrite guest code (as_ops.patch) */
 	bool have_pid_ns; /* this process is PID 1 of its own PID namespace */

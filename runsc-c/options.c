@@ -24,6 +24,8 @@ void do_usage(void)
 	     "Runs CMD in a sandbox over a private view of the host's files.\n"
 	     "\n"
 	     "  --platform systrap|ptrace|auto  how guest code is run (default auto)\n"
+	     "  --trap dispatch|seccomp|auto  how the guest's calls stop under systrap: by syscall\n"
+	     "                             user dispatch, or seccomp where that is missing (auto)\n"
 	     "  --patch on|off             rewrite code that calls the kernel often (default on); off\n"
 	     "                             for programs that read their own code\n"
 	     "  --root DIR                 the root file system (default /)\n"
@@ -239,7 +241,7 @@ static int check_root(struct do_options *o, const char *arg, struct error *e)
 
 /* clang-format off */
 enum {
-	OPT_PLATFORM = 256, OPT_PATCH, OPT_ROOT, OPT_CWD, OPT_ENV, OPT_CLEAR_ENV, OPT_USER, OPT_HOSTNAME,
+	OPT_PLATFORM = 256, OPT_TRAP, OPT_PATCH, OPT_ROOT, OPT_CWD, OPT_ENV, OPT_CLEAR_ENV, OPT_USER, OPT_HOSTNAME,
 	OPT_VOLUME, OPT_WRITES, OPT_READ_ONLY, OPT_HIDE, OPT_TMPFS, OPT_MEMORY, OPT_PIDS,
 	OPT_STRICT, OPT_STRACE, OPT_STATS, OPT_LOG_FILE, OPT_LOG_LEVEL,
 };
@@ -247,6 +249,7 @@ enum {
 
 static const struct option long_options[] = {
 	{"platform", required_argument, NULL, OPT_PLATFORM},
+	{"trap", required_argument, NULL, OPT_TRAP},
 	{"patch", required_argument, NULL, OPT_PATCH},
 	{"root", required_argument, NULL, OPT_ROOT},
 	{"cwd", required_argument, NULL, OPT_CWD},
@@ -282,6 +285,14 @@ static int parse_platform(struct do_options *o, const char *arg, struct error *e
 		return error_set(e, "--platform %s: expected systrap, ptrace or auto",
 				 arg);
 	o->platform = arg;
+	return 0;
+}
+
+static int parse_trap(struct do_options *o, const char *arg, struct error *e)
+{
+	if (strcmp(arg, "auto") && strcmp(arg, "dispatch") && strcmp(arg, "seccomp"))
+		return error_set(e, "--trap %s: expected dispatch, seccomp or auto", arg);
+	o->trap = arg;
 	return 0;
 }
 
@@ -372,6 +383,8 @@ static int parse_one(int opt, const char *arg, struct do_options *o, struct env_
 	switch (opt) {
 	case OPT_PLATFORM:
 		return parse_platform(o, arg, e);
+	case OPT_TRAP:
+		return parse_trap(o, arg, e);
 	case OPT_PATCH:
 		return parse_patch(o, arg, e);
 	case OPT_ROOT:

@@ -34,6 +34,7 @@ struct do_options {
 	size_t n_tmpfs;
 	uint64_t memory, pids; /* 0: no limit */
 	bool no_patch;
+	const char *trap; /* NULL: auto */
 	bool strict, strace, strace_time, stats;
 	const char *log_file;
 	int log_level; /* enum log_level */

@@ -282,6 +282,7 @@ static void fill_kernel(const struct do_options *o, const struct sandbox *s,
 
 	c->platform = (char *)o->platform;
 	c->strict = o->strict;
+	c->trap = (char *)o->trap;
 	c->no_patch = o->no_patch;
 	c->memory_limit = o->memory;
 	c->pids_limit = o->pids;

@@ -7,6 +7,11 @@
  * to STUB_GUEST_TEXT with any registers, to what hands over to the Sentry. Everything else
  * kills the process.
  *
+ * Under systrap without user dispatch, calls of guest code do get here, and trap. Then each
+ * guest thread puts a second filter before this one (stub.S), for which the helper's text
+ * is guest code, too; the sterner of both answers counts. So this one traps what is not
+ * the helper's, instead of killing: that kills the helper, which has SIGSYS blocked.
+ *
  * The vsyscall page, which the host emulates, passes through seccomp too.
  */
 #include <fcntl.h>
@@ -15,6 +20,7 @@
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -50,7 +56,9 @@ static const struct host_rule rules[] = {
 	     IS(2, MADV_FREE)),
 	RULE(mprotect, "guest addresses, PROT_READ or none", "guest memory", CALL_RANGE,
 	     {2, HOST_LE, PROT_READ, 0}),
-#define GUEST_RULES 8 /* those so far are good in STUB_GUEST_TEXT, too */
+	RULE(rt_sigprocmask, "SIG_UNBLOCK", "a guest thread takes its own faults",
+	     IS(0, SIG_UNBLOCK)),
+#define GUEST_RULES 9 /* those so far are good in STUB_GUEST_TEXT, too */
 	RULE(pwrite64, "4 bytes into the order pages", "report an order done",
 	     IS(0, STUB_FD_PAGES), IS(2, 4)),
 	RULE(mmap, "MAP_FIXED at a guest address", "guest memory", GUEST(0),
@@ -80,11 +88,13 @@ static const struct host_rule rules[] = {
 	RULE(madvise, "a context, MADV_DONTFORK", "guest threads",
 	     {0, HOST_LE, STUB_FIXED - 1, 0}, IS(1, STUB_CTX_SIZE), IS(2, MADV_DONTFORK)),
 	RULE(sigaltstack, "", "a guest thread's signal stack", ),
-	RULE(rt_sigprocmask, "", "a guest thread takes its own faults", ),
 	RULE(set_robust_list, "", "a guest thread's death is told", ),
 	RULE(prctl, "PR_SET_SYSCALL_USER_DISPATCH, but for the guest's text",
 	     "a guest thread's calls go to its own handler",
 	     IS(0, PR_SET_SYSCALL_USER_DISPATCH), IS(2, STUB_GUEST_TEXT), IS(4, 0)),
+	RULE(seccomp, "the guest threads' filter, in the stub's text",
+	     "where there is no user dispatch", IS(0, SECCOMP_SET_MODE_FILTER), IS(1, 0),
+	     IS(2, STUB_GUEST_FILTER)),
 	RULE(pause, "", "a thread waits to be seized", ),
 	RULE(exit_group, "", "a process without a Sentry", ),
 	{.nr = -1},
@@ -174,42 +184,43 @@ static void emit_vsyscall(struct program *p)
 	ret(p, SECCOMP_RET_ALLOW);
 }
 
-/* Code from STUB_TEXT to @end alone may go on. */
-static void emit_text(struct program *p, uint64_t end)
+/* Code from STUB_TEXT to @end alone may go on, @other gets what is not. */
+static void emit_text(struct program *p, uint64_t end, unsigned other)
 {
 	load(p, FIELD(instruction_pointer));
 	emit(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)STUB_TEXT, 0, 1);
 	emit(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)end, 0, 1);
-	ret(p, SECCOMP_RET_KILL_PROCESS);
+	ret(p, other);
 }
 
-static void build(struct program *p)
+/* @other: what is neither ours nor the vsyscall page's. */
+static void build(struct program *p, unsigned other)
 {
 	const unsigned ip = FIELD(instruction_pointer);
 
 	load(p, FIELD(arch));
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-	ret(p, SECCOMP_RET_KILL_PROCESS);
+	ret(p, other);
 	load(p, ip + 4);
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0xffffffff, 0, 6);
 	emit_vsyscall(p);
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(STUB_TEXT >> 32), 1, 0);
-	ret(p, SECCOMP_RET_KILL_PROCESS);
-	emit_text(p, STUB_GUEST_TEXT + STUB_GUEST_TEXT_SIZE);
+	ret(p, other);
+	emit_text(p, STUB_GUEST_TEXT + STUB_GUEST_TEXT_SIZE, other);
 	for (unsigned i = 0; i < GUEST_RULES; i++)
 		emit_rule(p, &rules[i]);
-	emit_text(p, STUB_TEXT + STUB_TEXT_SIZE);
+	emit_text(p, STUB_TEXT + STUB_TEXT_SIZE, SECCOMP_RET_KILL_PROCESS);
 	for (unsigned i = GUEST_RULES; rules[i].nr >= 0; i++)
 		emit_rule(p, &rules[i]);
-	ret(p, SECCOMP_RET_KILL_PROCESS);
+	ret(p, other);
 }
 
-int stub_filter_install(void)
+int stub_filter_install(bool trap)
 {
 	struct program p = {.n = 0};
 	struct sock_fprog prog = {.filter = p.insn};
 
-	build(&p);
+	build(&p, trap ? SECCOMP_RET_TRAP : SECCOMP_RET_KILL_PROCESS);
 	prog.len = (unsigned short)p.n;
 	return (int)host_ret(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog));
 }

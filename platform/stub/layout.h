@@ -30,6 +30,9 @@
 #define STUB_VDSO	0x7ffff8100000
 #define STUB_END	0x7ffffffff000 /* of user space */
 
+/* In the helper's text: the second filter of guest threads that trap by seccomp. */
+#define STUB_GUEST_FILTER (STUB_TEXT + 0xf80)
+
 #define STUB_CTX_SIZE	     0x20000
 #define STUB_TEXT_SIZE	     0x1000
 #define STUB_GUEST_TEXT_SIZE 0x2000
@@ -49,6 +52,7 @@
 #define ORDER_ERR_AT	16
 #define ORDER_PID	20
 #define ORDER_PPID	24
+#define ORDER_FILTERED	28
 #define ORDER_PAGE_OFF	32
 #define ORDER_XFEATURES 40
 #define ORDER_DATA	64
@@ -106,7 +110,8 @@ struct stub_order {
 	uint32_t err_at;  /* its index */
 	uint32_t pid;	  /* of this process, written at birth */
 	uint32_t ppid;	  /* the Sentry: any other parent means it has died */
-	uint32_t spare;
+	/* guest threads trap by seccomp */
+	uint32_t filtered;
 	uint64_t page_off;  /* of this page in the file */
 	uint64_t xfeatures; /* which parts of an XSAVE image guests have */
 	uint64_t spare2[2];
@@ -116,6 +121,7 @@ struct stub_order {
 
 _Static_assert(offsetof(struct stub_order, done) == ORDER_DONE, "order page");
 _Static_assert(offsetof(struct stub_order, ppid) == ORDER_PPID, "order page");
+_Static_assert(offsetof(struct stub_order, filtered) == ORDER_FILTERED, "order page");
 _Static_assert(offsetof(struct stub_order, page_off) == ORDER_PAGE_OFF, "order page");
 _Static_assert(offsetof(struct stub_order, xfeatures) == ORDER_XFEATURES, "order page");
 _Static_assert(offsetof(struct stub_order, data) == ORDER_DATA, "order page");

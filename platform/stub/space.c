@@ -245,6 +245,7 @@ int stub_space_init(struct stub_space *s, struct stub_host *host, struct platfor
 
 	memset(o, 0, sizeof(*o));
 	o->ppid = (uint32_t)host->hpid;
+	o->filtered = host->guest && host->guest->filtered;
 	o->page_off = slot * PAGE_SIZE;
 	o->xfeatures = host->limits.xfeatures;
 	atomic_store(&o->seq, 1); /* being born is the first order */

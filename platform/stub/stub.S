@@ -26,9 +26,9 @@
 #define PROT_READ      1
 #define MAP_SHARED_FIXED 0x11
 #define CLONE_VM_BIT   8
-#define SIG_SETMASK    2
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #define PR_SYS_DISPATCH_ON 1
+#define SECCOMP_SET_MODE_FILTER 1
 
 	.section .rodata.stub, "a", @progbits
 	.globl	stub_text_start, stub_text_end
@@ -183,7 +183,8 @@ failed:
 
 /*
  * A guest thread, its context at r9. From the last call on, it makes no more from this
- * page. What other guest threads may write into the context meanwhile hurts only them.
+ * page. What other guest threads may write into the context meanwhile hurts only them,
+ * as no signal comes yet: they could send it from a frame into guest code.
  */
 thread:
 	test	%r9, %r9
@@ -194,27 +195,30 @@ thread:
 	xor	%esi, %esi
 	mov	$__NR_sigaltstack, %eax
 	syscall
-	mov	$SIG_SETMASK, %edi
-	lea	CTX_SIGMASK(%rbx), %rsi
-	xor	%edx, %edx
-	mov	$8, %r10d
-	mov	$__NR_rt_sigprocmask, %eax
-	syscall
 	lea	CTX_ROBUST(%rbx), %rdi
 	mov	$24, %esi
 	mov	$__NR_set_robust_list, %eax
 	syscall
+	cmpl	$0, ORDER_FILTERED(%r12)
+	jne	filtered
 	mov	$PR_SET_SYSCALL_USER_DISPATCH, %edi
 	mov	$PR_SYS_DISPATCH_ON, %esi
 	movabs	$STUB_GUEST_TEXT, %rdx
 	mov	$STUB_GUEST_TEXT_SIZE, %r10d
 	xor	%r8d, %r8d
 	mov	$__NR_prctl, %eax
-	syscall
+trap:	syscall
 	test	%rax, %rax
 	jnz	stub_exit
 	movabs	$STUB_GUEST_TEXT, %rax
 	jmp	*%rax
+
+filtered:
+	mov	$SECCOMP_SET_MODE_FILTER, %edi
+	xor	%esi, %esi
+	lea	guest_filter(%rip), %rdx
+	mov	$__NR_seccomp, %eax
+	jmp	trap
 
 stub_park:
 	mov	$__NR_pause, %eax
@@ -247,6 +251,34 @@ numbers:
 	.long	i
 	.set	i, i + 1
 	.endr
+
+/*
+ * What user dispatch says, as a filter: calls from STUB_GUEST_TEXT and from the vsyscall page
+ * go on, to the first filter (filter.c); any others trap, also those from this text.
+ */
+.macro BPF code, k, jt=0, jf=0
+	.short	\code
+	.byte	\jt, \jf
+	.long	(\k) & 0xffffffff
+.endm
+#define LD  0x20
+#define JEQ 0x15
+#define JGE 0x35
+#define RET 0x06
+#define IP  8		/* in struct seccomp_data */
+	.org	stub_text_start + (STUB_GUEST_FILTER - STUB_TEXT)
+guest_filter:			/* struct sock_fprog */
+	.short	8
+	.balign 8
+	.quad	STUB_GUEST_FILTER + 16
+	BPF	LD, IP+4
+	BPF	JEQ, STUB_GUEST_TEXT >> 32, 1, 0
+	BPF	JEQ, 0xffffffff, 4, 3
+	BPF	LD, IP
+	BPF	JGE, STUB_GUEST_TEXT, 0, 1
+	BPF	JGE, STUB_GUEST_TEXT + STUB_GUEST_TEXT_SIZE, 0, 1
+	BPF	RET, 0x00030000 /* SECCOMP_RET_TRAP */
+	BPF	RET, 0x7fff0000 /* SECCOMP_RET_ALLOW */
 	.org	stub_text_start + STUB_TEXT_SIZE	/* an error if it outgrew it */
 stub_text_end:
 	.section .note.GNU-stack, "", @progbits

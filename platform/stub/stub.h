@@ -54,6 +54,7 @@ struct stub_guest_code {
 	/* in the guest process */
 	uaddr_t handler; /* of faults, SIGSYS and interrupts */
 	uaddr_t patched; /* where trampolines lead; 0: nothing is patched */
+	bool filtered;	 /* guest threads trap by seccomp, not by user dispatch */
 };
 
 /* Addresses in a guest process of the labels of stub.S. */
@@ -291,7 +292,7 @@ int stub_template_create(struct stub_host *host, struct stub_space **out);
 /* --- filter.c ------------------------------------------------------------ */
 
 /* Installs the stubs' seccomp filter in the calling process. */
-int stub_filter_install(void);
+int stub_filter_install(bool trap);
 extern const struct host_rules stub_host_rules; /* what it allows, in words */
 
 /* --- order.c ------------------------------------------------------------- */

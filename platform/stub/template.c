@@ -184,7 +184,7 @@ static int template_main(void *arg)
 	if (!r)
 		r = set_memory(a.host, a.order);
 	if (!r)
-		r = stub_filter_install();
+		r = stub_filter_install(a.host->guest && a.host->guest->filtered);
 	if (r) {
 		a.order->err = (uint32_t)-r;
 		_exit(1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The code guest threads run to hand over to the Sentry, at STUB_GUEST_TEXT. It is data
- * in the Sentry. System calls from this page alone are not dispatched to the guest
- * thread's own SIGSYS handler, and of those the filter lets these pass: a futex wait or
- * wake, exit, a look at the thread's own CPU clock, and what maps, unmaps and drops anonymous
+ * in the Sentry. System calls from these pages alone do not raise the guest thread's
+ * own SIGSYS, and of those the filter lets these pass: a futex wait or wake, exit, unblocking
+ * signals, a look at the thread's own CPU clock, and what maps, unmaps and drops anonymous
  * memory of the guest's, or takes rights to it. So a guest may jump anywhere in here, with any registers.
  *
  *	guest code -- SIGSYS, a fault, an interrupt -> handler -> report -> await
@@ -30,6 +30,7 @@
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
 #define EVERYBODY  0x7fffffff
+#define SIG_UNBLOCK 1
 #define CLOCK_THREAD_CPUTIME_ID 3
 
 #define SIGSYS	  31
@@ -80,8 +81,14 @@
 	.globl	systrap_text, systrap_handler
 	.balign 64
 
-/* A new guest thread comes here, its context in rbx. */
+/* A new guest thread comes here, its context in rbx. Its calls trap now, so it may be stopped. */
 systrap_text:
+	mov	$SIG_UNBLOCK, %edi
+	lea	CTX_SIGMASK(%rbx), %rsi
+	xor	%edx, %edx
+	mov	$8, %r10d
+	mov	$__NR_rt_sigprocmask, %eax
+	syscall
 	jmp	await
 
 /* rdi: the signal, rsi: siginfo, rdx: ucontext, rsp: on the signal stack */

@@ -10,8 +10,7 @@
 #include "sentry/abi/signal.h"
 #include "sentry/base/host.h"
 
-#define SYS_USER_DISPATCH 2  /* si_code of a trapped call */
-#define MAX_STRAYS	  64 /* more than entry.S makes with the guest's flags */
+#define MAX_STRAYS 64 /* more than entry.S makes with the guest's flags */
 
 extern const char systrap_text[], systrap_known[], systrap_patched_clean[];
 
@@ -182,7 +181,7 @@ static int decode(struct systrap_ctx *c, struct exit_info *info)
 	if (signo == STUB_SIG_INTERRUPT)
 		return atomic_exchange(&c->stub.pending, false) ? EXIT_INTERRUPT : -1;
 	code = *(const volatile int32_t *)&c->frame->info.code;
-	if (signo == SIGSYS && code == SYS_USER_DISPATCH)
+	if (signo == SIGSYS && code > 0) /* SYS_SECCOMP, SYS_USER_DISPATCH */
 		return trapped_call(c, info);
 	if (code <= 0) { /* sent by someone */
 		info->signo = signo;

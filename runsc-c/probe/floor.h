@@ -44,6 +44,7 @@ void floor_measure(const struct floor *f, struct floor_result *out);
 int hand_begin_plain(struct floor_rig *rig);
 int hand_begin_plain_apart(struct floor_rig *rig);
 int hand_begin_trap(struct floor_rig *rig);
+int hand_begin_trap_seccomp(struct floor_rig *rig);
 int hand_begin_trap_spin(struct floor_rig *rig);
 int hand_begin_site(struct floor_rig *rig);
 int hand_begin_site_spin(struct floor_rig *rig);

@@ -22,6 +22,8 @@ const struct floor floors[] = {
 	{"getppid", "a system call of the host's", NULL, host_getppid_n, false},
 	{"trap", "SIGSYS, answered in its handler, return in user mode", hand_begin_trap,
 	 hand_local, false},
+	{"trap_seccomp", "the same, raised by a seccomp filter", hand_begin_trap_seccomp,
+	 hand_local, false},
 	{"trap_futex", "SIGSYS, answered by a process on the same CPU", hand_begin_trap,
 	 hand_turns, false},
 	{"trap_spin", "SIGSYS, answered by a process that spins on another CPU",

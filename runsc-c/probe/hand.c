@@ -7,10 +7,13 @@
  * of them the guest may be anywhere on its way to us.
  */
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,10 +25,33 @@
 #define PATIENCE_NS NSEC_PER_SEC
 #define LOOKS	    (1u << 16) /* between two looks at the clock */
 
-/* In the child: from here on its calls raise SIGSYS, but for those of guest.S. */
-static int dispatch(struct hand_area *area)
+/* What makes the guest's calls raise SIGSYS. */
+enum trap { NO_TRAP, BY_DISPATCH, BY_SECCOMP };
+
+/* Calls of guest.S go on, which does not cross a border of 4 GB. */
+static int filter(uintptr_t text, uintptr_t end)
 {
-	const uintptr_t text = (uintptr_t)hand_text;
+	const unsigned ip = offsetof(struct seccomp_data, instruction_pointer);
+	struct sock_filter insn[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ip + 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(text >> 32), 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ip),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t)text, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (uint32_t)end, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {ARRAY_SIZE(insn), insn};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -1;
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+}
+
+/* In the child: from here on its calls raise SIGSYS, but for those of guest.S. */
+static int trap(struct hand_area *area, enum trap by)
+{
+	const uintptr_t text = (uintptr_t)hand_text, end = (uintptr_t)hand_text_end;
 	stack_t stack = {.ss_sp = (char *)area + HAND_STACK,
 			 .ss_size = HAND_AREA_SIZE - HAND_STACK};
 	struct sigaction sa = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
@@ -34,11 +60,13 @@ static int dispatch(struct hand_area *area)
 	sa.sa_sigaction = (void (*)(int, siginfo_t *, void *))(uintptr_t)hand_handler;
 	if (sigaltstack(&stack, NULL) || sigaction(SIGSYS, &sa, NULL))
 		return -1;
-	return prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, text,
-		     (uintptr_t)hand_text_end - text, NULL);
+	if (by == BY_SECCOMP)
+		return filter(text, end);
+	return prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, text, end - text,
+		     NULL);
 }
 
-static int begin(struct floor_rig *rig, void (*loop)(struct hand_area *), bool dispatched,
+static int begin(struct floor_rig *rig, void (*loop)(struct hand_area *), enum trap by,
 		 bool spin)
 {
 	const pid_t us = getpid();
@@ -57,7 +85,7 @@ static int begin(struct floor_rig *rig, void (*loop)(struct hand_area *), bool d
 		return (int)host_ret(-1);
 	if (rig->child == 0) {
 		floor_child_init(us);
-		if (dispatched && dispatch(rig->area))
+		if (by != NO_TRAP && trap(rig->area, by))
 			_exit(1);
 		loop(rig->area);
 	}
@@ -72,32 +100,37 @@ static int apart(struct floor_rig *rig, int r)
 
 int hand_begin_plain(struct floor_rig *rig)
 {
-	return begin(rig, hand_loop_plain, false, false);
+	return begin(rig, hand_loop_plain, NO_TRAP, false);
 }
 
 int hand_begin_plain_apart(struct floor_rig *rig)
 {
-	return apart(rig, begin(rig, hand_loop_plain, false, false));
+	return apart(rig, begin(rig, hand_loop_plain, NO_TRAP, false));
 }
 
 int hand_begin_trap(struct floor_rig *rig)
 {
-	return begin(rig, hand_loop_trap, true, false);
+	return begin(rig, hand_loop_trap, BY_DISPATCH, false);
+}
+
+int hand_begin_trap_seccomp(struct floor_rig *rig)
+{
+	return begin(rig, hand_loop_trap, BY_SECCOMP, false);
 }
 
 int hand_begin_trap_spin(struct floor_rig *rig)
 {
-	return apart(rig, begin(rig, hand_loop_trap, true, true));
+	return apart(rig, begin(rig, hand_loop_trap, BY_DISPATCH, true));
 }
 
 int hand_begin_site(struct floor_rig *rig)
 {
-	return begin(rig, hand_loop_site, true, false);
+	return begin(rig, hand_loop_site, BY_DISPATCH, false);
 }
 
 int hand_begin_site_spin(struct floor_rig *rig)
 {
-	return apart(rig, begin(rig, hand_loop_site, true, true));
+	return apart(rig, begin(rig, hand_loop_site, BY_DISPATCH, true));
 }
 
 static bool guest_died(struct floor_rig *rig)

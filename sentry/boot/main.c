@@ -67,6 +67,7 @@ static int make_platform(struct boot *b)
 	const struct platform_ops *ops;
 	struct platform_config pc = {
 		.strict = b->config->strict,
+		.trap = b->config->trap,
 		.no_patch = b->config->no_patch,
 		.have_pid_ns = b->config->have_pid_ns,
 		.procfs = b->procfs,

@@ -415,6 +415,41 @@ static bool stack_is_other(void)
 	return sigaltstack(NULL, &ss) == 0 && ss.ss_sp == other_stack;
 }
 
+/* A thread that blocked what its kernel stops it by would not hear of an alarm while it computes. */
+static volatile int alarms;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	alarms++;
+}
+
+static bool alarm_comes(void)
+{
+	struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+	struct timespec from, now;
+
+	alarms = 0;
+	signal(SIGALRM, on_alarm);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	do
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	while (!alarms &&
+	       (now.tv_sec - from.tv_sec) * 1000000000 + now.tv_nsec - from.tv_nsec <
+		       700000000);
+	return alarms;
+}
+
+TEST(rt_sigprocmask)
+{
+	static unsigned long stop = 1ul << (SIGSTKFLT - 1);
+
+	TRY(NULL, alarm_comes, SYS_rt_sigprocmask, SIG_BLOCK, (unsigned long)&stop, 0, 8);
+	TRY(NULL, alarm_comes, SYS_rt_sigprocmask, SIG_SETMASK, (unsigned long)&stop, 0,
+	    8);
+}
+
 TEST(sigaltstack)
 {
 	static stack_t ss = {.ss_sp = other_stack, .ss_size = sizeof(other_stack)};

@@ -57,7 +57,8 @@ def bad_options():
            ['--user', '-1'], ['--user', '4294967295'], ['--user', '1:'], ['--hostname', ''],
            ['--hostname', 'x' * 65], ['--volume', '/tmp'], ['--volume', '/no/such:/mnt'],
            ['--volume', '/tmp:/mnt:xx'], ['--volume', '/tmp:/'], ['--volume', '/tmp:rel'],
-           ['--writes', 'maybe'], ['--patch', 'maybe'], ['--hide', 'relative'], ['--tmpfs', 'rel'],
+           ['--writes', 'maybe'], ['--patch', 'maybe'], ['--trap', 'maybe'],
+           ['--hide', 'relative'], ['--tmpfs', 'rel'],
            ['--tmpfs', '/x:size=0'], ['--tmpfs', '/x:size=1Q'], ['--tmpfs', '/x:mode=1'],
            ['--memory', '0'], ['--memory', '-1'], ['--memory', 'lots'], ['--memory', '99999999999T'],
            ['--pids-limit', '0'], ['--pids-limit', '-5'], ['--pids-limit', 'x'],
@@ -516,6 +517,7 @@ def probe():
             check(0 < floor.get('best_ns', 0) <= floor['ns'], floor)
     # Whatever the machine: more work takes more time.
     for less, more in (('site', 'getppid'), ('getppid', 'trap'), ('trap', 'trap_futex'),
+                       ('getppid', 'trap_seccomp'),
                        ('site', 'site_futex'), ('getppid', 'ptrace'), ('getppid', 'fork_exec')):
         check(floors[less]['best_ns'] < floors[more]['best_ns'], less, 'is dearer than', more, floors)
     r = subprocess.run([RUNSC, 'probe', '--no-floors'], stdout=subprocess.PIPE, timeout=60)
@@ -533,7 +535,7 @@ def probe_where_little_is_allowed():
                        timeout=60, preexec_fn=without_user_dispatch)
     equal((r.returncode, r.stderr), (0, b''))
     found = json.loads(r.stdout)
-    check(not found['platforms'][0]['ok'] and 'dispatch' in found['platforms'][0]['why'], found)
+    check(found['platforms'][0]['ok'], found)  # systrap, by seccomp
     equal([f['ok'] for f in found['features'] if 'dispatch' in f['name']], [False])
     equal(sorted(f['name'] for f in found['floors'] if 'error' in f),
           ['site', 'site_futex', 'site_spin', 'trap', 'trap_futex', 'trap_spin'])
@@ -562,11 +564,12 @@ def without_user_dispatch():
 
 
 @case
-def falls_back_to_ptrace():
-    r = do('--log-level', 'info', '--', 'echo', 'hi', preexec_fn=without_user_dispatch)
-    equal((r.status, r.out), (0, 'hi\n'), r.err)
-    check('platform systrap: ' in r.err and 'user dispatch' in r.err, r.err)
-    r = do('--platform', 'systrap', '--', 'true', preexec_fn=without_user_dispatch)
+def traps_by_seccomp_without_user_dispatch():
+    for more in (), ('--trap', 'seccomp'), ('--trap', 'auto'):
+        r = do('--log-level', 'info', *more, '--', 'echo', 'hi', preexec_fn=without_user_dispatch)
+        equal((r.status, r.out), (0, 'hi\n'), r.err)
+        check('systrap: calls trap by seccomp' in r.err, r.err)
+    r = do('--trap', 'dispatch', '--', 'true', preexec_fn=without_user_dispatch)
     check(r.status == 125 and 'user dispatch' in r.err, r)
 
 

@@ -48,7 +48,8 @@ static struct platform *plat;
 static inline int platform_setup(void **state)
 {
 	struct platform_config config = {
-		.procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+		.procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC),
+		.trap = getenv("TRAP")};
 	const char *why;
 	const char *name = getenv("PLATFORM");
 	const struct platform_ops *ops = platform_lookup(name ? name : "ptrace", &why);
@@ -74,7 +75,24 @@ static inline int platform_teardown(void **state)
 	return 0;
 }
 
-/* @run, which is main() but for this, in a process for each platform; or $PLATFORM alone. */
+static inline int platform_run(int (*run)(void), const char *name, const char *trap)
+{
+	const pid_t pid = fork();
+	int status = 1;
+
+	if (pid == 0) {
+		setenv("PLATFORM", name, 1);
+		setenv("TRAP", trap, 1);
+		exit(run());
+	}
+	waitpid(pid, &status, 0);
+	return status != 0;
+}
+
+/*
+ * @run, which is main() but for this, in a process for each platform, and for each way in
+ * which guests trap; or $PLATFORM ($TRAP) alone.
+ */
 static inline int platform_each(int (*run)(void))
 {
 	const struct platform_ops *const *all = platform_all();
@@ -82,18 +100,9 @@ static inline int platform_each(int (*run)(void))
 
 	if (getenv("PLATFORM"))
 		return run();
-	for (; *all; all++) {
-		const pid_t pid = fork();
-		int status = 1;
-
-		if (pid == 0) {
-			setenv("PLATFORM", (*all)->name, 1);
-			exit(run());
-		}
-		waitpid(pid, &status, 0);
-		failed |= status != 0;
-	}
-	return failed;
+	for (; *all; all++)
+		failed |= platform_run(run, (*all)->name, "auto");
+	return failed | platform_run(run, "systrap", "seccomp");
 }
 
 static inline int n_fds(void)
