@@ -182,6 +182,11 @@ const void *systrap_carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t *n)
 	static const unsigned at[] = {CTX_IN0, CTX_IN1};
 	const struct systrap_ctx *c = systrap_ctx_of(ctx);
 
+	/* Results that are still to go out, which a log shows, are newer. */
+	if (addr - c->out.addr < c->put_size) {
+		*n = c->put_size - (addr - c->out.addr);
+		return (const char *)c->slot->ctx + CTX_OUT + (addr - c->out.addr);
+	}
 	for (int i = 0; i < 2; i++) {
 		const uint64_t off = addr - c->in[i].addr;
 

@@ -574,6 +574,20 @@ def traps_by_seccomp_without_user_dispatch():
 
 
 @case
+def log_shows_results():
+    """What a call left in guest memory, also when it is still on its way there."""
+    with Scratch() as s:
+        s.write('small', 'what stands there\n')
+        s.write('large', 'x' * 60000)
+        for name, size in (('small', 18), ('large', 60000)):
+            r = do('--strace', '--', 'cat', s.at(name))
+            read = [line for line in r.err.split('\n') if ' read(' in line and '= %d' % size in line]
+            check(read, name, r.err)
+            check(('what stands there' if name == 'small' else 'xxxxxxxx') in read[0], name, read)
+            check('st_size=%d' % size in r.err, name, r.err)
+
+
+@case
 def debug():
     """What the tasks of a sandbox do comes back to who asked."""
     with Scratch() as s:
