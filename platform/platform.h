@@ -337,6 +337,15 @@ struct ctx_ops {
 	void (*know)(struct exec_ctx *ctx, uint64_t value);
 	void (*forget)(struct exec_ctx *ctx);
 	/*
+	 * lend_mask - from then on the guest thread may answer rt_sigprocmask itself, @mask
+	 * being the blocked signals, until take_mask() says what they are by then. @keep: it
+	 * may go on. The guest's other threads can spoil it. False: it will not, as this call
+	 * did not come the way that it could (@always: such calls are expected). lend_mask
+	 * only while the guest thread does not run, take_mask any time. May be NULL, both.
+	 */
+	bool (*lend_mask)(struct exec_ctx *ctx, uint64_t mask, bool always);
+	uint64_t (*take_mask)(struct exec_ctx *ctx, bool keep);
+	/*
 	 * will_sleep - the owning thread is about to wait in @park for something other than
 	 * its guest thread: who wakes it should find it near. Where that is cheaper than a
 	 * sleep, this waits for a little while itself. May be NULL.

@@ -6,6 +6,7 @@
 #include "sentry/mm/mm.h"
 #include "sentry/task/exec.h"
 #include "sentry/task/rusage.h"
+#include "sentry/task/signal.h"
 #include "sentry/task/sched.h"
 #include "sentry/task/tty_session.h"
 
@@ -84,7 +85,7 @@ void task_signals(struct task *t, struct signal_info *out)
 	sh = t->tg->sighand;
 	out->pending = t->pending.set;
 	out->shared = t->tg->pending.set;
-	out->blocked = t->blocked;
+	out->blocked = signal_peek_mask_locked(t);
 	out->ignored = out->caught = 0;
 	for (int i = 0; i < LX_NSIG; i++) {
 		uint64_t h = sh->action[i].handler;

@@ -67,7 +67,10 @@
 #define CTX_OUT	  0x4000
 #define CTX_STACK 0x14000 /* the signal stack starts here */
 
+#define CTX_MASK    0x640 /* the task's blocked signals, while the thread may change them */
 #define CTX_KNOWN_N 6
+/* In CTX_MASK, where the bit of SIGKILL is, which is never blocked: the Sentry has them. */
+#define CTX_MASK_ASK 0x100
 
 #define CARRY_IN_MAX  0x1000 /* bytes in each of IN0 and IN1 */
 #define CARRY_OUT_MAX (CTX_STACK - CTX_OUT)

@@ -91,7 +91,7 @@ static const struct carry table[CARRY_CALLS] = {
 	[SYS_clock_nanosleep] = {.in = {SIZE(2, 16)}},
 	[SYS_nanosleep]	      = {.in = {SIZE(0, 16)}},
 	[SYS_rt_sigaction]    = {.in = {SIZE(1, 32)}, .out = SIZE(2, 32)},
-	[SYS_rt_sigprocmask]  = {.in = {SIZE(1, 8)}, .out = SIZE(2, 8)},
+	[SYS_rt_sigprocmask]  = {.in = {SIZE(1, 8)}, .out = SIZE(2, 8), .known = CARRY_MASK},
 	[SYS_prlimit64]	      = {.in = {SIZE(2, 16)}, .out = SIZE(3, 16)},
 	[SYS_getrlimit]	      = {.out = SIZE(1, 16)},
 	[SYS_getrusage]	      = {.out = SIZE(1, 144)},
@@ -246,11 +246,31 @@ void systrap_know(struct exec_ctx *ctx, uint64_t value)
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 	const uint64_t nr = c->stub.base.sc.nr;
 
-	if (nr < CARRY_CALLS && table[nr].known && table[nr].known < CARRY_FPU)
+	if (nr < CARRY_CALLS && table[nr].known && table[nr].known <= CTX_KNOWN_N)
 		known(c)[table[nr].known - 1] = (int64_t)value;
 }
 
 void systrap_forget(struct exec_ctx *ctx)
 {
 	memset(known(systrap_ctx_of(ctx)), 0xff, CTX_KNOWN_N * sizeof(int64_t));
+}
+
+/* Who takes it sets CTX_MASK_ASK, and gets what the guest thread did until then. */
+static atomic_ullong *mask_of(struct exec_ctx *ctx)
+{
+	return (atomic_ullong *)((char *)systrap_ctx_of(ctx)->slot->ctx + CTX_MASK);
+}
+
+bool systrap_lend_mask(struct exec_ctx *ctx, uint64_t mask, bool always)
+{
+	if (!always && !systrap_ctx_of(ctx)->fast)
+		return false;
+	atomic_store(mask_of(ctx), mask & ~(uint64_t)CTX_MASK_ASK);
+	return true;
+}
+
+uint64_t systrap_take_mask(struct exec_ctx *ctx, bool keep)
+{
+	return keep ? atomic_load(mask_of(ctx))
+		    : atomic_fetch_or(mask_of(ctx), CTX_MASK_ASK);
 }

@@ -4,7 +4,7 @@
  * the table of carry.c names. Read by C and by the assembler.
  *
  * The table has four bytes a call: two arguments to copy in, one to copy out, and where in
- * CTX_KNOWN its answer may stand, from 1 on, or CARRY_FPU: the FPU registers are saved as well, for it
+ * CTX_KNOWN its answer may stand, from 1 on, or CARRY_MASK: it may change CTX_MASK; or CARRY_FPU: the FPU registers are saved as well, for it
  * often ends in a signal handler; or CARRY_CLOCK: the thread notes its CPU time, as another may take its place. One of the first three is 0, or the number of the argument that is the pointer, and above it (<< 3) how
  * much: a size of CARRY_SIZES by its index from 1, or CARRY_BY_ARG + 8 * i + n for argument
  * n times 1, 8 or 16.
@@ -24,6 +24,7 @@
 #define CARRY_4	     7 /* in one access when it comes in */
 #define CARRY_BY_ARG 8
 #define CARRY_STACK  (6 | 1 << 3) /* not an argument: what the stack pointer points at */
+#define CARRY_MASK   7		  /* above CTX_KNOWN_N */
 #define CARRY_FPU    0x80
 #define CARRY_CLOCK  0x81
 
@@ -44,6 +45,8 @@ void systrap_undelivered(const struct systrap_ctx *c, struct exit_info *info);
 /* ctx_ops, see platform.h */
 void systrap_know(struct exec_ctx *ctx, uint64_t value);
 void systrap_forget(struct exec_ctx *ctx);
+bool systrap_lend_mask(struct exec_ctx *ctx, uint64_t mask, bool always);
+uint64_t systrap_take_mask(struct exec_ctx *ctx, bool keep);
 const void *systrap_carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
 void *systrap_carry_room(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
 bool systrap_carry_out(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n);

@@ -77,6 +77,9 @@
 9:
 .endm
 
+/* Where in our text a signal came, as rax has it: this text follows the helper's. */
+#define AT(label) $(label - systrap_text + STUB_TEXT_SIZE)
+
 	.section .rodata.stub_guest, "a", @progbits
 	.globl	systrap_text, systrap_handler
 	.balign 64
@@ -211,6 +214,8 @@ back:
  */
 	.globl	systrap_known
 systrap_known:
+	cmp	$CARRY_MASK, %r11d
+	je	mask
 	mov	CTX_KNOWN-8(%rbx,%r11,8), %r11
 	test	%r11, %r11
 	js	ask
@@ -226,6 +231,8 @@ known_look:
 	mov	PATCHED(UC_RBX)(%rbx), %rbx
 	jmp	*%rcx
 known_end:
+
+#include "platform/systrap/mask.inc"
 
 /*
  * From the trampoline of a patched site (stub/patch.c): rcx points behind a `syscall`
@@ -316,9 +323,6 @@ not_ours:
 contexts:
 	.quad	STUB_CTX
 
-/* Where in our text a signal came, as rax has it: this text follows the helper's. */
-#define AT(label) $(label - systrap_text + STUB_TEXT_SIZE)
-
 in_stub:
 	cmp	$SIGSTKFLT, %edi
 	jne	fault_in_stub
@@ -330,6 +334,10 @@ in_stub:
 	jb	1f
 	cmp	AT(known_end), %eax
 	jb	interrupted_in_known
+	cmp	AT(mask_look), %eax
+	jb	1f
+	cmp	AT(mask_end), %eax
+	jb	interrupted_in_mask
 1:	movl	$1, CTX_INTERRUPTED(%rbx)
 	jmp	back
 interrupted_in_run:
@@ -377,6 +385,8 @@ fixups:
 	FIXUP	copy1, copy1_end, copy1_end
 	FIXUP	probe, probe_end, report_bases
 	FIXUP	put, put_end, put_fault
+	FIXUP	mask_load, mask_loaded, mask_ask
+	FIXUP	mask_store, mask_look, mask_ask
 	.long	0
 
 /* The page was there when it was probed; the Sentry may bring it back. */

@@ -21,6 +21,7 @@ static void context_init(struct systrap_ctx *c)
 	ctx->robust[1] = (uint64_t)(CTX_STATE - CTX_NODE);
 	ctx->node = at + CTX_ROBUST;
 	memset((char *)ctx + CTX_KNOWN, 0xff, CTX_KNOWN_N * sizeof(int64_t));
+	*(uint64_t *)((char *)ctx + CTX_MASK) = CTX_MASK_ASK;
 	systrap_frame_init(c);
 }
 
@@ -116,6 +117,8 @@ static const struct ctx_ops systrap_ctx_ops = {
 	.cpu_time = systrap_cpu_time,
 	.will_sleep = systrap_will_sleep,
 	.carried_in = systrap_carried_in,
+	.lend_mask = systrap_lend_mask,
+	.take_mask = systrap_take_mask,
 	.carry_room = systrap_carry_room,
 	.carry_out = systrap_carry_out,
 	.carry_blind = systrap_carry_blind,

@@ -50,7 +50,7 @@ SYSCALL4(rt_sigaction, int signo, uaddr_t act, uaddr_t oact, size_t sigsetsize)
 
 SYSCALL4(rt_sigprocmask, int how, uaddr_t set, uaddr_t oset, size_t sigsetsize)
 {
-	lx_sigset_t mask, old = t->blocked;
+	lx_sigset_t mask, old = signal_mask(t);
 	int r;
 
 	if (sigsetsize != sizeof(lx_sigset_t))
@@ -73,6 +73,7 @@ SYSCALL4(rt_sigprocmask, int how, uaddr_t set, uaddr_t oset, size_t sigsetsize)
 		}
 		signal_set_blocked(t, mask);
 	}
+	signal_lend_mask(t, false);
 	return oset ? put_user(&t->mem, oset, old) : 0;
 }
 
@@ -82,7 +83,7 @@ SYSCALL2(rt_sigpending, uaddr_t set, size_t sigsetsize)
 
 	if (sigsetsize > sizeof(lx_sigset_t))
 		return -EINVAL;
-	pending = signal_pending_set(t) & t->blocked;
+	pending = signal_pending_set(t) & signal_mask(t);
 	return copy_to_user(&t->mem, set, &pending, sigsetsize);
 }
 
@@ -98,7 +99,7 @@ static int wait_for_signal(struct task *t, lx_sigset_t set, int64_t deadline_ns,
 	mutex_lock(&t->tg->sighand->lock);
 	signo = signal_dequeue_locked(t, ~set, info);
 	if (!signo) {
-		t->real_blocked = t->blocked;
+		t->real_blocked = signal_mask_locked(t);
 		t->blocked &= ~set;
 		signal_recalc_locked(t);
 		mutex_unlock(&t->tg->sighand->lock);

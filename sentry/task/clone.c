@@ -267,7 +267,9 @@ static void copy_small_state(struct task *t, struct task *child,
 	child->personality = t->personality;
 	child->mempolicy = t->mempolicy;
 	child->mempolicy_nodes = t->mempolicy_nodes;
-	child->blocked = t->blocked;
+	tg_sighand_lock(t->tg);
+	child->blocked = signal_peek_mask_locked(t);
+	tg_sighand_unlock(t->tg);
 	child->fs_base = f & LX_CLONE_SETTLS ? a->tls : t->fs_base;
 	child->gs_base = t->gs_base;
 	if (f & LX_CLONE_CHILD_CLEARTID)
@@ -454,6 +456,8 @@ int64_t task_clone(struct task *t, const struct clone_args *a)
 		r = publish(t, child, a);
 		if (!r)
 			tell_tids(t, child, a);
+		if (!r && a->flags & LX_CLONE_THREAD && t->mask_lent)
+			signal_lend_mask(child, true);
 		task_let_go(child, r == 0);
 	}
 	if (r) {

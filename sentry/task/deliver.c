@@ -135,7 +135,7 @@ static int get_signal(struct task *t, struct lx_siginfo *info, struct lx_sigacti
 			tg_sighand_lock(t->tg);
 			continue;
 		}
-		signo = signal_dequeue_locked(t, t->blocked, info);
+		signo = signal_dequeue_locked(t, signal_mask_locked(t), info);
 		if (!signo)
 			break;
 		if (info->pad == SIGINFO_REARM) {
@@ -232,12 +232,12 @@ static void run_handler(struct task *t, struct delivery *d, const struct lx_sigi
 			const struct lx_sigaction *sa)
 {
 	struct lx_regs regs;
-	lx_sigset_t mask = t->blocked | sa->mask;
+	lx_sigset_t blocked = signal_mask(t), mask = blocked | sa->mask;
 
 	finish_call(t, d, sa);
 	regs = d->regs;
-	if (sigframe_push(t, &regs, sa, info,
-			  t->restore_mask ? t->saved_mask : t->blocked, &t->fault)) {
+	if (sigframe_push(t, &regs, sa, info, t->restore_mask ? t->saved_mask : blocked,
+			  &t->fault)) {
 		bad_frame(t, info->signo);
 		return;
 	}

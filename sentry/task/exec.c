@@ -476,6 +476,7 @@ int task_execve(struct task *t, struct exec_call *call)
 	struct mm *mm = NULL;
 	int r;
 
+	signal_mask(t); /* the guest thread may become another one */
 	r = check_nproc(t);
 	if (!r)
 		r = exec_prepare(t, call, &s);

@@ -11,6 +11,51 @@
 
 /* --- masks ------------------------------------------------------------------------ */
 
+lx_sigset_t signal_peek_mask_locked(struct task *t)
+{
+	mutex_assert_held(&t->tg->sighand->lock);
+	if (!t->mask_lent)
+		return t->blocked;
+	return t->mem.ctx->ops->take_mask(t->mem.ctx, true) & ~SIGSET_UNBLOCKABLE;
+}
+
+lx_sigset_t signal_mask_locked(struct task *t)
+{
+	mutex_assert_held(&t->tg->sighand->lock);
+	if (t->mask_lent) {
+		t->blocked = t->mem.ctx->ops->take_mask(t->mem.ctx, false) &
+			     ~SIGSET_UNBLOCKABLE;
+		t->mask_lent = false;
+	}
+	return t->blocked;
+}
+
+lx_sigset_t signal_mask(struct task *t)
+{
+	lx_sigset_t mask;
+
+	tg_sighand_lock(t->tg);
+	mask = signal_mask_locked(t);
+	tg_sighand_unlock(t->tg);
+	return mask;
+}
+
+/*
+ * With nothing pending no change of the mask has an effect. Who makes something pending
+ * takes the masks of all that might have taken it.
+ */
+void signal_lend_mask(struct task *t, bool always)
+{
+	const struct ctx_ops *ops = t->mem.ctx->ops;
+
+	if (!ops->lend_mask || t->k->strace || t->k->stats)
+		return;
+	tg_sighand_lock(t->tg);
+	if (!t->mask_lent && !t->restore_mask && !(t->pending.set | t->tg->pending.set))
+		t->mask_lent = ops->lend_mask(t->mem.ctx, t->blocked, always);
+	tg_sighand_unlock(t->tg);
+}
+
 /* @t no longer takes @which of what is pending for the group: others may have to. */
 static void retarget_locked(struct task *t, lx_sigset_t which)
 	MUST_HOLD(t->tg->sighand->lock)
@@ -22,7 +67,7 @@ static void retarget_locked(struct task *t, lx_sigset_t which)
 	list_for_each (th, &tg->threads, group_node) {
 		if (!left)
 			return;
-		if (th == t || th->sig_exiting || !(left & ~th->blocked))
+		if (th == t || th->sig_exiting || !(left & ~signal_mask_locked(th)))
 			continue;
 		left &= th->blocked;
 		task_kick(th, TASK_WORK_SIGNAL);
@@ -32,19 +77,18 @@ static void retarget_locked(struct task *t, lx_sigset_t which)
 void signal_set_blocked(struct task *t, lx_sigset_t mask)
 {
 	mask &= ~SIGSET_UNBLOCKABLE;
-	/* Only its own thread changes it. */
-	if (mask == t->blocked)
-		return;
 	mutex_lock(&t->tg->sighand->lock);
-	retarget_locked(t, mask & ~t->blocked);
-	t->blocked = mask;
-	signal_recalc_locked(t);
+	if (mask != signal_mask_locked(t)) {
+		retarget_locked(t, mask & ~t->blocked);
+		t->blocked = mask;
+		signal_recalc_locked(t);
+	}
 	mutex_unlock(&t->tg->sighand->lock);
 }
 
 void signal_set_temp_mask(struct task *t, lx_sigset_t mask)
 {
-	t->saved_mask = t->blocked;
+	t->saved_mask = signal_mask(t);
 	t->restore_mask = true;
 	signal_set_blocked(t, mask);
 }
@@ -107,7 +151,7 @@ void signal_thread_exit(struct task *t)
 
 	mutex_lock(&t->tg->sighand->lock);
 	t->sig_exiting = true;
-	retarget_locked(t, ~t->blocked);
+	retarget_locked(t, ~signal_mask_locked(t));
 	stopped = signal_stop_done_locked(t);
 	mutex_unlock(&t->tg->sighand->lock);
 	if (stopped)

@@ -58,7 +58,7 @@ static bool signal_ignored_locked(struct thread_group *tg, struct task *t, int s
 {
 	const struct lx_sigaction *sa = &tg->sighand->action[signo - 1];
 
-	if (sig_in(t->blocked | t->real_blocked, signo))
+	if (sig_in(signal_peek_mask_locked(t) | t->real_blocked, signo))
 		return false;
 	if (tg->unkillable && sa->handler == LX_SIG_DFL &&
 	    !(force && sig_in(SIGSET_UNBLOCKABLE, signo)))
@@ -123,9 +123,9 @@ void group_exit(struct thread_group *tg, int code)
 	tg_sighand_unlock(tg);
 }
 
-static bool wants_signal(const struct task *th, int signo)
+static bool wants_signal(struct task *th, int signo)
 {
-	if (sig_in(th->blocked, signo) || th->sig_exiting)
+	if (th->sig_exiting || sig_in(signal_mask_locked(th), signo))
 		return false;
 	if (signo == LX_SIGKILL)
 		return true;
@@ -330,7 +330,7 @@ void signal_force(struct task *t, const struct lx_siginfo *info)
 	struct lx_sigaction *sa = &sh->action[info->signo - 1];
 
 	mutex_lock(&t->tg->sighand->lock);
-	if (sa->handler == LX_SIG_IGN || sig_in(t->blocked, info->signo)) {
+	if (sa->handler == LX_SIG_IGN || sig_in(signal_mask_locked(t), info->signo)) {
 		sa->handler = LX_SIG_DFL;
 		t->blocked &= ~LX_SIGMASK(info->signo);
 		signal_recalc_locked(t);

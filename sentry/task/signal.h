@@ -35,6 +35,19 @@ int signal_dequeue_locked(struct task *t, lx_sigset_t blocked, struct lx_siginfo
 	MUST_HOLD(t->tg->sighand->lock);
 /* Pending for thread and group together. */
 lx_sigset_t signal_pending_set(struct task *t);
+/*
+ * signal_mask - what @t blocks. The guest thread may have the mask in its hands (systrap):
+ * then it is taken back, and t->blocked is true until signal_lend_mask(), which only the
+ * own thread calls. signal_peek_mask_locked: it may stay there.
+ */
+lx_sigset_t signal_mask(struct task *t);
+lx_sigset_t signal_mask_locked(struct task *t);
+lx_sigset_t signal_peek_mask_locked(struct task *t);
+/*
+ * signal_lend_mask - let the guest thread change it by itself, where it can and no signal
+ * is pending. @always: not only if the call in progress is one that it could have answered.
+ */
+void signal_lend_mask(struct task *t, bool always);
 /* Change the mask; re-evaluates what is deliverable (SIGKILL, SIGSTOP stay out). */
 void signal_set_blocked(struct task *t, lx_sigset_t mask);
 /* sigsuspend, ppoll...: this mask until the call ends, the old one after the handler. */

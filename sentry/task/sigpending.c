@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sentry/task/groups.h"
+#include "sentry/task/signal.h"
 #include "sentry/task/sigqueue.h"
 
 void sigpending_init(struct sigpending *p)
@@ -149,7 +150,7 @@ lx_sigset_t signal_pending_set(struct task *t)
 
 void signal_recalc_locked(struct task *t)
 {
-	lx_sigset_t set = (t->pending.set | t->tg->pending.set) & ~t->blocked;
+	lx_sigset_t set = (t->pending.set | t->tg->pending.set) & ~signal_mask_locked(t);
 
 	if (set || t->tg->cld_notify)
 		atomic_fetch_or(&t->work, TASK_WORK_SIGNAL);

@@ -320,6 +320,7 @@ struct task {
 
 	/* protected by tg->sighand->lock */
 	lx_sigset_t blocked, real_blocked; /* real_blocked: while in sigtimedwait */
+	bool mask_lent; /* not blocked counts, but what the guest thread has: signal_mask() */
 	struct sigpending pending;
 	bool stop_me; /* group stop asks this thread */
 	bool jobctl_stopped;

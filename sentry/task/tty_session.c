@@ -166,8 +166,8 @@ static bool wants_no_signal(struct task *t, int signo)
 	bool ignored;
 
 	mutex_lock(&sh->lock);
-	ignored =
-		sig_in(t->blocked, signo) || sh->action[signo - 1].handler == LX_SIG_IGN;
+	ignored = sig_in(signal_mask_locked(t), signo) ||
+		  sh->action[signo - 1].handler == LX_SIG_IGN;
 	mutex_unlock(&sh->lock);
 	return ignored;
 }
