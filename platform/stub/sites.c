@@ -18,7 +18,7 @@
 #include "sentry/base/sort.h"
 
 #define HOT    32 /* trapped calls that cost about as much as patching */
-#define PROBES 4
+#define PROBES 32 /* those of real programs come in clusters */
 
 static struct stub_sites *sites_of(const struct stub_space *s)
 {
@@ -35,9 +35,12 @@ static struct stub_site *find(struct stub_sites *sites, uaddr_t rip)
 {
 	for (unsigned i = 0; i < PROBES; i++) {
 		struct stub_site *site = &sites->site[(hash(rip) + i) % AS_SITES];
+		const uaddr_t at = atomic_load_explicit(&site->rip, memory_order_relaxed);
 
-		if (atomic_load_explicit(&site->rip, memory_order_relaxed) == rip)
+		if (at == rip)
 			return site;
+		if (!at)
+			break;
 	}
 	return NULL;
 }

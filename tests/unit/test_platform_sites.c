@@ -6,6 +6,7 @@
 
 CODE(fits, "1: mov $39, %eax; syscall; mov %rax, %rbx; jmp 1b");
 CODE(unfit, "1: mov $39, %eax; syscall; jmp 1b");
+CODE(some, "1: .rept 40; mov $39, %eax; syscall; .skip 82, 0x90; .endr; jmp 1b");
 CODE(many, "1: .rept 300; mov $39, %eax; syscall; .endr; jmp 1b");
 
 #define SITE_AT (CODE_AT + 5)
@@ -97,6 +98,22 @@ static void test_unfit(void **state)
 	guest_end(&g);
 }
 
+/* A table that is not full knows them all. */
+static void test_some(void **state)
+{
+	struct guest g;
+	int n;
+
+	(void)state;
+	GUEST_START(&g, some);
+	calls(&g, 80);
+	n = g.as->ops->sites(g.as, site, false);
+	assert_true(n == 0 || n == 40);
+	for (int i = 0; i < n; i++)
+		assert_int_equal(site[i].trapped, 2);
+	guest_end(&g);
+}
+
 /* Calls from places beyond the table are counted together, and nothing is lost. */
 static void test_many(void **state)
 {
@@ -129,6 +146,7 @@ static int run(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_unfit),
+		cmocka_unit_test(test_some),
 		cmocka_unit_test(test_many),
 	};
 
