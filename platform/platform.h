@@ -120,6 +120,28 @@ struct as_area {
 #define PATCH_SPAN	16
 #define PATCH_ZONE_SIZE 0x10000
 
+/* More places of a space than this are not known one by one. */
+#define AS_SITES 128
+
+enum as_site_state {
+	AS_SITE_TRAPS, /* is counted: it is seldom used so far */
+	AS_SITE_KEPT,  /* is used often, but patch() was not called, or too late */
+	AS_SITE_UNFIT, /* could not be patched, for what stands there */
+	AS_SITE_PATCHED,
+	AS_SITE_UNDONE, /* was patched */
+	AS_SITE_NO_ROOM /* all that are not known one by one; addr is 0 */
+};
+
+/*
+ * Where a guest makes system calls. Those that begin or end threads and programs are counted
+ * like others, those that the platform answers itself (know) are not.
+ */
+struct as_site {
+	uaddr_t addr; /* of the instruction */
+	enum as_site_state state;
+	uint64_t trapped, patched; /* calls, by how they came */
+};
+
 struct as_usage {
 	/* bytes; rss_file may contain what could be in rss_shmem, and swap be unknown (0)
 	 */
@@ -199,6 +221,12 @@ struct as_ops {
 	void (*patch)(struct addr_space *as, uaddr_t rip, uaddr_t zone);
 	/* The code in [@addr, @addr + @size) as the program has it, from now on. NULL: it is. */
 	void (*unpatch)(struct addr_space *as, uaddr_t addr, uint64_t size);
+	/*
+	 * sites - all that have been used since exec and fork, in *@out, the most used first.
+	 * Returns how many, or -EAGAIN, for it does not wait. @take: it does, and the counts
+	 * begin at 0 again. NULL: not known.
+	 */
+	int (*sites)(struct addr_space *as, struct as_site out[AS_SITES + 1], bool take);
 	/* Drop a cached descriptor (see map_file). Existing mappings stay. May be NULL.
 	 */
 	void (*forget)(struct addr_space *as, uint64_t key);

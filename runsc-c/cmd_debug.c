@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * `debug PID`: PID is that of a running `runsc-c do`. Its Sentry answers with a line for
- * every task: state, current call, what it waits for.
+ * every task: state, current call, what it waits for; and with the places in each process's code
+ * where system calls are made.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -23,8 +24,13 @@
 static void usage(FILE *to)
 {
 	fputs("usage: runsc-c debug PID\n\n"
-	      "Prints what every task of a sandbox is doing. PID is the process id of a "
-	      "`runsc-c do`;\n`pgrep -fa 'runsc-c do'` lists them.\n",
+	      "Prints what every task of a sandbox is doing, and where each process "
+	      "makes "
+	      "its calls:\nhow many trapped, how many came by a patch of that place, and "
+	      "why it "
+	      "is not patched.\nPID is the process id of a `runsc-c do`; `pgrep -fa "
+	      "'runsc-c "
+	      "do'` lists them.\n",
 	      to);
 }
 

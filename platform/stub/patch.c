@@ -46,7 +46,7 @@ static int32_t rel32(uaddr_t to, uaddr_t behind)
 
 static bool is_taken(const struct stub_sites *sites, uaddr_t at)
 {
-	for (unsigned i = 0; i < STUB_SITES; i++)
+	for (unsigned i = 0; i < AS_SITES; i++)
 		if (sites->site[i].trampoline == at)
 			return true;
 	return false;

@@ -4,7 +4,8 @@
  * (patch.c, sites.h); what the program can see of its own code and registers stays what
  * it wrote, as far as faults, signal frames and debuggers show it.
  *
- * Trapped calls are counted without a lock; all else is under the space's.
+ * Calls are counted without a lock, by each thread for itself, as threads share most sites;
+ * all else is under the space's.
  */
 #include "platform/stub/sites.h"
 
@@ -14,9 +15,10 @@
 
 #include "sentry/base/alloc.h"
 #include "sentry/base/host.h"
+#include "sentry/base/sort.h"
 
 #define HOT    32 /* trapped calls that cost about as much as patching */
-#define PROBES 4
+#define PROBES 32 /* those of real programs come in clusters */
 
 static struct stub_sites *sites_of(const struct stub_space *s)
 {
@@ -26,16 +28,19 @@ static struct stub_sites *sites_of(const struct stub_space *s)
 /* The first of the entries at which @rip may stand. */
 static unsigned hash(uaddr_t rip)
 {
-	return (unsigned)((rip * 0x9e3779b97f4a7c15ull) >> 57) % STUB_SITES;
+	return (unsigned)((rip * 0x9e3779b97f4a7c15ull) >> 57) % AS_SITES;
 }
 
 static struct stub_site *find(struct stub_sites *sites, uaddr_t rip)
 {
 	for (unsigned i = 0; i < PROBES; i++) {
-		struct stub_site *site = &sites->site[(hash(rip) + i) % STUB_SITES];
+		struct stub_site *site = &sites->site[(hash(rip) + i) % AS_SITES];
+		const uaddr_t at = atomic_load_explicit(&site->rip, memory_order_relaxed);
 
-		if (atomic_load_explicit(&site->rip, memory_order_relaxed) == rip)
+		if (at == rip)
 			return site;
+		if (!at)
+			break;
 	}
 	return NULL;
 }
@@ -44,7 +49,7 @@ static struct stub_site *find(struct stub_sites *sites, uaddr_t rip)
 static struct stub_site *add(struct stub_sites *sites, uaddr_t rip)
 {
 	for (unsigned i = 0; i < PROBES; i++) {
-		struct stub_site *site = &sites->site[(hash(rip) + i) % STUB_SITES];
+		struct stub_site *site = &sites->site[(hash(rip) + i) % AS_SITES];
 		uaddr_t free = 0;
 
 		if (atomic_compare_exchange_strong(&site->rip, &free, rip) || free == rip)
@@ -63,7 +68,14 @@ static struct stub_sites *make(struct stub_space *s)
 	return none;
 }
 
-bool stub_site_hit(struct stub_space *s, uaddr_t rip)
+static void count(_Atomic uint64_t *n)
+{
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
+bool stub_site_hit(struct stub_space *s, struct stub_slot *slot, uaddr_t rip,
+		   bool patchable)
 {
 	struct stub_sites *sites = sites_of(s);
 	struct stub_site *site;
@@ -78,12 +90,23 @@ bool stub_site_hit(struct stub_space *s, uaddr_t rip)
 	site = find(sites, rip);
 	if (!site)
 		site = add(sites, rip);
-	if (!site || atomic_load_explicit(&site->state, memory_order_relaxed))
+	count(&slot->from[site ? site - sites->site : AS_SITES].trapped);
+	if (!site || !patchable ||
+	    atomic_load_explicit(&site->state, memory_order_relaxed))
 		return false;
 	/* What two threads count at once may count as one. */
 	n = atomic_load_explicit(&site->hits, memory_order_relaxed) + 1;
 	atomic_store_explicit(&site->hits, n, memory_order_relaxed);
 	return n == HOT;
+}
+
+void stub_site_count(struct stub_space *s, struct stub_slot *slot, uaddr_t rip)
+{
+	struct stub_sites *sites = sites_of(s);
+	struct stub_site *site = sites ? find(sites, rip) : NULL;
+
+	if (likely(site))
+		count(&slot->from[site - sites->site].patched);
 }
 
 static ssize_t read_code(struct stub_space *s, uaddr_t rip, uint8_t code[PATCH_SPAN])
@@ -176,7 +199,7 @@ bool stub_site_shown(struct stub_space *s, uaddr_t *rip)
 
 	if (!stub_in_trampoline(s, *rip))
 		return false;
-	for (unsigned i = 0; sites && i < STUB_SITES; i++) {
+	for (unsigned i = 0; sites && i < AS_SITES; i++) {
 		const struct stub_site *site = &sites->site[i];
 		const unsigned state = atomic_load(&site->state);
 		uint64_t off;
@@ -214,7 +237,7 @@ static void forget(struct stub_space *s, struct stub_sites *sites, uaddr_t addr,
 {
 	if (!overlaps(sites->low, sites->high - sites->low, addr, size))
 		return;
-	for (unsigned i = 0; sites->n_patched && i < STUB_SITES; i++) {
+	for (unsigned i = 0; sites->n_patched && i < AS_SITES; i++) {
 		struct stub_site *site = &sites->site[i];
 
 		if (atomic_load(&site->state) != SITE_PATCHED ||
@@ -232,7 +255,7 @@ static void give_up_zone(struct stub_space *s, struct stub_sites *sites, unsigne
 {
 	const uaddr_t start = s->zone[zone];
 
-	for (unsigned i = 0; i < STUB_SITES; i++) {
+	for (unsigned i = 0; i < AS_SITES; i++) {
 		struct stub_site *site = &sites->site[i];
 
 		if (!overlaps(site->trampoline, TRAMPOLINE_SIZE, start, PATCH_ZONE_SIZE))
@@ -279,6 +302,8 @@ void stub_sites_reset(struct stub_space *s)
 		return;
 	mutex_lock(&s->lock);
 	memset(sites, 0, sizeof(*sites));
+	for (struct stub_slot *slot = s->slots; slot; slot = slot->next)
+		memset(slot->from, 0, sizeof(slot->from));
 	for (unsigned i = 0; i < STUB_ZONES; i++)
 		atomic_store(&s->zone[i], 0);
 	mutex_unlock(&s->lock);
@@ -303,4 +328,68 @@ int stub_sites_fork(struct stub_space *child, struct stub_space *parent)
 void stub_sites_free(struct stub_space *s)
 {
 	mem_free(sites_of(s));
+}
+
+/* --- figures ---------------------------------------------------------------- */
+
+static enum as_site_state told_state(const struct stub_site *site)
+{
+	static const enum as_site_state state[] = {
+		[SITE_UNFIT] = AS_SITE_UNFIT,
+		[SITE_PATCHED] = AS_SITE_PATCHED,
+		[SITE_GONE] = AS_SITE_UNDONE,
+	};
+	const unsigned known = atomic_load(&site->state);
+
+	if (known != SITE_COUNTED)
+		return state[known];
+	return atomic_load(&site->hits) < HOT ? AS_SITE_TRAPS : AS_SITE_KEPT;
+}
+
+static void add_up(struct stub_calls *from, struct as_site *site, bool take)
+{
+	if (take) {
+		site->trapped += atomic_exchange(&from->trapped, 0);
+		site->patched += atomic_exchange(&from->patched, 0);
+	} else {
+		site->trapped += atomic_load(&from->trapped);
+		site->patched += atomic_load(&from->patched);
+	}
+}
+
+static int most_used_first(const void *a, const void *b)
+{
+	const struct as_site *x = a, *y = b;
+	const uint64_t n = x->trapped + x->patched, m = y->trapped + y->patched;
+
+	return n != m ? (n < m) - (n > m) : (x->addr > y->addr) - (x->addr < y->addr);
+}
+
+int stub_site_list(struct addr_space *as, struct as_site out[AS_SITES + 1], bool take)
+{
+	struct stub_space *s = stub_space_of(as);
+	struct stub_sites *sites = sites_of(s);
+	unsigned n = 0;
+
+	if (!sites)
+		return 0;
+	if (take)
+		mutex_lock(&s->lock);
+	else if (!mutex_trylock(&s->lock))
+		return -EAGAIN;
+	for (unsigned i = 0; i <= AS_SITES; i++) {
+		struct stub_slot *slot = s->slots;
+
+		out[n] = (struct as_site){.state = AS_SITE_NO_ROOM};
+		if (i < AS_SITES) {
+			out[n].addr = atomic_load(&sites->site[i].rip) - PATCH_BEFORE;
+			out[n].state = told_state(&sites->site[i]);
+		}
+		for (; slot; slot = slot->next)
+			add_up(&slot->from[i], &out[n], take);
+		n += out[n].trapped || out[n].patched;
+	}
+	mutex_unlock(&s->lock);
+	sort_array(out, n, sizeof(*out), most_used_first);
+	return (int)n;
 }

@@ -13,8 +13,6 @@
 
 #include "platform/stub/stub.h"
 
-#define STUB_SITES 128
-
 enum site_state {
 	SITE_COUNTED,
 	SITE_UNFIT,   /* cannot be patched */
@@ -24,15 +22,15 @@ enum site_state {
 
 struct stub_site {
 	_Atomic uaddr_t rip; /* behind the call; 0: free; then constant */
-	atomic_uint hits;    /* trapped calls from there, about */
-	atomic_uchar state;  /* enum site_state; written under the space's lock */
-	uint8_t moved_size;  /* of the next instruction */
+	atomic_uint hits; /* trapped calls that could be patched, about; until they are */
+	atomic_uchar state; /* enum site_state; written under the space's lock */
+	uint8_t moved_size; /* of the next instruction */
 	uaddr_t trampoline;
 	uint8_t code[PATCH_SPAN]; /* the program's, from rip - PATCH_BEFORE on */
 };
 
 struct stub_sites {
-	struct stub_site site[STUB_SITES];
+	struct stub_site site[AS_SITES];
 	/* under the space's lock */
 	unsigned n_patched;
 	uaddr_t low, high;	    /* patched code lies in [low, high) */

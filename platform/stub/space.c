@@ -423,6 +423,7 @@ const struct as_ops stub_as_ops = {
 	.copy_out = space_copy_out,
 	.patch = stub_site_patch,
 	.unpatch = stub_site_unpatch,
+	.sites = stub_site_list,
 	.forget = space_forget,
 	.mincore = space_mincore,
 	.usage = stub_space_usage,

@@ -141,6 +141,11 @@ struct stub_fd {
 	uint64_t used; /* clock of the last use */
 };
 
+/* Calls from one site (sites.c). Written by the thread whose slot it is; read by any. */
+struct stub_calls {
+	_Atomic uint64_t trapped, patched;
+};
+
 /* A context that belongs to a process, until this ends. */
 struct stub_slot {
 	struct stub_slot *next; /* in the space's list */
@@ -155,6 +160,8 @@ struct stub_slot {
 	int htid; /* of a thread that stands by in it; 0: none; under the lock */
 	struct stub_cpu *cpu; /* where that one is, or a new one was born; or NULL */
 	struct stub_context *ctx;
+	/* by threads that had it, from each site; the last: from those without an entry */
+	struct stub_calls from[AS_SITES + 1];
 };
 
 struct stub_space {
@@ -360,9 +367,16 @@ int stub_space_init(struct stub_space *s, struct stub_host *host, struct platfor
 /* Where system calls are made, and which of these places have been patched. */
 struct stub_sites;
 
-/* One was made by the instruction before @rip. True: often enough to patch it now. */
-bool stub_site_hit(struct stub_space *s, uaddr_t rip);
+/*
+ * The thread of @slot trapped at the call before @rip. True: often enough to patch it now; not for
+ * calls that are not @patchable.
+ */
+bool stub_site_hit(struct stub_space *s, struct stub_slot *slot, uaddr_t rip,
+		   bool patchable);
+/* It came from that site by a patch. */
+void stub_site_count(struct stub_space *s, struct stub_slot *slot, uaddr_t rip);
 /* Slots of as_ops. */
+int stub_site_list(struct addr_space *as, struct as_site out[AS_SITES + 1], bool take);
 void stub_site_patch(struct addr_space *as, uaddr_t rip, uaddr_t zone);
 void stub_site_unpatch(struct addr_space *as, uaddr_t addr, uint64_t size);
 /*

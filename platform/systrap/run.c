@@ -58,8 +58,8 @@ static int trapped_call(struct systrap_ctx *c, struct exit_info *info)
 
 	syscall_exit(c);
 	sc->compat = f->info.arch != AUDIT_ARCH_X86_64;
-	info->hot_call =
-		!sc->compat && may_patch(sc->nr) && stub_site_hit(c->stub.space, sc->rip);
+	info->hot_call = stub_site_hit(c->stub.space, c->slot, sc->rip,
+				       !sc->compat && may_patch(sc->nr));
 	return EXIT_SYSCALL;
 }
 
@@ -68,7 +68,9 @@ static int patched_call(struct systrap_ctx *c)
 	systrap_frame_call(c);
 	c->strays = 0;
 	c->stub.base.sc.compat = false;
-	return syscall_exit(c);
+	syscall_exit(c);
+	stub_site_count(c->stub.space, c->slot, c->stub.base.sc.rip);
+	return EXIT_SYSCALL;
 }
 
 /* In entry.S, after a patched call, still with the guest's flags. */

@@ -6,6 +6,7 @@
 #include "sentry/base/strbuf.h"
 #include "sentry/boot/boot.h"
 #include "sentry/syscall/stats.h"
+#include "sentry/task/call_sites.h"
 #include "sentry/task/debug.h"
 
 static void put(int hfd, struct strbuf *sb)
@@ -57,6 +58,7 @@ void report_stats(struct boot *b)
 	sb_printf(&sb, "call sites patched: %u; not, for what stands there: %u\n",
 		  atomic_load(&b->platform->n_patched),
 		  atomic_load(&b->platform->n_unfit));
+	call_sites_print(b->kernel->call_sites, &sb);
 	stats_print(b->kernel->stats, &sb);
 	put(b->log_hfd, &sb);
 }
@@ -64,7 +66,11 @@ void report_stats(struct boot *b)
 void report_debug(struct boot *b, int hfd)
 {
 	struct strbuf sb = STRBUF_INIT;
+	const bool listed = kernel_debug_dump(b->kernel, &sb);
 
-	kernel_debug_dump(b->kernel, &sb);
+	/* Should what follows hang, that is out. */
+	put(hfd, &sb);
+	if (listed)
+		call_sites_debug(b->kernel, &sb);
 	put(hfd, &sb);
 }

@@ -28,8 +28,6 @@ static void fill_info(const struct mm *mm, const struct vma *v, struct vma_info 
 				  .flags = v->flags,
 				  .off = v->off,
 				  .name = area_name(mm, v)};
-	if (v->m)
-		v->m->ops->describe(v->m, &info->dev, &info->ino);
 	if (v->file)
 		info->file = file_get(v->file);
 }
@@ -46,8 +44,11 @@ static int snapshot(struct mm *mm, struct vma_info **out, unsigned *n)
 		mutex_unlock(&mm->lock);
 		return -ENOMEM;
 	}
-	for (v = mm_find_vma_locked(mm, 0); v; v = vma_next(v))
-		fill_info(mm, v, &info[(*n)++]);
+	for (v = mm_find_vma_locked(mm, 0); v; v = vma_next(v), info++, ++*n) {
+		fill_info(mm, v, info);
+		if (v->m)
+			v->m->ops->describe(v->m, &info->dev, &info->ino);
+	}
 	mutex_unlock(&mm->lock);
 	return 0;
 }
@@ -65,6 +66,23 @@ int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma_info *, void *), v
 			file_put(info[i].file);
 	mem_free(info);
 	return r;
+}
+
+bool mm_area_at(struct mm *mm, uaddr_t addr, bool wait, struct vma_info *out)
+{
+	struct vma *v;
+	bool found;
+
+	if (wait)
+		mutex_lock(&mm->lock);
+	else if (!mutex_trylock(&mm->lock))
+		return false;
+	v = mm_find_vma_locked(mm, addr);
+	found = v && v->start <= addr;
+	if (found)
+		fill_info(mm, v, out);
+	mutex_unlock(&mm->lock);
+	return found;
 }
 
 /* --- futex --------------------------------------------------------------- */

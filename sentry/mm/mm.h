@@ -222,6 +222,11 @@ struct vma_info {
 	const char *name;
 };
 int mm_for_each_vma(struct mm *mm, int (*fn)(const struct vma_info *, void *), void *arg);
+/*
+ * mm_area_at - the area at @addr, but for dev and ino; a reference of its file, if it has one.
+ * False: there is none, or, unless @wait, mm->lock is taken.
+ */
+bool mm_area_at(struct mm *mm, uaddr_t addr, bool wait, struct vma_info *out);
 
 /* The first area with end > @addr, or NULL: true only under the lock. */
 struct vma *mm_find_vma_locked(struct mm *mm, uaddr_t addr) MUST_HOLD(mm->lock);

@@ -9,5 +9,6 @@ struct strbuf;
 /*
  * kernel_debug_dump - one line a task: ids, name, state, current call and its arguments,
  * what it waits for. Takes tasklist only if it can be had at once; values are snapshots.
+ * False: it could not.
  */
-void kernel_debug_dump(struct kernel *k, struct strbuf *out);
+bool kernel_debug_dump(struct kernel *k, struct strbuf *out);

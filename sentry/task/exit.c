@@ -13,6 +13,7 @@
 #include "sentry/abi/errno.h"
 #include "sentry/ipc/ipc.h"
 #include "sentry/mm/mm.h"
+#include "sentry/task/call_sites.h"
 #include "sentry/task/cpu_limit.h"
 #include "sentry/task/fdtable.h"
 #include "sentry/task/fs_struct.h"
@@ -159,6 +160,7 @@ static void give_up_children_locked(struct task *t, bool last, struct list *dead
 
 void task_leave_mm(struct task *t)
 {
+	call_sites_keep(t);
 	futex_task_exit(t);
 	shm_leave_mm(t);
 	atomic_store_explicit(&t->robust_list, 0, memory_order_relaxed);

@@ -19,6 +19,7 @@
 #include "sentry/syscall/dispatch.h"
 #include "sentry/syscall/stats.h"
 #include "sentry/syscall/strace.h"
+#include "sentry/task/call_sites.h"
 #include "sentry/task/debug.h"
 #include "sentry/task/exec.h"
 #include "sentry/task/fdtable.h"
@@ -82,6 +83,8 @@ static int create_parts(struct kernel *k)
 		r = memory_limit_create(k, &k->memory_limit);
 	if (!r && k->config.stats)
 		r = stats_create(&k->stats);
+	if (!r && k->config.stats)
+		r = call_sites_create(&k->call_sites);
 	if (!r && k->config.strace)
 		r = strace_create(k->config.strace_hfd, k->config.strace_time,
 				  &k->strace);
@@ -110,6 +113,7 @@ static void kernel_free(struct kernel *k)
 	if (k->init_user_ns)
 		user_ns_put(k->init_user_ns);
 	stats_free(k->stats);
+	call_sites_free(k->call_sites);
 	strace_free(k->strace);
 	waitq_destroy(&k->idle);
 	mutex_destroy(&k->users_lock);
@@ -376,15 +380,16 @@ static void dump_process(struct thread_group *tg, void *arg)
 	}
 }
 
-void kernel_debug_dump(struct kernel *k, struct strbuf *out)
+bool kernel_debug_dump(struct kernel *k, struct strbuf *out)
 {
 	/* Asked for when something hangs: not to hang with it. */
 	if (!mutex_trylock(&k->tasklist)) {
 		sb_puts(out, "the task list is locked\n");
-		return;
+		return false;
 	}
 	sb_printf(out, "%u tasks, %u threads%s\n", k->n_tasks, k->n_threads_live,
 		  k->dying ? ", dying" : "");
 	for_each_process_locked(k, dump_process, out);
 	mutex_unlock(&k->tasklist);
+	return true;
 }

@@ -20,6 +20,7 @@ struct user_ns;
 struct nsproxy;
 struct user_account;
 struct memory_limit;
+struct call_sites;
 struct stats;
 struct strace;
 struct ipc_state;
@@ -79,8 +80,9 @@ struct kernel {
 	_Atomic(struct vdso *) vdso; /* arch/x86_64/vdso.c: made at the first exec */
 	_Atomic(struct cpu_text *) cpu_text; /* made at the first look at /proc/cpuinfo */
 	struct memory_limit *memory_limit;   /* NULL: none */
-	struct stats *stats;   /* sentry/syscall/stats.h; NULL: not counted */
-	struct strace *strace; /* NULL: off */
+	struct stats *stats;	       /* sentry/syscall/stats.h; NULL: not counted */
+	struct call_sites *call_sites; /* the same, by place */
+	struct strace *strace;	       /* NULL: off */
 	struct ipc_state *ipc;
 	_Atomic(struct unix_names *)
 		unix_names; /* sentry/socket/unix.c; made on first use */

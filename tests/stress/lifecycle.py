@@ -628,4 +628,65 @@ def debug():
         equal(ask(child.pid).returncode, 125)
 
 
+# getppid from three places: code that can be patched, code where a short jump follows the call,
+# and code in anonymous memory.
+SITES = r'''
+import ctypes, mmap
+code = {0: b'\xb8\x6e\0\0\0\x0f\x05\x48\x89\xc2\xc3', 64: b'\xb8\x6e\0\0\0\x0f\x05\xeb\0\xc3'}
+RX = mmap.PROT_READ | mmap.PROT_EXEC
+with open('code', 'w+b') as f:
+    for at, text in code.items():
+        f.seek(at)
+        f.write(text)
+    f.truncate(4096)
+    filed = mmap.mmap(f.fileno(), 4096, mmap.MAP_PRIVATE, RX | mmap.PROT_WRITE)
+anon = mmap.mmap(-1, 4096, mmap.MAP_PRIVATE, RX | mmap.PROT_WRITE)
+anon.write(code[0])
+where = [ctypes.addressof(ctypes.c_char.from_buffer(m)) for m in (filed, anon)]
+ctypes.CDLL(None).mprotect(ctypes.c_void_p(where[0]), ctypes.c_size_t(4096), RX)
+print(*[hex(at + 5) for at in (where[0], where[0] + 64, where[1])], flush=True)
+calls = [ctypes.CFUNCTYPE(ctypes.c_long)(at) for at in (where[0], where[0] + 64, where[1])]
+while True:
+    for call in calls:
+        call()
+'''
+
+
+@case
+def debug_call_sites():
+    """Where calls are made, how often, and whether that place was patched; and why not."""
+    child = start('--platform', 'systrap', '--tmpfs', '/tmp', '--cwd', '/tmp', '--', 'python3', '-c',
+                  SITES)
+    try:
+        fits, unfit, anon = child.stdout.readline().decode().split()
+
+        def line(addr):
+            """Calls trapped, calls patched, and the rest; the most used stand first."""
+            told = subprocess.run([RUNSC, 'debug', str(child.pid)], stdout=subprocess.PIPE,
+                                  timeout=60).stdout.decode()
+            found = [row for row in told.splitlines() if ' %s ' % addr in row]
+            words = found[0].split(maxsplit=3) if found else ['0', '0', '', '']
+            return int(words[0]), int(words[1]), words[3]
+
+        check(wait_until(lambda: line(fits)[1] > 1000, 10), line(fits))
+        before = line(fits)
+        check(wait_until(lambda: line(fits)[1] > before[1], 10), before)
+        check(before[0] < 100 and line(fits)[0] == before[0], before, line(fits))
+        equal(before[2].split(), ['/tmp/code', '+', '0x5', 'patched'])
+        for addr, place, why in ((unfit, '/tmp/code + 0x45', 'does not fit'),
+                                 (anon, '', 'may not be changed')):
+            before = line(addr)
+            check(wait_until(lambda: line(addr)[0] > before[0], 10), before)
+            check(before[1] == line(addr)[1] == 0, before, line(addr))
+            check(place in before[2] and why in before[2], before)
+    finally:
+        child.kill()
+        child.communicate()
+    r = do('--platform', 'systrap', '--stats', '--', 'python3', '-c', 'import os\n' +
+           'for i in range(3000): os.getppid()')
+    check('most used call sites:' in r.err, r.err)
+    top = r.err.split('most used call sites:')[1].splitlines()[2].split(maxsplit=2)
+    check(int(top[1]) > 2000 and '/libc' in top[2] and ' + 0x' in top[2], top)
+
+
 main()

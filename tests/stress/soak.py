@@ -87,7 +87,7 @@ class Long:
         if not select.select([self.child.stdout], [], [], seconds)[0]:
             told = subprocess.run([RUNSC, 'debug', str(self.child.pid)], stdout=subprocess.PIPE,
                                   timeout=20).stdout.decode(errors='replace')
-            raise AssertionError('no answer within %d s; its tasks: %s' % (seconds, told[-3000:]))
+            raise AssertionError('no answer within %d s; its tasks: %s' % (seconds, told[:3000]))
         line = self.child.stdout.readline().decode(errors='replace').strip()
         if not line:
             raise AssertionError('the sandbox ended with status %d: %s' % (
