@@ -43,7 +43,15 @@ static inline void mm_later(struct mm *mm, bool on)
 		mm->as->ops->later(mm->as, on);
 }
 
-/* May unmapping be that late? Not if others could map something there meanwhile. */
+/*
+ * May what takes memory or rights away be that late? Not if another thread could map something
+ * there meanwhile, or give rights, which the late call would then take.
+ */
+static inline bool mm_may_take_later(struct mm *mm)
+{
+	return refcount_read(&mm->users) <= 1;
+}
+
 bool mm_may_unmap_later(struct mm *mm, uaddr_t start, uaddr_t end) MUST_HOLD(mm->lock);
 
 /* Flags that do not keep neighbours from being one area. */
