@@ -49,8 +49,9 @@ enum exit_reason {
 	EXIT_INTERRUPT, /* ctx_interrupt() was called, or a single step ended
 			   (info->stepped) */
 	EXIT_UNDELIVERED, /* what carry_out() took is still here, at info->undelivered: a page of
-			     the guest's has gone since. Copy it, or make the last call fail;
-			     or what carry_blind() took, and the page was never there. */
+			     the guest's has gone since, or it may no longer be written.
+			     Copy it, as the call was before that. Or what carry_blind()
+			     took, and the page was never there. */
 	EXIT_GONE,	  /* the host thread died: the ctx may only be released */
 };
 

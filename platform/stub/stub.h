@@ -183,10 +183,11 @@ struct stub_space {
 	_Atomic(struct stub_sites *) sites; /* or NULL; set once */
 	_Atomic uaddr_t zone[STUB_ZONES];   /* of trampolines; 0: none. Under lock */
 	atomic_uint n_threads;		    /* guest threads ever made here */
-	struct stub_slot *slots;	    /* contexts of threads here; under lock */
-	unsigned n_live;		    /* of them live; under lock */
-	unsigned n_standby;		    /* threads that stand by; under lock */
-	atomic_bool talkative; /* new threads here make many calls at once, lately */
+	atomic_uint n_taken; /* times that memory or the right to write was about to go */
+	struct stub_slot *slots; /* contexts of threads here; under lock */
+	unsigned n_live;	 /* of them live; under lock */
+	unsigned n_standby;	 /* threads that stand by; under lock */
+	atomic_bool talkative;	 /* new threads here make many calls at once, lately */
 
 	struct mutex frame_lock; /* who owns the STUB_FRAME pages */
 };

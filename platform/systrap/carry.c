@@ -156,6 +156,7 @@ void systrap_carry_begin(struct systrap_ctx *c)
 	if (sc->nr >= CARRY_CALLS)
 		return;
 	carry = &table[sc->nr];
+	c->n_taken = atomic_load(&c->stub.space->n_taken);
 	c->in[0] = span_of(c, carry->in[0], CARRY_IN_MAX, ctx->in_size[0]);
 	c->in[1] = span_of(c, carry->in[1], CARRY_IN_MAX, ctx->in_size[1]);
 	c->out = span_of(c, carry->out, CARRY_OUT_MAX, ctx->out_size);
@@ -193,13 +194,17 @@ const void *systrap_carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t *n)
 	return NULL;
 }
 
-/* In pieces, from the start of the buffer on. */
+/*
+ * In pieces, from the start of the buffer on. A call may have waited for long: what was
+ * writable when it came must not have gone, for it could not tell then how far it got.
+ */
 void *systrap_carry_room(struct exec_ctx *ctx, uaddr_t addr, size_t *n)
 {
 	const struct systrap_ctx *c = systrap_ctx_of(ctx);
 	const uint64_t off = addr - c->out.addr;
 
-	if (off > c->put_size || off >= c->out.size)
+	if (off > c->put_size || off >= c->out.size ||
+	    c->n_taken != atomic_load(&c->stub.space->n_taken))
 		return NULL;
 	*n = min_t(size_t, *n, c->out.size - off);
 	return (char *)c->slot->ctx + CTX_OUT + off;
@@ -223,9 +228,10 @@ bool systrap_carry_blind(struct exec_ctx *ctx, uaddr_t addr, const void *src, si
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 
-	if (c->put_size || n > CARRY_OUT_MAX)
+	if (c->put_size || n > COPY_MAX)
 		return false;
 	c->out = (struct systrap_span){addr, (uint32_t)n};
+	c->n_taken = atomic_load(&c->stub.space->n_taken);
 	return systrap_carry_out(ctx, addr, src, n);
 }
 

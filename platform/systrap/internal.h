@@ -81,6 +81,7 @@ struct systrap_ctx {
 	unsigned short_waits;	/* in a row */
 	/* carry.c */
 	struct systrap_span in[2], out; /* what came with the call, and may go back */
+	unsigned n_taken;   /* of the space, when `out` was known to be writable */
 	uint32_t put_size;  /* bytes of out that the guest thread is to copy */
 	uint32_t sent_size; /* bytes it was last told to copy */
 };
