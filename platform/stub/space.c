@@ -382,6 +382,8 @@ static int fork_locked(struct stub_space *parent, struct platform *p,
 	stub_space_init(child, parent->host, p, slot);
 	memcpy(child->fd, parent->fd, sizeof(child->fd));
 	child->fd_clock = parent->fd_clock;
+	child->n_maps = parent->n_maps;
+	child->n_ops = parent->n_ops;
 	child->cpu = parent->cpu;
 	lost = false;
 	r = stub_sites_fork(child, parent);

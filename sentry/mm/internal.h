@@ -33,13 +33,10 @@ ssize_t user_write(const struct umem *u, uaddr_t dst, const void *src, size_t n,
 
 #define STACK_GUARD (256 * PAGE_SIZE)
 
-/*
- * Around what the host may do to anonymous memory as late as when the guest runs on. Not
- * where it might refuse one more mapping.
- */
+/* Around what the host may do to anonymous memory as late as when the guest runs on. */
 static inline void mm_later(struct mm *mm, bool on)
 {
-	if (mm->as->ops->later && (!on || mm->n_vmas < MAX_MAP_COUNT / 2))
+	if (mm->as->ops->later)
 		mm->as->ops->later(mm->as, on);
 }
 
