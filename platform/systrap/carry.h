@@ -38,6 +38,8 @@ void systrap_text_init(char *text);
 void systrap_carry_begin(struct systrap_ctx *c);
 /* The thread is about to run on, or another takes its place: it takes along what is to go out. */
 void systrap_carry_end(struct systrap_ctx *c);
+/* It was stopped before it did. */
+void systrap_carry_again(struct systrap_ctx *c);
 /* It could not, whatever guest code has made of that: what the last carry_end() sent. */
 void systrap_undelivered(const struct systrap_ctx *c, struct exit_info *info);
 

@@ -306,3 +306,28 @@ TEST(nothing_is_lost_in_a_race)
 	atomic_store(&stop, true);
 	thread_join(th);
 }
+
+/* A large buffer that nobody has touched, and few bytes for it: it costs one page. */
+TEST(no_page_more_than_is_used)
+{
+	const size_t n = 16;
+	unsigned char resident[16];
+	uint8_t *p;
+
+	make_files();
+	for (int k = 0; k < 2; k++) {
+		/* The first one may still be taken for one that is filled. */
+		for (int i = 0; i < 2; i++) {
+			p = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			CHECK(p != MAP_FAILED);
+			CHECK_OK(madvise(p, n * PAGE, MADV_NOHUGEPAGE));
+			CHECK_EQ(pread(files[k], p, n * PAGE, MOST - 100), 100);
+			CHECK(is_file(p, MOST - 100, 100));
+		}
+		CHECK_OK(mincore(p, n * PAGE, resident));
+		CHECK_EQ(resident[0] & 1, 1);
+		for (size_t i = 1; i < n; i++)
+			CHECK_EQ(resident[i] & 1, 0);
+	}
+}
