@@ -134,14 +134,13 @@ static uint64_t size_of(const struct ctx_syscall *sc, uint8_t what)
 static struct systrap_span span_of(const struct systrap_ctx *c, uint8_t what,
 				   uint32_t max, uint32_t told)
 {
-	const volatile struct systrap_frame *f = c->frame;
 	const struct ctx_syscall *sc = &c->stub.base.sc;
 	uint64_t most;
 
 	if (!what)
 		return (struct systrap_span){0};
 	if (what == CARRY_STACK)
-		return (struct systrap_span){f->rsp, min_t(uint32_t, told, max)};
+		return (struct systrap_span){sc->rsp, min_t(uint32_t, told, max)};
 	most = min_t(uint64_t, size_of(sc, what), max);
 	return (struct systrap_span){sc->args[what & 7],
 				     (uint32_t)min_t(uint64_t, told, most)};
