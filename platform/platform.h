@@ -49,8 +49,9 @@ enum exit_reason {
 	EXIT_INTERRUPT, /* ctx_interrupt() was called, or a single step ended
 			   (info->stepped) */
 	EXIT_UNDELIVERED, /* what carry_out() took is still here, at info->undelivered: a page of
-			     the guest's has gone since. Copy it, or make the last call fail;
-			     or what carry_blind() took, and the page was never there. */
+			     the guest's has gone since, or it may no longer be written.
+			     Copy it, as the call was before that. Or what carry_blind()
+			     took, and the page was never there. */
 	EXIT_GONE,	  /* the host thread died: the ctx may only be released */
 };
 
@@ -188,9 +189,10 @@ struct as_ops {
 	int (*batch)(struct addr_space *as, bool on);
 	/*
 	 * later - from later(as, true) to later(as, false), under one lock of the caller's,
-	 * map_anon, unmap, advise, and protect that takes rights, may be put off until the calling thread's ctx runs on,
-	 * whose guest thread may do them itself; all else finds them done. They return 0, and
-	 * a failure ends the guest. NULL: never.
+	 * map_anon, unmap, advise, and protect that takes rights, may be put off until the
+	 * calling thread's ctx runs on, whose guest thread may do them itself; all else finds
+	 * them done. They return 0, and a failure ends the guest, so the platform does not
+	 * where the host may soon have no room for one more mapping. NULL: never.
 	 */
 	void (*later)(struct addr_space *as, bool on);
 	/* Unmap the whole guest range: exec in place. No ctx but the caller's may exist.
@@ -348,9 +350,10 @@ struct ctx_ops {
 	 * Bytes that travelled with the hand-off (systrap). carried_in: borrowed bytes that
 	 * stand for guest memory at @addr, *n of them, or NULL; the guest may change them at
 	 * any time. carry_out: true when taken; they are in guest memory before the thread
-	 * runs on. carry_room: where bytes for @addr, at most *n (which may become less), can be
-	 * put to be taken by carry_out without another copy; or NULL. carry_blind: the same for a place that did not come with a call; it may
-	 * well end in EXIT_UNDELIVERED. All may be NULL: nothing is carried.
+	 * runs on. carry_room: where bytes for @addr, at most *n (which may become less), can
+	 * be put to be taken by carry_out without another copy; or NULL. carry_blind: as
+	 * carry_out, for a place that did not come with a call; it may well end in
+	 * EXIT_UNDELIVERED. All may be NULL: nothing is carried.
 	 */
 	const void *(*carried_in)(struct exec_ctx *ctx, uaddr_t addr, size_t *n);
 	void *(*carry_room)(struct exec_ctx *ctx, uaddr_t addr, size_t *n);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,29 @@ static int parse_lines(struct parser *p, char *buf, size_t *n)
 	return r;
 }
 
+static int open_of(const struct stub_space *s, const char *name)
+{
+	char path[32];
+
+	if (s->host->procfs < 0)
+		return -EOPNOTSUPP;
+	snprintf(path, sizeof(path), "%d/%s", s->hpid, name);
+	return (int)host_ret(openat(s->host->procfs, path, O_RDONLY | O_CLOEXEC));
+}
+
+unsigned stub_space_n_maps(const struct stub_space *s)
+{
+	AUTO_CLOSE int hfd = open_of(s, "maps");
+	char buf[4096];
+	unsigned n = 0;
+	ssize_t got = hfd;
+
+	while (got >= 0 && (got = host_read(hfd, buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < got; i++)
+			n += buf[i] == '\n';
+	return got < 0 ? UINT_MAX : n;
+}
+
 int stub_space_areas(struct addr_space *as, int (*fn)(const struct as_area *, void *arg),
 		     void *arg)
 {
@@ -97,16 +121,11 @@ int stub_space_areas(struct addr_space *as, int (*fn)(const struct as_area *, vo
 	struct stub_space *s = stub_space_of(as);
 	struct parser p = {.fn = fn, .arg = arg};
 	AUTO_FREE char *buf = NULL;
-	AUTO_CLOSE int hfd = -1;
-	char path[32];
+	AUTO_CLOSE int hfd = open_of(s, "smaps");
 	size_t n = 0;
 	ssize_t got;
 	int r = 0;
 
-	if (s->host->procfs < 0)
-		return -EOPNOTSUPP;
-	snprintf(path, sizeof(path), "%d/smaps", s->hpid);
-	hfd = (int)host_ret(openat(s->host->procfs, path, O_RDONLY | O_CLOEXEC));
 	if (hfd < 0)
 		return hfd;
 	buf = mem_alloc(SIZE + 1);

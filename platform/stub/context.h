@@ -40,6 +40,7 @@
 #define CTX_PUT_SIZE	160
 #define CTX_TID		164
 #define CTX_LOAD_FPU	168
+#define CTX_OUT_LIMIT	172
 #define CTX_FPU		176
 #define CTX_FRAME	192
 #define CTX_KIND	200
@@ -116,10 +117,10 @@ struct stub_context {
 	uint64_t stack_top; /* a new thread's stack pointer: below its first frame */
 	uint64_t put_addr;  /* the first put_size bytes at CTX_OUT go there */
 	uint32_t put_size;
-	uint32_t tid;	   /* by CLONE_PARENT_SETTID */
-	uint32_t load_fpu; /* the frame's FPU image counts, not the registers */
-	uint32_t pad1;
-	uint64_t fpu; /* where the FPU registers are saved */
+	uint32_t tid;	    /* by CLONE_PARENT_SETTID */
+	uint32_t load_fpu;  /* the frame's FPU image counts, not the registers */
+	uint32_t out_limit; /* of a buffer for results, look at so much */
+	uint64_t fpu;	    /* where the FPU registers are saved */
 	uint64_t pad2;
 	/* written by the guest thread */
 	uint64_t frame; /* guest address of a ucontext on the signal stack */
@@ -171,6 +172,7 @@ CTX_CHECK(in_size, CTX_IN_SIZE);
 CTX_CHECK(out_size, CTX_OUT_SIZE);
 CTX_CHECK(fast, CTX_FAST);
 CTX_CHECK(load_fpu, CTX_LOAD_FPU);
+CTX_CHECK(out_limit, CTX_OUT_LIMIT);
 CTX_CHECK(fpu, CTX_FPU);
 CTX_CHECK(fpu_saved, CTX_FPU_SAVED);
 CTX_CHECK(ret, CTX_RETURN);

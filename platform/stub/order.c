@@ -24,12 +24,17 @@
 
 #define LOOK_AFTER_NS (100 * NSEC_PER_MSEC)
 
+/* Mappings with which the host is far from refusing one more, by its default limit of 65530. */
+#define FEW_MAPS    32768
+#define COUNT_AFTER 4096 /* operations at least */
+
 void stub_order_add(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
 		    uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	struct stub_order *o = s->order;
 
 	BUG_ON(o->n >= ORDER_MAX_OPS);
+	s->n_ops++;
 	o->ops[o->n++] = (struct stub_op){(uint64_t)nr, {a0, a1, a2, a3, a4, a5}, 0};
 }
 
@@ -127,6 +132,24 @@ void stub_order_flush(struct stub_space *s)
 /* Its address names the thread. */
 static _Thread_local char this_thread;
 
+/*
+ * Nobody takes an answer back, so a call whose answer has been given may not fail. The kernel's
+ * areas tell too little: neighbours that are one for it need not be one for the host.
+ */
+static bool has_few_maps(struct stub_space *s) MUST_HOLD(s->lock);
+
+static bool has_few_maps(struct stub_space *s)
+{
+	/* Each operation may cut two. */
+	if (likely(s->n_maps + 2ull * s->n_ops < FEW_MAPS))
+		return true;
+	if (s->n_ops < COUNT_AFTER)
+		return false;
+	s->n_maps = stub_space_n_maps(s);
+	s->n_ops = 0;
+	return s->n_maps < FEW_MAPS;
+}
+
 void stub_order_offer(struct addr_space *as, bool on)
 {
 	struct stub_space *s = stub_space_of(as);
@@ -136,6 +159,7 @@ void stub_order_offer(struct addr_space *as, bool on)
 	mutex_lock(&s->lock);
 	if (on && s->owner != &this_thread && !s->batch)
 		stub_order_flush(s);
+	on = on && has_few_maps(s);
 	s->later = on ? &this_thread : NULL;
 	s->owner = &this_thread;
 	mutex_unlock(&s->lock);

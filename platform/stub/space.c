@@ -44,6 +44,13 @@ static int order1(struct stub_space *s, long nr, uint64_t a0, uint64_t a1, uint6
 	return r;
 }
 
+/* @prot: the rights there from now on. */
+static void will_have(struct stub_space *s, unsigned prot)
+{
+	if (!(prot & PROT_WRITE))
+		atomic_fetch_add(&s->n_taken, 1);
+}
+
 static int space_batch(struct addr_space *as, bool on)
 {
 	struct stub_space *s = stub_space_of(as);
@@ -77,6 +84,7 @@ static int space_map_anon(struct addr_space *as, uaddr_t addr, uint64_t size,
 		return -EINVAL;
 	if (flags & AS_MAP_NORESERVE)
 		f |= MAP_NORESERVE;
+	will_have(s, prot);
 	stub_sites_replaced(s, addr, size);
 	return order1(s, SYS_mmap, addr, size, prot, f, (uint64_t)-1, 0);
 }
@@ -95,6 +103,7 @@ static int space_map_file(struct addr_space *as, uaddr_t addr, uint64_t size,
 
 	if (!range_ok(s, addr, size) || off % PAGE_SIZE)
 		return -EINVAL;
+	will_have(s, prot);
 	stub_sites_replaced(s, addr, size);
 	mutex_lock(&s->lock);
 	r = stub_map_file(s, &map, hfd, key);
@@ -108,6 +117,7 @@ static int space_unmap(struct addr_space *as, uaddr_t addr, uint64_t size)
 
 	if (!range_ok(s, addr, size))
 		return -EINVAL;
+	will_have(s, 0);
 	stub_sites_replaced(s, addr, size);
 	return order1(s, SYS_munmap, addr, size, 0, 0, 0, 0);
 }
@@ -119,6 +129,7 @@ static int space_protect(struct addr_space *as, uaddr_t addr, uint64_t size,
 
 	if (!range_ok(s, addr, size))
 		return -EINVAL;
+	will_have(s, prot);
 	/* Later it could not be without giving rights back that the guest took away. */
 	if (prot != (AS_PROT_READ | AS_PROT_EXEC))
 		stub_site_unpatch(as, addr, size);
@@ -133,6 +144,7 @@ static int space_move(struct addr_space *as, uaddr_t old, uint64_t old_size,
 
 	if (!range_ok(s, old, old_size) || !range_ok(s, new_addr, new_size))
 		return -EINVAL;
+	will_have(s, 0);
 	stub_site_unpatch(as, old, old_size);
 	stub_sites_replaced(s, new_addr, new_size);
 	if (old == new_addr)
@@ -370,6 +382,8 @@ static int fork_locked(struct stub_space *parent, struct platform *p,
 	stub_space_init(child, parent->host, p, slot);
 	memcpy(child->fd, parent->fd, sizeof(child->fd));
 	child->fd_clock = parent->fd_clock;
+	child->n_maps = parent->n_maps;
+	child->n_ops = parent->n_ops;
 	child->cpu = parent->cpu;
 	lost = false;
 	r = stub_sites_fork(child, parent);

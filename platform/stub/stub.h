@@ -183,6 +183,8 @@ struct stub_space {
 	bool batch;	     /* operations are put off; under lock */
 	int batch_error;     /* the first of theirs; under lock */
 	atomic_bool put_off; /* some are; written under lock */
+	unsigned n_maps;     /* the host's mappings, when last counted; under lock */
+	unsigned n_ops;	     /* operations since; under lock */
 	const void *later;   /* the thread that may put off what it adds; under lock */
 	const void *
 		owner; /* the one whose guest thread may do what is put off; under lock */
@@ -190,10 +192,11 @@ struct stub_space {
 	_Atomic(struct stub_sites *) sites; /* or NULL; set once */
 	_Atomic uaddr_t zone[STUB_ZONES];   /* of trampolines; 0: none. Under lock */
 	atomic_uint n_threads;		    /* guest threads ever made here */
-	struct stub_slot *slots;	    /* contexts of threads here; under lock */
-	unsigned n_live;		    /* of them live; under lock */
-	unsigned n_standby;		    /* threads that stand by; under lock */
-	atomic_bool talkative; /* new threads here make many calls at once, lately */
+	atomic_uint n_taken; /* times that memory or the right to write was about to go */
+	struct stub_slot *slots; /* contexts of threads here; under lock */
+	unsigned n_live;	 /* of them live; under lock */
+	unsigned n_standby;	 /* threads that stand by; under lock */
+	atomic_bool talkative;	 /* new threads here make many calls at once, lately */
 
 	struct mutex frame_lock; /* who owns the STUB_FRAME pages */
 };
@@ -431,6 +434,8 @@ int stub_space_usage(struct addr_space *as, struct as_usage *out);
 /* areas.c */
 int stub_space_areas(struct addr_space *as, int (*fn)(const struct as_area *, void *arg),
 		     void *arg);
+/* How many mappings the host has of it; UINT_MAX: unknown. */
+unsigned stub_space_n_maps(const struct stub_space *s);
 uint64_t stub_space_rss_peak(struct addr_space *as);
 /* CPU time of all threads, of the helper too; 0 when the process is gone. */
 int64_t stub_process_cpu_ns(const struct stub_space *s);

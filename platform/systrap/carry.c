@@ -134,14 +134,13 @@ static uint64_t size_of(const struct ctx_syscall *sc, uint8_t what)
 static struct systrap_span span_of(const struct systrap_ctx *c, uint8_t what,
 				   uint32_t max, uint32_t told)
 {
-	const volatile struct systrap_frame *f = c->frame;
 	const struct ctx_syscall *sc = &c->stub.base.sc;
 	uint64_t most;
 
 	if (!what)
 		return (struct systrap_span){0};
 	if (what == CARRY_STACK)
-		return (struct systrap_span){f->rsp, min_t(uint32_t, told, max)};
+		return (struct systrap_span){sc->rsp, min_t(uint32_t, told, max)};
 	most = min_t(uint64_t, size_of(sc, what), max);
 	return (struct systrap_span){sc->args[what & 7],
 				     (uint32_t)min_t(uint64_t, told, most)};
@@ -156,18 +155,41 @@ void systrap_carry_begin(struct systrap_ctx *c)
 	if (sc->nr >= CARRY_CALLS)
 		return;
 	carry = &table[sc->nr];
+	c->n_taken = atomic_load(&c->stub.space->n_taken);
 	c->in[0] = span_of(c, carry->in[0], CARRY_IN_MAX, ctx->in_size[0]);
 	c->in[1] = span_of(c, carry->in[1], CARRY_IN_MAX, ctx->in_size[1]);
 	c->out = span_of(c, carry->out, CARRY_OUT_MAX, ctx->out_size);
+	c->large = carry->out && size_of(sc, carry->out) > CARRY_IN_MAX;
+}
+
+/*
+ * To look whether a page can be written makes it: a large buffer of which little is used would
+ * cost more memory and time than it saves. So as much is looked at as the last one had use for.
+ */
+static void look_at_as_much(struct systrap_ctx *c)
+{
+	if (c->large && c->wanted)
+		c->slot->ctx->out_limit =
+			c->wanted <= CARRY_IN_MAX
+				? CARRY_IN_MAX
+				: min_t(uint32_t, 2 * c->wanted, CARRY_OUT_MAX);
+	c->large = false;
+	c->wanted = 0;
 }
 
 void systrap_carry_end(struct systrap_ctx *c)
 {
 	struct stub_context *ctx = c->slot->ctx;
 
+	look_at_as_much(c);
 	ctx->put_addr = c->out.addr;
 	ctx->put_size = c->sent_size = c->put_size;
 	c->in[0].size = c->in[1].size = c->out.size = c->put_size = 0;
+}
+
+void systrap_carry_again(struct systrap_ctx *c)
+{
+	c->out.size = c->put_size = c->sent_size;
 }
 
 void systrap_undelivered(const struct systrap_ctx *c, struct exit_info *info)
@@ -198,13 +220,17 @@ const void *systrap_carried_in(struct exec_ctx *ctx, uaddr_t addr, size_t *n)
 	return NULL;
 }
 
-/* In pieces, from the start of the buffer on. */
+/*
+ * In pieces, from the start of the buffer on. A call may have waited for long: what was
+ * writable when it came must not have gone, for it could not tell then how far it got.
+ */
 void *systrap_carry_room(struct exec_ctx *ctx, uaddr_t addr, size_t *n)
 {
 	const struct systrap_ctx *c = systrap_ctx_of(ctx);
 	const uint64_t off = addr - c->out.addr;
 
-	if (off > c->put_size || off >= c->out.size)
+	if (off > c->put_size || off >= c->out.size ||
+	    c->n_taken != atomic_load(&c->stub.space->n_taken))
 		return NULL;
 	*n = min_t(size_t, *n, c->out.size - off);
 	return (char *)c->slot->ctx + CTX_OUT + off;
@@ -213,14 +239,17 @@ void *systrap_carry_room(struct exec_ctx *ctx, uaddr_t addr, size_t *n)
 bool systrap_carry_out(struct exec_ctx *ctx, uaddr_t addr, const void *src, size_t n)
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
+	const uint64_t off = addr - c->out.addr;
 	size_t room = n;
 	void *to = systrap_carry_room(ctx, addr, &room);
 
+	if (off <= c->put_size)
+		c->wanted = (uint32_t)min_t(uint64_t, off + n, CARRY_OUT_MAX);
 	if (!to || room < n || (to != src && n > COPY_MAX))
 		return false;
 	if (to != src)
 		memcpy(to, src, n);
-	c->put_size = max_t(uint32_t, c->put_size, (uint32_t)(addr - c->out.addr + n));
+	c->put_size = max_t(uint32_t, c->put_size, (uint32_t)(off + n));
 	return true;
 }
 
@@ -228,9 +257,10 @@ bool systrap_carry_blind(struct exec_ctx *ctx, uaddr_t addr, const void *src, si
 {
 	struct systrap_ctx *c = systrap_ctx_of(ctx);
 
-	if (c->put_size || n > CARRY_OUT_MAX)
+	if (c->put_size || n > COPY_MAX)
 		return false;
 	c->out = (struct systrap_span){addr, (uint32_t)n};
+	c->n_taken = atomic_load(&c->stub.space->n_taken);
 	return systrap_carry_out(ctx, addr, src, n);
 }
 

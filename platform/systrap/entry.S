@@ -4,7 +4,8 @@
  * in the Sentry. System calls from these pages alone do not raise the guest thread's
  * own SIGSYS, and of those the filter lets these pass: a futex wait or wake, exit, unblocking
  * signals, a look at the thread's own CPU clock, and what maps, unmaps and drops anonymous
- * memory of the guest's, or takes rights to it. So a guest may jump anywhere in here, with any registers.
+ * memory of the guest's, or takes rights to it. So a guest may jump anywhere in here, with any
+ * registers.
  *
  *	guest code -- SIGSYS, a fault, an interrupt -> handler -> report -> await
  *	    ^   |							      |

@@ -5,7 +5,7 @@
  * At home the Sentry thread shares the guest thread's CPU: each sleeps on the word while it
  * is the other's turn, and a turn costs two switches. Waking somebody on another CPU would
  * cost ten times that. But spinning there costs next to nothing, so when QUICK turns in a
- * row of either took less than three quarters of SPIN and a CPU is idle, the Sentry thread goes *away*
+ * row of either took less than SOON and a CPU is idle, the Sentry thread goes *away*
  * to it, and both spin. It comes home before it sleeps: when the guest computes for longer
  * than SPIN, when the service waits for others or takes so long that the guest thread sleeps,
  * when another guest thread wants the CPU, or when the host ran somebody else there too often

@@ -81,6 +81,9 @@ struct systrap_ctx {
 	unsigned short_waits;	/* in a row */
 	/* carry.c */
 	struct systrap_span in[2], out; /* what came with the call, and may go back */
+	unsigned n_taken;   /* of the space, when `out` was known to be writable */
+	bool large;	    /* out is of a call with a large buffer */
+	uint32_t wanted;    /* bytes that were to go there */
 	uint32_t put_size;  /* bytes of out that the guest thread is to copy */
 	uint32_t sent_size; /* bytes it was last told to copy */
 };

@@ -152,8 +152,10 @@ static void calls_begin(struct systrap_ctx *c)
 /* One failed: the host is short of something, or the guest lies. The helper tries. */
 static int calls_failed(struct systrap_ctx *c)
 {
-	if (!stub_order_redo(c->stub.space, c->slot))
+	if (!stub_order_redo(c->stub.space, c->slot)) {
+		systrap_carry_again(c);
 		return -1;
+	}
 	c->stub.gone = true;
 	return EXIT_GONE;
 }

@@ -16,6 +16,7 @@ static void context_init(struct systrap_ctx *c)
 	ctx->sigstack[0] = at + CTX_STACK;
 	ctx->sigstack[2] = STUB_CTX_SIZE - CTX_STACK;
 	ctx->sigmask = SYSTRAP_STOPS;
+	ctx->out_limit = CARRY_IN_MAX;
 	/* A list of one lock, the state word. */
 	ctx->robust[0] = at + CTX_NODE;
 	ctx->robust[1] = (uint64_t)(CTX_STATE - CTX_NODE);

@@ -33,17 +33,22 @@ ssize_t user_write(const struct umem *u, uaddr_t dst, const void *src, size_t n,
 
 #define STACK_GUARD (256 * PAGE_SIZE)
 
-/*
- * Around what the host may do to anonymous memory as late as when the guest runs on. Not
- * where it might refuse one more mapping.
- */
+/* Around what the host may do to anonymous memory as late as when the guest runs on. */
 static inline void mm_later(struct mm *mm, bool on)
 {
-	if (mm->as->ops->later && (!on || mm->n_vmas < MAX_MAP_COUNT / 2))
+	if (mm->as->ops->later)
 		mm->as->ops->later(mm->as, on);
 }
 
-/* May unmapping be that late? Not if others could map something there meanwhile. */
+/*
+ * May what takes memory or rights away be that late? Not if another thread could map something
+ * there meanwhile, or give rights, which the late call would then take.
+ */
+static inline bool mm_may_take_later(struct mm *mm)
+{
+	return refcount_read(&mm->users) <= 1;
+}
+
 bool mm_may_unmap_later(struct mm *mm, uaddr_t start, uaddr_t end) MUST_HOLD(mm->lock);
 
 /* Flags that do not keep neighbours from being one area. */

@@ -47,7 +47,7 @@ static unsigned new_flags(const struct vma *v, unsigned access)
 static int protect_vma(struct mm *mm, struct vma *v, unsigned flags)
 {
 	/* Rights that are only taken: before the guest runs on is soon enough. */
-	bool taken = !(flags & (VM_WRITE | VM_EXEC));
+	bool taken = !(flags & (VM_WRITE | VM_EXEC)) && mm_may_take_later(mm);
 	int r;
 
 	/*

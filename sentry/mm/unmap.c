@@ -73,7 +73,7 @@ bool mm_may_unmap_later(struct mm *mm, uaddr_t start, uaddr_t end)
 {
 	struct vma *v = mm_find_vma_locked(mm, start);
 
-	if (refcount_read(&mm->users) > 1)
+	if (!mm_may_take_later(mm))
 		return false;
 	while (v && v->start < end && !v->m)
 		v = vma_next(v);

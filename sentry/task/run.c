@@ -148,17 +148,22 @@ static void on_fault(struct task *t, struct exit_fault *f)
 	force_fault(t, MM_FAULT_SIGNO(r), MM_FAULT_CODE(r), f->addr);
 }
 
-/* Results of the last call, which the guest thread was to put into place itself. */
+/*
+ * Results of the last call, which the guest thread was to put into place itself. That place
+ * could be written when they were taken, maybe out of a pipe: the call was before what has
+ * changed that since.
+ */
 static void on_undelivered(struct task *t, const struct exit_info *info)
 {
-	if (!copy_to_user(&t->mem, info->undelivered.to, info->undelivered.data,
-			  info->undelivered.n))
+	const uaddr_t to = info->undelivered.to;
+
+	if (!copy_to_user(&t->mem, to, info->undelivered.data, info->undelivered.n))
 		return;
-	/* A signal frame's place was unmapped meanwhile: as if right after it was written. */
-	if (t->frame_at == info->undelivered.to)
-		force_fault(t, LX_SIGSEGV, LX_SEGV_MAPERR, t->frame_at);
+	if (t->frame_at == to) /* there, nobody has looked */
+		force_fault(t, LX_SIGSEGV, LX_SEGV_MAPERR, to);
 	else
-		ctx_set_ret(t->mem.ctx, (uint64_t)-EFAULT);
+		(void)mm_access(t->mem.mm, to, (void *)info->undelivered.data,
+				info->undelivered.n, true);
 }
 
 static void on_gone(struct task *t)

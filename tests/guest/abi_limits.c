@@ -173,6 +173,35 @@ TEST(areas_to_the_limit)
 	      MAP_FAILED);
 }
 
+/* Neighbours that look like one area, but were touched apart, which keeps them apart. */
+TEST(areas_to_the_limit_unseen)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+	const size_t most = 70000;
+	char *p, *at;
+	size_t n;
+
+	p = mmap(NULL, most * 2 * PAGE, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_OK(munmap(p, most * 2 * PAGE));
+	for (n = 1; n < most; n++) {
+		at = mmap(p + n * 2 * PAGE, PAGE, PROT_READ | PROT_WRITE, flags, -1, 0);
+		if (at == MAP_FAILED)
+			break;
+		*at = 1;
+		if (mmap(at - PAGE, PAGE, PROT_READ | PROT_WRITE, flags, -1, 0) ==
+		    MAP_FAILED)
+			break;
+	}
+	if (n == most)
+		SKIP("vm.max_map_count is larger");
+	CHECK_EQ(errno, ENOMEM);
+	CHECK_OK(munmap(p, most * 2 * PAGE));
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+	      MAP_FAILED);
+}
+
 TEST(huge_reservations)
 {
 	/* What the JVM, node and sanitizers reserve; only touched pages may cost. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results of many pages: whole, up to a page that is not there, or short of a large buffer. */
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #include "harness.h"
@@ -230,4 +231,103 @@ TEST(pages_that_go_meanwhile)
 	}
 	atomic_store(&stop, true);
 	thread_join(th);
+}
+
+/* A read that waits, and rights to its buffer that go meanwhile: no byte is lost. */
+static int waiting[2];
+static ssize_t got;
+
+static void *read_four(void *arg)
+{
+	(void)arg;
+	got = read(waiting[0], others, 4 * PAGE);
+	if (got < 0)
+		got = -errno;
+	return NULL;
+}
+
+static void take_while_it_waits(size_t from, int prot)
+{
+	char *bytes = calloc(2, PAGE);
+	pthread_t th;
+	int left;
+
+	others = map_pages(4);
+	CHECK_OK(pipe(waiting));
+	th = thread_start(read_four, NULL);
+	usleep(20000);
+	CHECK_OK(mprotect(others + from, PAGE, prot));
+	CHECK_EQ(write(waiting[1], bytes, 2 * PAGE), 2 * PAGE);
+	thread_join(th);
+	CHECK_OK(ioctl(waiting[0], FIONREAD, &left));
+	CHECK_EQ(got, from ? (ssize_t)from : -EFAULT);
+	CHECK_EQ(left, 2 * PAGE - from);
+	CHECK(is_all(others, 0, from));
+	free(bytes);
+}
+
+TEST(rights_that_go_while_it_waits)
+{
+	take_while_it_waits(PAGE, PROT_NONE);
+	take_while_it_waits(PAGE, PROT_READ);
+	take_while_it_waits(0, PROT_READ);
+}
+
+/* What was not read is still there, and what was has arrived. */
+static void *take_and_give(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&stop)) {
+		CHECK_OK(mprotect(others, PAGE, PROT_READ));
+		CHECK_OK(mprotect(others, PAGE, PROT_READ | PROT_WRITE));
+		usleep(20);
+	}
+	return NULL;
+}
+
+TEST(nothing_is_lost_in_a_race)
+{
+	long long until = now_ms() + 300;
+	pthread_t th;
+	long r, n = 0;
+
+	others = map_pages(1);
+	CHECK_OK(pipe(waiting));
+	atomic_store(&stop, false);
+	th = thread_start(take_and_give, NULL);
+	while (now_ms() < until) {
+		CHECK_EQ(write(waiting[1], &n, sizeof(n)), sizeof(n));
+		while ((r = read(waiting[0], others, sizeof(n))) < 0)
+			CHECK_EQ(errno, EFAULT);
+		CHECK_EQ(r, sizeof(n));
+		CHECK(!memcmp(others, &n, sizeof(n)));
+		n++;
+	}
+	atomic_store(&stop, true);
+	thread_join(th);
+}
+
+/* A large buffer that nobody has touched, and few bytes for it: it costs one page. */
+TEST(no_page_more_than_is_used)
+{
+	const size_t n = 16;
+	unsigned char resident[16];
+	uint8_t *p;
+
+	make_files();
+	for (int k = 0; k < 2; k++) {
+		/* The first one may still be taken for one that is filled. */
+		for (int i = 0; i < 2; i++) {
+			p = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			CHECK(p != MAP_FAILED);
+			CHECK_OK(madvise(p, n * PAGE, MADV_NOHUGEPAGE));
+			CHECK_EQ(pread(files[k], p, n * PAGE, MOST - 100), 100);
+			CHECK(is_file(p, MOST - 100, 100));
+		}
+		CHECK_OK(mincore(p, n * PAGE, resident));
+		CHECK_EQ(resident[0] & 1, 1);
+		for (size_t i = 1; i < n; i++)
+			CHECK_EQ(resident[i] & 1, 0);
+	}
 }

@@ -240,3 +240,49 @@ TEST(many_areas_and_a_child)
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);
 }
+
+static atomic_int arrived;
+
+/* Both threads, close together. */
+static void meet(int *n)
+{
+	*n += 2;
+	atomic_fetch_add(&arrived, 1);
+	while (atomic_load(&arrived) < *n)
+		sched_yield();
+}
+
+static void *take_at_once(void *arg)
+{
+	int n = 0;
+
+	(void)arg;
+	for (int i = 0; i < 2000; i++) {
+		meet(&n);
+		for (volatile int wait = i * 37 % 3000; wait > 0; wait--)
+			;
+		CHECK_OK(mprotect(taken, PAGE, PROT_READ));
+		meet(&n);
+		meet(&n);
+	}
+	return NULL;
+}
+
+/* Whichever of two calls at once was the last: the next one decides. */
+TEST(two_threads_at_once)
+{
+	pthread_t th;
+	int n = 0;
+
+	taken = map(1, RW);
+	th = thread_start(take_at_once, NULL);
+	for (int i = 0; i < 2000; i++) {
+		meet(&n);
+		CHECK_OK(mprotect(taken, PAGE, RW));
+		meet(&n);
+		CHECK_OK(mprotect(taken, PAGE, RW));
+		CHECK_EQ(fault_write(taken), 0);
+		meet(&n);
+	}
+	thread_join(th);
+}
