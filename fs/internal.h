@@ -119,6 +119,16 @@ bool dentry_mounted_in(struct dentry *d, struct mnt_ns *ns);
 void mounts_detach_on(struct dentry *d);
 /* MNT_* as seen by who uses the mount: the super's own restrictions added. */
 unsigned mount_flags(struct mount *m);
+/*
+ * What is mounted at @d of @parent, borrowed; any mount on @d, of @ns only unless NULL.
+ */
+struct mount *mount_find_locked(struct vfs *v, const struct mount *parent,
+				const struct dentry *d) MUST_HOLD(v->dlock);
+struct mount *mount_find_on_locked(struct vfs *v, struct dentry *d, struct mnt_ns *ns)
+	MUST_HOLD(v->dlock);
+/* Into the table, by parent and mountpoint; out of it. */
+void mount_hash_locked(struct vfs *v, struct mount *m) MUST_HOLD(v->dlock);
+void mount_unhash_locked(struct vfs *v, struct mount *m) MUST_HOLD(v->dlock);
 
 struct mnt_ns {
 	refcount_t ref;
@@ -134,8 +144,9 @@ struct mnt_ns {
 };
 
 /*
- * Mount trees: all with v->mount_lock held. A tree that is not attached (a copy being
- * made) is linked by parent, mountpoint and children, but not in the mount table.
+ * Mount trees (mount_tree.c): all with v->mount_lock held. A tree that is not attached (a
+ * copy being made) is linked by parent, mountpoint and children, but not in the mount
+ * table.
  */
 struct mount *mount_next(struct mount *m, struct mount *top); /* depth first */
 /* Is @top's tree too large for @ns? -ENOSPC */
