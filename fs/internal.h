@@ -91,6 +91,7 @@ struct dentry *dentry_alloc_tmpfile(struct dentry *dir, struct inode *inode);
 void dentry_instantiate(struct dentry *d, struct inode *inode);
 /* Out of the cache; stays with whoever holds it. */
 void dentry_drop(struct dentry *d);
+void dentry_unhash_locked(struct vfs *v, struct dentry *d) MUST_HOLD(v->dlock);
 /* After a rename in the file system. @spare: a copy of @new's name, taken. */
 void dentry_move(struct dentry *old, struct dentry *new, bool exchange, char *spare);
 /* Is @d @top or below it? */
@@ -99,7 +100,7 @@ bool dentry_below_locked(struct dentry *d, struct dentry *top);
 /* The directory (a reference) and name now (room for LX_NAME_MAX + 1);
  * NULL for a root. */
 struct dentry *dentry_place(struct dentry *d, char *name, size_t *len);
-/* The super has no users any more: forget its tree. */
+/* dcache_lru.c: the super has no users any more: forget its tree. */
 void dcache_kill_super(struct super *sb);
 
 /* --- super.c --- */
