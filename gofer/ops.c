@@ -192,13 +192,9 @@ static int op_walk(struct request *rq)
 
 /* --- opening ------------------------------------------------------------- */
 
-/* What a plain peer may ask for; the rest is for its own kernel. */
-#define OPEN_FLAGS                                                                       \
-	(O_ACCMODE | O_TRUNC | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME)
-
 static int op_lopen(struct request *rq)
 {
-	int flags = (int)(rq->t.tlopen.flags & OPEN_FLAGS), hfd, r;
+	int flags = (int)(rq->t.tlopen.flags & OP_OPEN_FLAGS), hfd, r;
 	struct session *s = rq->s;
 	struct statx st;
 	struct fid *f;
@@ -231,7 +227,7 @@ static int op_lopen(struct request *rq)
 /* The fid of the directory becomes the one of the new, open file. */
 static int op_lcreate(struct request *rq)
 {
-	int flags = (int)(rq->t.tlcreate.flags & (OPEN_FLAGS | O_EXCL)), hfd, r;
+	int flags = (int)(rq->t.tlcreate.flags & (OP_OPEN_FLAGS | O_EXCL)), hfd, r;
 	struct make m = {
 		.mode = (rq->t.tlcreate.mode & 07777) | S_IFREG,
 		.uid = P9_NOUID,
