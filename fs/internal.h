@@ -250,8 +250,18 @@ int walk_parent(struct walk *w);
 /* The last name itself: 0 done, 1 a symlink was
  * entered (walk_parent() again), or an error. */
 int walk_last(struct walk *w);
-/* What the last name (LAST_NORM) is, in w->at: cached or asked for; may be negative. */
+/*
+ * lookup.c: what @name (what follows it is text still to go), or the last name
+ * (LAST_NORM), is in w->at: cached or asked for; may be negative.
+ */
+int walk_lookup_name(struct walk *w, const char *name, size_t len, struct dentry **out);
 int walk_lookup_last(struct walk *w, struct dentry **out);
+static inline const char *walk_skip_slashes(const char *s)
+{
+	while (*s == '/')
+		s++;
+	return s;
+}
 /* Enter symlink @link (references taken over), which stands in w->at. */
 int walk_enter_link(struct walk *w, struct path link);
 int walk_finish(struct walk *w,
