@@ -43,6 +43,15 @@ int op_setattr_args(struct request *rq, struct setattr *a);
 /* session.c */
 int op_flush(struct request *rq);
 
+/* ops_io.c: what is done with an open fid */
+int op_read(struct request *rq);
+int op_write(struct request *rq);
+int op_readdir(struct request *rq);
+int op_clunk(struct request *rq);
+int op_fsync(struct request *rq);
+int op_lock(struct request *rq);
+int op_getlock(struct request *rq);
+
 /* ops_name.c: names and attributes of plain 9P2000.L */
 int op_remove(struct request *rq);
 int op_unlinkat(struct request *rq);

@@ -3,7 +3,6 @@
 #include "gofer/ops.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
