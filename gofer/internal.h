@@ -89,7 +89,7 @@ bool ident_eq(const struct ident *a, const struct ident *b);
 int path_open_same(int dir_hfd, const char *name, int flags, const struct ident *id,
 		   struct statx *st);
 
-/* --- nodes (node.c) ------------------------------------------------------ */
+/* --- nodes (node.c, node_hfd.c) ------------------------------------------ */
 
 struct watch {
 	struct hnode by_wd;
@@ -154,6 +154,14 @@ void node_unlinked(struct session *s, struct node *dir, const char *name);
 /* A rename was done. @exchange: both names live on. */
 void node_renamed(struct session *s, struct node *olddir, const char *oldname,
 		  struct node *newdir, const char *newname, bool exchange);
+
+/* For node.c and node_hfd.c; session.lock held. */
+/* Its name leads elsewhere or nowhere now. */
+void node_detach_locked(struct session *s, struct node *n);
+void node_put_locked(struct session *s, struct node *n);
+/* Takes @hfd. The root's is not in the list: everything is opened again from there. */
+void node_keep_hfd_locked(struct session *s, struct node *n, int hfd);
+void node_drop_hfd_locked(struct session *s, struct node *n);
 
 /* --- using an inode (open.c) --------------------------------------------- */
 
