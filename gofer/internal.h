@@ -249,7 +249,15 @@ int dir_read(struct session *s, struct fid *f, uint64_t offset, struct writer *w
 int dir_read_x(struct session *s, struct fid *f, uint64_t offset, uint32_t flags,
 	       struct writer *w, int *wd, bool *end);
 
-/* --- changes (change.c) -------------------------------------------------- */
+/* --- changes (change.c, change_make.c) ----------------------------------- */
+
+/*
+ * change_check_dir - may @name in @dir be changed? -ENOTDIR, -EROFS, -EACCES (it is
+ * hidden), -EBUSY (something below it is).
+ */
+int change_check_dir(struct session *s, struct node *dir, const char *name);
+/* Of an O_PATH descriptor since Linux 6.6; -ENOSYS before, unless it is a real one. */
+int change_path_mode(int hfd, unsigned mode);
 
 /* What to make. mode has the type; uid, gid may be P9_NOUID. */
 struct make {
