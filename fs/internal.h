@@ -91,6 +91,7 @@ struct dentry *dentry_alloc_tmpfile(struct dentry *dir, struct inode *inode);
 void dentry_instantiate(struct dentry *d, struct inode *inode);
 /* Out of the cache; stays with whoever holds it. */
 void dentry_drop(struct dentry *d);
+void dentry_unhash_locked(struct vfs *v, struct dentry *d) MUST_HOLD(v->dlock);
 /* After a rename in the file system. @spare: a copy of @new's name, taken. */
 void dentry_move(struct dentry *old, struct dentry *new, bool exchange, char *spare);
 /* Is @d @top or below it? */
@@ -99,7 +100,7 @@ bool dentry_below_locked(struct dentry *d, struct dentry *top);
 /* The directory (a reference) and name now (room for LX_NAME_MAX + 1);
  * NULL for a root. */
 struct dentry *dentry_place(struct dentry *d, char *name, size_t *len);
-/* The super has no users any more: forget its tree. */
+/* dcache_lru.c: the super has no users any more: forget its tree. */
 void dcache_kill_super(struct super *sb);
 
 /* --- super.c --- */
@@ -119,6 +120,16 @@ bool dentry_mounted_in(struct dentry *d, struct mnt_ns *ns);
 void mounts_detach_on(struct dentry *d);
 /* MNT_* as seen by who uses the mount: the super's own restrictions added. */
 unsigned mount_flags(struct mount *m);
+/*
+ * What is mounted at @d of @parent, borrowed; any mount on @d, of @ns only unless NULL.
+ */
+struct mount *mount_find_locked(struct vfs *v, const struct mount *parent,
+				const struct dentry *d) MUST_HOLD(v->dlock);
+struct mount *mount_find_on_locked(struct vfs *v, struct dentry *d, struct mnt_ns *ns)
+	MUST_HOLD(v->dlock);
+/* Into the table, by parent and mountpoint; out of it. */
+void mount_hash_locked(struct vfs *v, struct mount *m) MUST_HOLD(v->dlock);
+void mount_unhash_locked(struct vfs *v, struct mount *m) MUST_HOLD(v->dlock);
 
 struct mnt_ns {
 	refcount_t ref;
@@ -134,8 +145,9 @@ struct mnt_ns {
 };
 
 /*
- * Mount trees: all with v->mount_lock held. A tree that is not attached (a copy being
- * made) is linked by parent, mountpoint and children, but not in the mount table.
+ * Mount trees (mount_tree.c): all with v->mount_lock held. A tree that is not attached (a
+ * copy being made) is linked by parent, mountpoint and children, but not in the mount
+ * table.
  */
 struct mount *mount_next(struct mount *m, struct mount *top); /* depth first */
 /* Is @top's tree too large for @ns? -ENOSPC */
@@ -238,8 +250,18 @@ int walk_parent(struct walk *w);
 /* The last name itself: 0 done, 1 a symlink was
  * entered (walk_parent() again), or an error. */
 int walk_last(struct walk *w);
-/* What the last name (LAST_NORM) is, in w->at: cached or asked for; may be negative. */
+/*
+ * lookup.c: what @name (what follows it is text still to go), or the last name
+ * (LAST_NORM), is in w->at: cached or asked for; may be negative.
+ */
+int walk_lookup_name(struct walk *w, const char *name, size_t len, struct dentry **out);
 int walk_lookup_last(struct walk *w, struct dentry **out);
+static inline const char *walk_skip_slashes(const char *s)
+{
+	while (*s == '/')
+		s++;
+	return s;
+}
 /* Enter symlink @link (references taken over), which stands in w->at. */
 int walk_enter_link(struct walk *w, struct path link);
 int walk_finish(struct walk *w,

@@ -11,6 +11,8 @@
  * that must stay below a base (RESOLVE_BENEATH, IN_ROOT) say -EAGAIN when anything
  * moved while they went up.
  *
+ * What one name is, cached or asked for: lookup.c.
+ *
  * Source: path_resolution(7), openat2(2), symlink(7).
  */
 #include <string.h>
@@ -20,13 +22,6 @@
 #include "fs/namei.h"
 
 #define LOOKUP_SCOPED (LOOKUP_BENEATH | LOOKUP_IN_ROOT)
-
-static const char *skip_slashes(const char *s)
-{
-	while (*s == '/')
-		s++;
-	return s;
-}
 
 int walk_init(struct walk *w, const struct vfs_ctx *c, const struct path *base,
 	      const char *name, unsigned flags)
@@ -82,175 +77,6 @@ static int check_dir(struct walk *w)
 
 /* --- one name ------------------------------------------------------------------- */
 
-static int lookup_slow(struct dentry *dir, const char *name, size_t len,
-		       struct dentry **out)
-{
-	struct inode *inode = dentry_inode(dir), *found;
-	struct dentry *d;
-	int r;
-
-	if (inode->dead)
-		return -ENOENT;
-	d = dcache_lookup(dir, name, len);
-	if (d) {
-		*out = d;
-		return 0;
-	}
-	if (!inode->ops->lookup)
-		return -ENOTDIR;
-	d = dentry_alloc(dir, name, len);
-	if (!d)
-		return -ENOMEM;
-	found = NULL;
-	r = inode->ops->lookup(inode, d, &found);
-	if (r) {
-		dentry_put(d);
-		return r;
-	}
-	dentry_instantiate(d, found);
-	*out = d;
-	return 0;
-}
-
-int dentry_lookup_locked(struct dentry *dir, const char *name, size_t len,
-			 struct dentry **out)
-{
-	*out = NULL;
-	if (len > LX_NAME_MAX)
-		return -ENAMETOOLONG;
-	return lookup_slow(dir, name, len, out);
-}
-
-/*
- * A cached answer that is still true: 1 and a reference in *out, 0 none, or an error.
- * @drop: one that is not goes; else it stays, for walk to confirm or replace.
- */
-static int lookup_cached(struct dentry *dir, const char *name, size_t len, bool drop,
-			 struct dentry **out)
-{
-	struct dentry *d = dcache_lookup(dir, name, len);
-	int r;
-
-	if (!d)
-		return 0;
-	r = dentry_revalidate(d);
-	/* What is mounted on stays reachable, whatever became of the name below. */
-	if (r > 0 || (r == 0 && drop && dentry_is_mounted(d))) {
-		*out = d;
-		return 1;
-	}
-	if (r == 0 && drop) {
-		dcache_drop_children(d);
-		dentry_drop(d);
-	}
-	dentry_put(d);
-	return r;
-}
-
-static bool can_walk(const struct inode *dir)
-{
-	return dir->ops->walk && !dir->dead;
-}
-
-/* The name itself: cached by now, or asked for. */
-static int lookup_one(struct dentry *dir, const char *name, size_t len,
-		      struct dentry **out)
-{
-	struct inode *inode = dentry_inode(dir);
-	int r;
-
-	r = lookup_cached(dir, name, len, true, out);
-	if (r)
-		return r < 0 ? r : 0;
-	mutex_lock(&inode->lock);
-	r = lookup_slow(dir, name, len, out);
-	mutex_unlock(&inode->lock);
-	return r;
-}
-
-int dentry_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **out)
-{
-	struct inode *inode = dentry_inode(dir);
-	struct walk_req req = {
-		.start = dir, .name = {name}, .len = {len}, .n = 1, .open_flags = -1};
-	int r;
-
-	*out = NULL;
-	if (len > LX_NAME_MAX)
-		return -ENAMETOOLONG;
-	if (can_walk(inode)) {
-		r = lookup_cached(dir, name, len, false, out);
-		if (!r)
-			r = inode->ops->walk(NULL, &req);
-		if (r)
-			return r < 0 ? r : 0;
-	}
-	return lookup_one(dir, name, len, out);
-}
-
-static bool is_dots(const char *s, size_t len)
-{
-	return s[0] == '.' && (len == 1 || (len == 2 && s[1] == '.'));
-}
-
-/*
- * Let the file system resolve @name and what follows it in one go: the rest of this text,
- * then of those that a symlink in it interrupted.
- */
-static int walk_ahead(struct walk *w, const char *name)
-{
-	struct inode *inode = dentry_inode(w->at.dentry);
-	struct walk_req req = {.start = w->at.dentry, .open_flags = -1};
-	unsigned depth = w->depth;
-	const char *s = name;
-
-	while (req.n < WALK_MAX) {
-		size_t len = strcspn(s, "/");
-
-		if (!len) {
-			if (!depth)
-				break;
-			s = skip_slashes(w->frame[--depth].rest);
-			continue;
-		}
-		if (len > LX_NAME_MAX || is_dots(s, len))
-			break;
-		req.name[req.n] = s;
-		req.len[req.n++] = len;
-		s = skip_slashes(s + len);
-	}
-	if (!*s && !depth)
-		req.open_flags = w->open_flags;
-	return inode->ops->walk(w->c, &req);
-}
-
-static int lookup_name(struct walk *w, const char *name, size_t len, struct dentry **out)
-{
-	struct dentry *dir = w->at.dentry;
-	struct inode *inode = dentry_inode(dir);
-	int r;
-
-	*out = NULL;
-	if (len > LX_NAME_MAX)
-		return -ENAMETOOLONG;
-	r = lookup_cached(dir, name, len, !can_walk(inode), out);
-	if (r)
-		return r < 0 ? r : 0;
-	if (w->flags & LOOKUP_CACHED)
-		return -EAGAIN;
-	if (can_walk(inode)) {
-		r = walk_ahead(w, name);
-		if (r)
-			return r;
-	}
-	return lookup_one(dir, name, len, out);
-}
-
-int walk_lookup_last(struct walk *w, struct dentry **out)
-{
-	return lookup_name(w, w->last, w->last_len, out);
-}
-
 static int step_up(struct walk *w)
 {
 	struct vfs *v = super_vfs(w->at.dentry->sb);
@@ -296,7 +122,7 @@ static int step_into(struct walk *w, const char *name, size_t len, bool follow,
 	struct path next = {w->at.mnt, NULL};
 	int r;
 
-	r = lookup_name(w, name, len, &next.dentry);
+	r = walk_lookup_name(w, name, len, &next.dentry);
 	if (r)
 		return r;
 	if (dentry_negative(next.dentry)) {
@@ -332,7 +158,7 @@ static int step(struct walk *w, const char *name, size_t len, enum last_type typ
 /* Text that is used up gives way: a chain of links in the last place nests nothing. */
 static void pop_finished(struct walk *w)
 {
-	while (!*skip_slashes(w->frame[w->depth].rest)) {
+	while (!*walk_skip_slashes(w->frame[w->depth].rest)) {
 		mem_free(w->frame[w->depth].body);
 		w->frame[w->depth].body = NULL;
 		w->frame[w->depth].rest = "";
@@ -441,7 +267,8 @@ static enum last_type name_type(const char *name, size_t len)
 int walk_parent(struct walk *w)
 {
 	for (;;) {
-		const char *name = skip_slashes(w->frame[w->depth].rest), *rest, *next;
+		const char *name = walk_skip_slashes(w->frame[w->depth].rest), *rest,
+			   *next;
 		enum last_type type;
 		size_t len;
 		int r;
@@ -462,7 +289,7 @@ int walk_parent(struct walk *w)
 			return r;
 		len = strcspn(name, "/");
 		rest = name + len;
-		next = skip_slashes(rest);
+		next = walk_skip_slashes(rest);
 		type = name_type(name, len);
 		w->frame[w->depth].rest = next;
 		if (!*next && w->depth == 0) {

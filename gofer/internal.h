@@ -89,7 +89,7 @@ bool ident_eq(const struct ident *a, const struct ident *b);
 int path_open_same(int dir_hfd, const char *name, int flags, const struct ident *id,
 		   struct statx *st);
 
-/* --- nodes (node.c) ------------------------------------------------------ */
+/* --- nodes (node.c, node_hfd.c) ------------------------------------------ */
 
 struct watch {
 	struct hnode by_wd;
@@ -154,6 +154,14 @@ void node_unlinked(struct session *s, struct node *dir, const char *name);
 /* A rename was done. @exchange: both names live on. */
 void node_renamed(struct session *s, struct node *olddir, const char *oldname,
 		  struct node *newdir, const char *newname, bool exchange);
+
+/* For node.c and node_hfd.c; session.lock held. */
+/* Its name leads elsewhere or nowhere now. */
+void node_detach_locked(struct session *s, struct node *n);
+void node_put_locked(struct session *s, struct node *n);
+/* Takes @hfd. The root's is not in the list: everything is opened again from there. */
+void node_keep_hfd_locked(struct session *s, struct node *n, int hfd);
+void node_drop_hfd_locked(struct session *s, struct node *n);
 
 /* --- using an inode (open.c) --------------------------------------------- */
 
@@ -241,7 +249,15 @@ int dir_read(struct session *s, struct fid *f, uint64_t offset, struct writer *w
 int dir_read_x(struct session *s, struct fid *f, uint64_t offset, uint32_t flags,
 	       struct writer *w, int *wd, bool *end);
 
-/* --- changes (change.c) -------------------------------------------------- */
+/* --- changes (change.c, change_make.c) ----------------------------------- */
+
+/*
+ * change_check_dir - may @name in @dir be changed? -ENOTDIR, -EROFS, -EACCES (it is
+ * hidden), -EBUSY (something below it is).
+ */
+int change_check_dir(struct session *s, struct node *dir, const char *name);
+/* Of an O_PATH descriptor since Linux 6.6; -ENOSYS before, unless it is a real one. */
+int change_path_mode(int hfd, unsigned mode);
 
 /* What to make. mode has the type; uid, gid may be P9_NOUID. */
 struct make {

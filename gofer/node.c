@@ -2,10 +2,9 @@
 /*
  * Nodes: inodes as the client reached them.
  *
- * A node knows its parent and its name there, and who it is (device, inode number,
- * birth time). Its O_PATH descriptor is a cache: opened when something is done below
- * or with it, closed by age when there are too many, opened again by name. Each time a
- * name is used, what it leads to is compared with who the node is:
+ * A node knows its parent and its name there, and who it is (device, inode number, birth
+ * time). Its O_PATH descriptor is a cache (node_hfd.c). Each time a name is used, what it
+ * leads to is compared with who the node is:
  *
  *	attached    (parent, name) leads to this inode, as far as we know
  *	detached    the name leads elsewhere or nowhere: the node lives on while a
@@ -44,7 +43,7 @@ static struct node *find(struct session *s, const struct node *dir, const char *
 	return NULL;
 }
 
-static void detach(struct session *s, struct node *n)
+void node_detach_locked(struct session *s, struct node *n)
 {
 	if (!n->attached)
 		return;
@@ -60,57 +59,15 @@ static int attach(struct session *s, struct node *n)
 	return r;
 }
 
-static void drop_hfd(struct session *s, struct node *n)
-{
-	list_del(&n->lru);
-	close(n->hfd);
-	n->hfd = -1;
-	s->n_hfds--;
-}
-
-static void evict(struct session *s)
-{
-	while (s->n_hfds > s->g->max_hfds && !list_empty(&s->lru))
-		drop_hfd(s, list_last(&s->lru, struct node, lru));
-}
-
-/* Takes @hfd. The root's is not in the list: everything is opened again from there. */
-static void keep_hfd(struct session *s, struct node *n, int hfd)
-{
-	if (n->hfd >= 0) {
-		close(hfd);
-		return;
-	}
-	n->hfd = hfd;
-	s->n_hfds++;
-	if (n->parent && !n->pins)
-		list_add(&s->lru, &n->lru);
-	evict(s);
-}
-
-static void pin(struct node *n)
-{
-	n->pins++;
-	list_del(&n->lru);
-}
-
-static void unpin(struct session *s, struct node *n)
-{
-	if (--n->pins || !n->parent || n->hfd < 0)
-		return;
-	list_add(&s->lru, &n->lru);
-	evict(s);
-}
-
 /* A chain of parents may go with the last reference: a loop, not a recursion. */
-static void put(struct session *s, struct node *n)
+void node_put_locked(struct session *s, struct node *n)
 {
 	while (n && --n->refs == 0) {
 		struct node *parent = n->parent;
 
-		detach(s, n);
+		node_detach_locked(s, n);
 		if (n->hfd >= 0)
-			drop_hfd(s, n);
+			node_drop_hfd_locked(s, n);
 		if (n->watch)
 			watch_put(s, n->watch);
 		mem_free(n->name);
@@ -132,7 +89,7 @@ void node_put(struct session *s, struct node *n)
 	if (!n)
 		return;
 	mutex_lock(&s->lock);
-	put(s, n);
+	node_put_locked(s, n);
 	mutex_unlock(&s->lock);
 }
 
@@ -179,71 +136,10 @@ int node_root(struct session *s, struct export_root *e, struct node **out)
 	n->watchable = export_fs_watchable(hfd);
 	mutex_lock(&s->lock);
 	s->n_nodes++; /* roots are as many as fids, no more */
-	keep_hfd(s, n, hfd);
+	node_keep_hfd_locked(s, n, hfd);
 	mutex_unlock(&s->lock);
 	*out = n;
 	return 0;
-}
-
-/* --- descriptors --------------------------------------------------------- */
-
-int node_pin(struct session *s, struct node *n, int *hfd)
-{
-	int r = 0;
-
-	*hfd = -1;
-	mutex_lock(&s->lock);
-	while (n->hfd < 0) {
-		struct node *a = n, *parent;
-		struct statx st;
-		struct name name;
-		int a_hfd;
-
-		/* Downwards from the nearest ancestor that has one;
-		 * the root always has. */
-		while (a->parent->hfd < 0)
-			a = a->parent;
-		if (!a->attached) {
-			r = -ESTALE;
-			goto out;
-		}
-		parent = a->parent;
-		strcpy(name.s, a->name);
-		a->refs++;
-		parent->refs++;
-		pin(parent);
-		mutex_unlock(&s->lock);
-		a_hfd = path_open_same(parent->hfd, name.s, O_PATH, &a->id, &st);
-		mutex_lock(&s->lock);
-		unpin(s, parent);
-		put(s, parent);
-		if (a_hfd >= 0) {
-			/* Pinned over the eviction that this may cause:
-			 * it is in use next. */
-			pin(a);
-			keep_hfd(s, a, a_hfd);
-			unpin(s, a);
-		} else if (a_hfd == -ESTALE) {
-			detach(s, a);
-		}
-		put(s, a);
-		if (a_hfd < 0) {
-			r = a_hfd;
-			goto out;
-		}
-	}
-	pin(n);
-	*hfd = n->hfd;
-out:
-	mutex_unlock(&s->lock);
-	return r;
-}
-
-void node_unpin(struct session *s, struct node *n)
-{
-	mutex_lock(&s->lock);
-	unpin(s, n);
-	mutex_unlock(&s->lock);
 }
 
 int node_parent(struct session *s, struct node *n, struct node **dir, struct name *name)
@@ -278,12 +174,12 @@ static struct node *reuse(struct session *s, struct node *dir, const char *name,
 		return NULL;
 	ident_set(&id, st);
 	if (!ident_eq(&n->id, &id) || n->mnt_id != st->stx_mnt_id) {
-		detach(s, n);
+		node_detach_locked(s, n);
 		return NULL;
 	}
 	n->refs++;
 	if (*hfd >= 0)
-		keep_hfd(s, n, TAKE_FD(*hfd));
+		node_keep_hfd_locked(s, n, TAKE_FD(*hfd));
 	return n;
 }
 
@@ -328,12 +224,12 @@ static int adopt(struct session *s, struct node *dir, const char *name, int *hfd
 	n->parent = dir;
 	r = attach(s, n);
 	if (r < 0) {
-		put(s, n);
+		node_put_locked(s, n);
 		n = NULL;
 		goto out;
 	}
 	if (*hfd >= 0)
-		keep_hfd(s, n, TAKE_FD(*hfd));
+		node_keep_hfd_locked(s, n, TAKE_FD(*hfd));
 out:
 	mutex_unlock(&s->lock);
 	*out = n;
@@ -420,7 +316,7 @@ void node_unlinked(struct session *s, struct node *dir, const char *name)
 	mutex_lock(&s->lock);
 	n = find(s, dir, name);
 	if (n)
-		detach(s, n);
+		node_detach_locked(s, n);
 	mutex_unlock(&s->lock);
 }
 
@@ -436,7 +332,7 @@ static void move_to(struct session *s, struct node *n, struct node *dir, char *n
 {
 	struct node *old = n->parent;
 
-	detach(s, n);
+	node_detach_locked(s, n);
 	/*
 	 * A rename on the host meanwhile may have made our picture of the tree wrong.
 	 * The kernel allowed this one; we must not build a ring of it.
@@ -449,7 +345,7 @@ static void move_to(struct session *s, struct node *n, struct node *dir, char *n
 	n->parent = dir;
 	mem_free(n->name);
 	n->name = name;
-	put(s, old);
+	node_put_locked(s, old);
 	if (attach(s, n) < 0)
 		log_debug("gofer: out of memory: a moved node is detached");
 }
@@ -465,7 +361,7 @@ void node_renamed(struct session *s, struct node *olddir, const char *oldname,
 	if (from == to)
 		goto out;
 	if (to)
-		detach(s, to);
+		node_detach_locked(s, to);
 	if (from)
 		move_to(s, from, newdir, str_dup(newname));
 	if (to && exchange)

@@ -16,6 +16,16 @@
 
 #include "gofer/internal.h"
 
+/* What a peer may ask for when it opens; the rest is for its own kernel. */
+#define OP_OPEN_FLAGS                                                                    \
+	(O_ACCMODE | O_TRUNC | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME)
+
+/* @hfd goes with the reply. */
+static inline void op_donate(struct request *rq, int hfd)
+{
+	rq->hfd[rq->n_hfds++] = hfd;
+}
+
 /* A name that must be one component, and the fid it stands below: -EINVAL, -EBADF. */
 int op_fid_name(struct request *rq, uint32_t fid, const struct p9_str *s, struct fid **f,
 		struct name *name);
@@ -33,6 +43,15 @@ int op_setattr_args(struct request *rq, struct setattr *a);
 /* session.c */
 int op_flush(struct request *rq);
 
+/* ops_io.c: what is done with an open fid */
+int op_read(struct request *rq);
+int op_write(struct request *rq);
+int op_readdir(struct request *rq);
+int op_clunk(struct request *rq);
+int op_fsync(struct request *rq);
+int op_lock(struct request *rq);
+int op_getlock(struct request *rq);
+
 /* ops_name.c: names and attributes of plain 9P2000.L */
 int op_remove(struct request *rq);
 int op_unlinkat(struct request *rq);
@@ -49,7 +68,7 @@ int op_statfs(struct request *rq);
 int op_xattrwalk(struct request *rq);
 int op_xattrcreate(struct request *rq);
 
-/* ops_x.c: the dialect */
+/* ops_xwalk.c, ops_x.c: the dialect */
 int op_xwalk(struct request *rq);
 int op_xopen(struct request *rq);
 int op_xcreate(struct request *rq);

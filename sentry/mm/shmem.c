@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * shmem - a file's bytes as a tree of extents: [off, off + size) stands at pool_off in
- * the pool. What no extent covers is a hole. Neighbours that are contiguous on both sides
- * are one extent.
+ * shmem - a file's bytes as a tree of extents (shmem_extent.c): its size, its holes, how
+ * it is mapped. Reading and writing: shmem_io.c.
  *
  * Taking pages away is done in three steps, so that no guest reaches a page that belongs
  * to somebody else already: out of the tree (under the lock), mappings taken back, then
@@ -10,22 +9,10 @@
  */
 #include "sentry/mm/shmem.h"
 
-#include <string.h>
-
 #include "sentry/abi/errno.h"
 #include "sentry/base/alloc.h"
-#include "sentry/base/log.h"
 #include "sentry/base/refcount.h"
-#include "sentry/mm/uio.h"
-
-/* Most bytes moved without letting others at the lock. */
-#define CHUNK	   (1ull << 20)
-#define MAX_FAULTS 4
-
-struct shmem_extent {
-	struct rb_node node;
-	uint64_t off, size, pool_off;
-};
+#include "sentry/mm/shmem_internal.h"
 
 void shmem_init(struct shmem *s, struct pool *pool, const struct mappable_ops *ops)
 {
@@ -38,363 +25,11 @@ void shmem_init(struct shmem *s, struct pool *pool, const struct mappable_ops *o
 	s->extents.root = NULL;
 }
 
-/* --- extents ------------------------------------------------------------- */
-
-static struct shmem_extent *to_extent(struct rb_node *n)
-{
-	return rb_entry_or_null(n, struct shmem_extent, node);
-}
-
-static struct shmem_extent *extent_next(struct shmem_extent *e)
-{
-	return to_extent(rb_next(&e->node));
-}
-
-/* The first extent that ends behind @off. */
-static struct shmem_extent *extent_find(struct shmem *s, uint64_t off)
-{
-	struct rb_node *n = s->extents.root;
-	struct shmem_extent *best = NULL;
-
-	while (n) {
-		struct shmem_extent *e = rb_entry(n, struct shmem_extent, node);
-
-		if (e->off + e->size > off) {
-			best = e;
-			n = n->left;
-		} else {
-			n = n->right;
-		}
-	}
-	return best;
-}
-
-static void tree_insert(struct rb_tree *t, struct shmem_extent *e)
-{
-	struct rb_node **link = &t->root, *parent = NULL;
-
-	while (*link) {
-		parent = *link;
-		link = e->off < rb_entry(parent, struct shmem_extent, node)->off
-			       ? &parent->left
-			       : &parent->right;
-	}
-	rb_link(t, &e->node, parent, link);
-}
-
-/* What of @size may be used, counted as used; 0 when the quota is used up. */
-static uint64_t quota_take(struct shmem *s, uint64_t size)
-{
-	uint64_t used, limit;
-
-	if (!s->quota)
-		return size;
-	limit = atomic_load(&s->quota->limit);
-	used = atomic_load(&s->quota->used);
-	do {
-		if (used >= limit)
-			return 0;
-		size = min_t(uint64_t, size, page_down(limit - used));
-	} while (!atomic_compare_exchange_weak(&s->quota->used, &used, used + size));
-	return size;
-}
-
-static void quota_return(struct shmem *s, uint64_t size)
-{
-	if (s->quota)
-		atomic_fetch_sub(&s->quota->used, size);
-}
-
-static void release_all(struct shmem *s, struct rb_tree *t)
-{
-	struct shmem_extent *e;
-
-	while ((e = to_extent(rb_first(t)))) {
-		rb_erase(t, &e->node);
-		pool_release(s->pool, e->pool_off, e->size);
-		quota_return(s, e->size);
-		mem_free(e);
-	}
-}
-
 void shmem_destroy(struct shmem *s)
 {
-	release_all(s, &s->extents);
+	shmem_release_all(s, &s->extents);
 	mappable_destroy(&s->map);
 	mutex_destroy(&s->lock);
-}
-
-/* Joins @e with the neighbour before it if they are contiguous in the pool too. */
-static void join_before(struct shmem *s, struct shmem_extent *e)
-{
-	struct shmem_extent *prev = to_extent(rb_prev(&e->node));
-
-	if (!prev || prev->off + prev->size != e->off ||
-	    prev->pool_off + prev->size != e->pool_off)
-		return;
-	prev->size += e->size;
-	rb_erase(&s->extents, &e->node);
-	mem_free(e);
-}
-
-/*
- * Blocks for every hole of [@start, @end), page-aligned. What was allocated stays.
- * *@fresh: all of it was a hole, and the host has no pages there yet.
- */
-static int fill_locked(struct shmem *s, uint64_t start, uint64_t end, bool *fresh)
-	MUST_HOLD(s->lock)
-{
-	*fresh = true;
-	while (start < end) {
-		struct shmem_extent *next = extent_find(s, start), *e;
-		uint64_t want, got;
-		bool new_pages;
-		int r;
-
-		if (next && next->off <= start) {
-			start = next->off + next->size;
-			*fresh = false;
-			continue;
-		}
-		e = mem_alloc(sizeof(*e));
-		if (!e)
-			return -ENOMEM;
-		e->off = start;
-		want = quota_take(s,
-				  (next ? min_t(uint64_t, next->off, end) : end) - start);
-		r = want ? pool_alloc(s->pool, want, &e->pool_off, &got, &new_pages)
-			 : -ENOSPC;
-		if (r) {
-			quota_return(s, want);
-			mem_free(e);
-			return r;
-		}
-		quota_return(s, want - got);
-		*fresh = *fresh && new_pages;
-		e->size = got;
-		s->bytes += got;
-		start += got;
-		tree_insert(&s->extents, e);
-		if (next)
-			join_before(s, next);
-		join_before(s, e);
-	}
-	return 0;
-}
-
-/* Make an extent border at @off. */
-static int cut_locked(struct shmem *s, uint64_t off) MUST_HOLD(s->lock)
-{
-	struct shmem_extent *e = extent_find(s, off), *upper;
-
-	if (!e || e->off >= off)
-		return 0;
-	upper = mem_alloc(sizeof(*upper));
-	if (!upper)
-		return -ENOMEM;
-	upper->off = off;
-	upper->size = e->off + e->size - off;
-	upper->pool_off = e->pool_off + (off - e->off);
-	e->size = off - e->off;
-	tree_insert(&s->extents, upper);
-	return 0;
-}
-
-static void zero_locked(struct shmem *s, uint64_t start, uint64_t end) MUST_HOLD(s->lock)
-{
-	struct shmem_extent *e = extent_find(s, start);
-
-	for (; e && e->off < end; e = extent_next(e)) {
-		uint64_t from = max_t(uint64_t, e->off, start);
-		uint64_t to = min_t(uint64_t, e->off + e->size, end);
-
-		memset(pool_ptr(s->pool, e->pool_off + (from - e->off)), 0, to - from);
-	}
-}
-
-/*
- * [@start, @end) (page-aligned) reads as zeroes and keeps its blocks. The host takes the
- * pages away below all mappings but those that have a copy of their own.
- */
-static void clear_locked(struct shmem *s, uint64_t start, uint64_t end) MUST_HOLD(s->lock)
-{
-	struct shmem_extent *e = extent_find(s, start);
-
-	for (; e && e->off < end; e = extent_next(e)) {
-		uint64_t from = max_t(uint64_t, e->off, start);
-		uint64_t to = min_t(uint64_t, e->off + e->size, end);
-
-		if (from < to)
-			pool_clear(s->pool, e->pool_off + (from - e->off), to - from);
-	}
-}
-
-/*
- * Move the extents of [@start, @end) (page-aligned) to @out. Without the memory to cut
- * one they are cleared instead, which reads the same and keeps the blocks.
- */
-static void detach_locked(struct shmem *s, uint64_t start, uint64_t end,
-			  struct rb_tree *out) MUST_HOLD(s->lock)
-{
-	struct shmem_extent *e, *next;
-
-	if (cut_locked(s, start) || cut_locked(s, end)) {
-		zero_locked(s, start, end);
-		return;
-	}
-	for (e = extent_find(s, start); e && e->off < end; e = next) {
-		next = extent_next(e);
-		rb_erase(&s->extents, &e->node);
-		s->bytes -= e->size;
-		tree_insert(out, e);
-	}
-}
-
-/* --- reading and writing ------------------------------------------------- */
-
-/* One lock's worth: bytes moved, 0 at the end, -EFAULT to be faulted in. */
-static ssize_t read_some(struct shmem *s, uint64_t off, struct uio *u, size_t n)
-{
-	struct shmem_extent *e;
-	ssize_t r = 0;
-
-	mutex_lock(&s->lock);
-	if (off < s->size) {
-		n = min_t(uint64_t, n, min_t(uint64_t, s->size - off, CHUNK));
-		e = extent_find(s, off);
-		if (!e || e->off > off) {
-			r = uio_zero_nofault(u, e ? min_t(uint64_t, n, e->off - off) : n);
-		} else {
-			n = min_t(uint64_t, n, e->off + e->size - off);
-			r = uio_copy_to_nofault(
-				u, pool_ptr(s->pool, e->pool_off + (off - e->off)), n);
-		}
-	}
-	mutex_unlock(&s->lock);
-	return r;
-}
-
-/*
- * New pages are filled through a buffer and a host write: cheaper than a fault for each
- * (1.3 against 2.2 us).
- */
-static ssize_t write_fresh(struct shmem *s, uint64_t pool_off, struct uio *u, size_t n)
-{
-	char buf[4 * PAGE_SIZE];
-	size_t done = 0;
-
-	while (done < n) {
-		size_t want = min_t(size_t, n - done, sizeof(buf));
-		ssize_t r = uio_copy_from_nofault(u, buf, want);
-
-		if (r <= 0)
-			return done ? (ssize_t)done : r;
-		pool_write_fresh(s->pool, pool_off + done, buf, (size_t)r);
-		done += (size_t)r;
-		if ((size_t)r < want)
-			break;
-	}
-	return (ssize_t)done;
-}
-
-static ssize_t write_some_locked(struct shmem *s, uint64_t off, struct uio *u, size_t n)
-	MUST_HOLD(s->lock)
-{
-	struct shmem_extent *e;
-	uint64_t at;
-	bool fresh;
-	ssize_t r;
-
-	r = fill_locked(s, page_down(off), page_up(off + n), &fresh);
-	e = extent_find(s, off);
-	/* Not all blocks could be had: write into those before the first hole. */
-	if (e && e->off <= off) {
-		n = min_t(uint64_t, n, e->off + e->size - off);
-		at = e->pool_off + (off - e->off);
-		if (fresh && !r)
-			r = write_fresh(s, at, u, n);
-		else
-			r = uio_copy_from_nofault(u, pool_ptr(s->pool, at), n);
-		if (r > 0)
-			s->size = max_t(uint64_t, s->size, off + (uint64_t)r);
-	}
-	return r;
-}
-
-static ssize_t write_some(struct shmem *s, uint64_t off, struct uio *u, size_t n)
-{
-	ssize_t r;
-
-	n = min_t(uint64_t, n, CHUNK - off % CHUNK);
-	mutex_lock(&s->lock);
-	r = write_some_locked(s, off, u, n);
-	mutex_unlock(&s->lock);
-	return r;
-}
-
-static ssize_t move(struct shmem *s, uint64_t off, struct uio *u, size_t n, bool write)
-{
-	size_t done = 0;
-	int faults = 0;
-
-	n = min_t(size_t, n, u->left);
-	while (done < n) {
-		ssize_t r = write ? write_some(s, off + done, u, n - done)
-				  : read_some(s, off + done, u, n - done);
-
-		if (r > 0) {
-			done += (size_t)r;
-			faults = 0;
-			continue;
-		}
-		if (r == -EFAULT && ++faults <= MAX_FAULTS &&
-		    !uio_fault_in(u, n - done, !write))
-			continue;
-		return done ? (ssize_t)done : r;
-	}
-	return (ssize_t)done;
-}
-
-ssize_t shmem_read(struct shmem *s, uint64_t off, struct uio *u, size_t n)
-{
-	return move(s, off, u, n, false);
-}
-
-ssize_t shmem_write(struct shmem *s, uint64_t off, struct uio *u, size_t n)
-{
-	return move(s, off, u, n, true);
-}
-
-ssize_t shmem_append(struct shmem *s, struct uio *u, size_t n, uint64_t *end)
-{
-	size_t done = 0;
-	int faults = 0;
-
-	n = min_t(size_t, n, u->left);
-	while (done < n) {
-		ssize_t r = -EFBIG;
-
-		mutex_lock(&s->lock);
-		/* No file grows beyond what a signed position can name. */
-		if (s->size < INT64_MAX)
-			r = write_some_locked(s, s->size, u,
-					      min_t(uint64_t,
-						    min_t(uint64_t, n - done, CHUNK),
-						    INT64_MAX - s->size));
-		if (r > 0)
-			*end = s->size;
-		mutex_unlock(&s->lock);
-		if (r > 0) {
-			done += (size_t)r;
-			faults = 0;
-			continue;
-		}
-		if (r == -EFAULT && ++faults <= MAX_FAULTS &&
-		    !uio_fault_in(u, n - done, false))
-			continue;
-		return done ? (ssize_t)done : r;
-	}
-	return (ssize_t)done;
 }
 
 /* --- size and holes ------------------------------------------------------ */
@@ -436,13 +71,13 @@ void shmem_truncate(struct shmem *s, uint64_t size)
 	shrinks = size < s->size;
 	s->size = size;
 	if (shrinks && end >= size) {
-		zero_locked(s, size, end);
-		detach_locked(s, end, UINT64_MAX, &gone);
+		shmem_zero_locked(s, size, end);
+		shmem_detach_locked(s, end, UINT64_MAX, &gone);
 	}
 	mutex_unlock(&s->lock);
 	if (shrinks)
 		mappable_invalidate(s->rmap, end, UINT64_MAX, true);
-	release_all(s, &gone);
+	shmem_release_all(s, &gone);
 }
 
 int shmem_allocate(struct shmem *s, uint64_t off, uint64_t size)
@@ -454,7 +89,7 @@ int shmem_allocate(struct shmem *s, uint64_t off, uint64_t size)
 	if (!add_ok(off, size, &end) || end > INT64_MAX)
 		return -EFBIG;
 	mutex_lock(&s->lock);
-	r = fill_locked(s, page_down(off), page_up(end), &fresh);
+	r = shmem_fill_locked(s, page_down(off), page_up(end), &fresh);
 	mutex_unlock(&s->lock);
 	return r;
 }
@@ -469,13 +104,13 @@ int shmem_zero(struct shmem *s, uint64_t off, uint64_t size)
 		return -EFBIG;
 	last = page_down(end);
 	mutex_lock(&s->lock);
-	r = fill_locked(s, page_down(off), page_up(end), &fresh);
+	r = shmem_fill_locked(s, page_down(off), page_up(end), &fresh);
 	if (!r && first >= last) {
-		zero_locked(s, off, end);
+		shmem_zero_locked(s, off, end);
 	} else if (!r) {
-		zero_locked(s, off, first);
-		clear_locked(s, first, last);
-		zero_locked(s, last, end);
+		shmem_zero_locked(s, off, first);
+		shmem_clear_locked(s, first, last);
+		shmem_zero_locked(s, last, end);
 	}
 	mutex_unlock(&s->lock);
 	return r;
@@ -493,9 +128,9 @@ static void punch_pages_locked(struct shmem *s, uint64_t first, uint64_t last,
 
 	if (!mappable_copies_locked(s->rmap, &keep, &keep_end))
 		keep = keep_end = last;
-	detach_locked(s, first, keep, gone);
-	clear_locked(s, keep, keep_end);
-	detach_locked(s, keep_end, last, gone);
+	shmem_detach_locked(s, first, keep, gone);
+	shmem_clear_locked(s, keep, keep_end);
+	shmem_detach_locked(s, keep_end, last, gone);
 	mappable_invalidate_locked(s->rmap, first, last - first, false);
 }
 
@@ -512,15 +147,15 @@ void shmem_punch(struct shmem *s, uint64_t off, uint64_t size)
 	mutex_lock(&s->rmap->lock);
 	mutex_lock(&s->lock);
 	if (first >= last) {
-		zero_locked(s, off, end);
+		shmem_zero_locked(s, off, end);
 	} else {
-		zero_locked(s, off, first);
-		zero_locked(s, last, end);
+		shmem_zero_locked(s, off, first);
+		shmem_zero_locked(s, last, end);
 		punch_pages_locked(s, first, last, &gone);
 	}
 	mutex_unlock(&s->lock);
 	mutex_unlock(&s->rmap->lock);
-	release_all(s, &gone);
+	shmem_release_all(s, &gone);
 }
 
 static int shift_locked(struct shmem *s, uint64_t from, uint64_t to, struct rb_tree *gone)
@@ -530,12 +165,13 @@ static int shift_locked(struct shmem *s, uint64_t from, uint64_t to, struct rb_t
 
 	if (size > INT64_MAX)
 		return -EFBIG;
-	if (cut_locked(s, from) || (to < from && cut_locked(s, to)))
+	if (shmem_cut_locked(s, from) || (to < from && shmem_cut_locked(s, to)))
 		return -ENOMEM;
 	if (to < from)
-		detach_locked(s, to, from, gone);
+		shmem_detach_locked(s, to, from, gone);
 	/* All move by as much: their order in the tree stays. */
-	for (struct shmem_extent *e = extent_find(s, from); e; e = extent_next(e))
+	for (struct shmem_extent *e = shmem_extent_find(s, from); e;
+	     e = shmem_extent_next(e))
 		e->off += to - from;
 	s->size = size;
 	return 0;
@@ -554,7 +190,7 @@ int shmem_shift(struct shmem *s, uint64_t from, uint64_t to)
 		mappable_invalidate_locked(s->rmap, min_t(uint64_t, from, to), UINT64_MAX,
 					   true);
 	mutex_unlock(&s->rmap->lock);
-	release_all(s, &gone);
+	shmem_release_all(s, &gone);
 	return r;
 }
 
@@ -565,12 +201,12 @@ int shmem_next(struct shmem *s, uint64_t off, bool data, uint64_t *start)
 	int r = 0;
 
 	mutex_lock(&s->lock);
-	e = extent_find(s, off);
+	e = shmem_extent_find(s, off);
 	if (data) {
 		at = e ? max_t(uint64_t, e->off, off) : s->size;
 		r = at < s->size ? 0 : -ENXIO;
 	} else {
-		for (; e && e->off <= at; e = extent_next(e))
+		for (; e && e->off <= at; e = shmem_extent_next(e))
 			at = e->off + e->size;
 		at = min_t(uint64_t, at, s->size);
 	}
@@ -599,11 +235,11 @@ int shmem_translate(struct mappable *m, uint64_t off, uint64_t size, bool shared
 		mutex_unlock(&s->lock);
 		return -ENXIO;
 	}
-	e = extent_find(s, off);
+	e = shmem_extent_find(s, off);
 	if ((!e || e->off > off) && (shared || write)) {
-		r = fill_locked(s, off, min_t(uint64_t, end, off + page_up(size)),
-				&fresh);
-		e = extent_find(s, off);
+		r = shmem_fill_locked(s, off, min_t(uint64_t, end, off + page_up(size)),
+				      &fresh);
+		e = shmem_extent_find(s, off);
 	}
 	if (e && e->off <= off) {
 		r = 0; /* a part of what was wanted is enough */
