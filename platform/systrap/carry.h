@@ -4,11 +4,12 @@
  * the table of carry.c names. Read by C and by the assembler.
  *
  * The table has four bytes a call: two arguments to copy in, one to copy out, and where in
- * CTX_KNOWN its answer may stand, from 1 on, or CARRY_MASK: it may change CTX_MASK; or CARRY_FPU:
- * the FPU registers are saved as well, for it often ends in a signal handler; or CARRY_CLOCK: the thread notes its CPU time, as another
- * may take its place. One of the first three is 0, or CARRY_STACK, or the number of the argument
- * that is the pointer, and above it (<< 3) how much: a size of CARRY_SIZES by its index from 1, or
- * CARRY_BY_ARG + 8 * i + n for argument n times 1, 8 or 16.
+ * CTX_KNOWN its answer may stand, from 1 on, or CARRY_MASK: it may change CTX_MASK; or
+ * CARRY_FPU: the FPU registers are saved as well, for it often ends in a signal handler; or
+ * CARRY_CLOCK: the thread notes its CPU time, as another may take its place. One of the first
+ * three is 0, or CARRY_STACK, or the number of the argument that is the pointer, and above it
+ * (<< 3) how much: a size of CARRY_SIZES by its index from 1, or CARRY_BY_ARG + 8 * i + n for
+ * argument n times 1, 8 or 16.
  */
 #pragma once
 
