@@ -392,7 +392,7 @@ struct dentry {
 	_Atomic(void *) fsdata; /* of the file system */
 };
 
-/* dcache.c */
+/* dcache.c, dcache_lru.c */
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
 /* Likewise; of all that nobody holds it is the first to be forgotten. */

@@ -112,7 +112,7 @@ void session_unwatch(struct gofer_session *s, int wd);
 /* A file that was let go of is back before its watch was given back. */
 void session_keep_watch(struct gofer_session *s, int wd);
 
-/* --- files (inode.c) --------------------------------------------------------- */
+/* --- files (inode.c, attr.c) ------------------------------------------------- */
 
 struct gofer_super {
 	struct super base;
