@@ -73,7 +73,7 @@ SYSCALL4(rt_sigprocmask, int how, uaddr_t set, uaddr_t oset, size_t sigsetsize)
 		}
 		signal_set_blocked(t, mask);
 	}
-	signal_lend_mask(t, false);
+	signal_lend_mask(t, NULL);
 	return oset ? put_user(&t->mem, oset, old) : 0;
 }
 

@@ -456,8 +456,8 @@ int64_t task_clone(struct task *t, const struct clone_args *a)
 		r = publish(t, child, a);
 		if (!r)
 			tell_tids(t, child, a);
-		if (!r && a->flags & LX_CLONE_THREAD && t->mask_lent)
-			signal_lend_mask(child, true);
+		if (!r && a->flags & LX_CLONE_THREAD)
+			signal_lend_mask(child, t);
 		task_let_go(child, r == 0);
 	}
 	if (r) {

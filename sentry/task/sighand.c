@@ -44,15 +44,16 @@ lx_sigset_t signal_mask(struct task *t)
  * With nothing pending no change of the mask has an effect. Who makes something pending
  * takes the masks of all that might have taken it.
  */
-void signal_lend_mask(struct task *t, bool always)
+void signal_lend_mask(struct task *t, const struct task *parent)
 {
 	const struct ctx_ops *ops = t->mem.ctx->ops;
 
 	if (!ops->lend_mask || t->k->strace || t->k->stats)
 		return;
 	tg_sighand_lock(t->tg);
-	if (!t->mask_lent && !t->restore_mask && !(t->pending.set | t->tg->pending.set))
-		t->mask_lent = ops->lend_mask(t->mem.ctx, t->blocked, always);
+	if (!t->mask_lent && !t->restore_mask && !(t->pending.set | t->tg->pending.set) &&
+	    (!parent || parent->mask_lent))
+		t->mask_lent = ops->lend_mask(t->mem.ctx, t->blocked, parent);
 	tg_sighand_unlock(t->tg);
 }
 

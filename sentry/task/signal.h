@@ -44,10 +44,11 @@ lx_sigset_t signal_mask(struct task *t);
 lx_sigset_t signal_mask_locked(struct task *t);
 lx_sigset_t signal_peek_mask_locked(struct task *t);
 /*
- * signal_lend_mask - let the guest thread change it by itself, where it can and no signal
- * is pending. @always: not only if the call in progress is one that it could have answered.
+ * signal_lend_mask - let the guest thread change it by itself, where no signal is pending and
+ * the call in progress is one that it could have answered; or, for a new thread, where
+ * @parent of the same group has its own (else NULL).
  */
-void signal_lend_mask(struct task *t, bool always);
+void signal_lend_mask(struct task *t, const struct task *parent);
 /* Change the mask; re-evaluates what is deliverable (SIGKILL, SIGSTOP stay out). */
 void signal_set_blocked(struct task *t, lx_sigset_t mask);
 /* sigsuspend, ppoll...: this mask until the call ends, the old one after the handler. */

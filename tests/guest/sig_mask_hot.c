@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 
 #include "harness.h"
 
@@ -31,6 +32,7 @@ __attribute__((noinline)) static long mask_call(long how, const void *set, void 
 			 "syscall\n\t"
 			 "mov %%rax, %[r]\n\t"
 			 "pushfq\n\tpop %[f]\n\t"
+			 "push $0x202\n\tpopfq\n\t"
 			 "lea 128(%%rsp), %%rsp"
 			 : [f] "+&b"(f), [r] "=&r"(r)
 			 : [nr] "i"(SYS_rt_sigprocmask), "D"(how), "S"(set), "d"(oset),
@@ -285,6 +287,40 @@ TEST(a_timer_at_any_instruction)
 	CHECK_OK(setitimer(ITIMER_REAL, &off, NULL));
 }
 
+static int n_steps, n_strange;
+
+static void on_step(int sig, siginfo_t *info, void *ctx)
+{
+	const ucontext_t *uc = ctx;
+	const uintptr_t rip = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+
+	(void)sig;
+	(void)info;
+	n_steps++;
+	n_strange += rip - (uintptr_t)mask_call > 512;
+}
+
+/* A program that steps through it sees its own instructions only, each once. */
+TEST(step_by_step)
+{
+	struct sigaction sa = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
+	uint64_t usr = BIT(SIGUSR1), old;
+	int first = 0;
+
+	CHECK_OK(sigaction(SIGTRAP, &sa, NULL));
+	for (int i = 0; i < 2 * HOT; i++) {
+		unsigned long flags = 0x302;
+
+		n_steps = 0;
+		CHECK_EQ(mask_call(i % 3, &usr, &old, 8, &flags), 0);
+		if (!i)
+			first = n_steps;
+		CHECK(n_steps > 3);
+		CHECK_EQ(n_steps, first);
+	}
+	CHECK_EQ(n_strange, 0);
+}
+
 /* A handler sees its own mask, and what it does to it is undone. */
 static uint64_t seen;
 
@@ -312,19 +348,6 @@ TEST(in_a_handler)
 	}
 }
 
-static uint64_t blocked_by_status(pid_t pid)
-{
-	char path[64], text[4096], *at;
-	size_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	n = read_file(path, text, sizeof(text) - 1);
-	text[n] = 0;
-	at = strstr(text, "SigBlk:");
-	CHECK(at);
-	return strtoull(at + 7, NULL, 16);
-}
-
 TEST(children_and_onlookers)
 {
 	uint64_t set = BIT(SIGUSR2) | BIT(SIGRTMIN + 9);
@@ -332,7 +355,7 @@ TEST(children_and_onlookers)
 
 	heat();
 	CHECK_EQ(hot(SIG_SETMASK, &set, NULL), 0);
-	CHECK_EQ(blocked_by_status(getpid()), set);
+	CHECK_EQ(file_field_hex("/proc/self/status", "SigBlk"), set);
 	for (int i = 0; i < 20; i++) {
 		pid_t pid;
 
@@ -351,7 +374,7 @@ TEST(children_and_onlookers)
 		CHECK_EQ(waitpid(pid, &status, 0), pid);
 		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	}
-	CHECK_EQ(blocked_by_status(getpid()), set);
+	CHECK_EQ(file_field_hex("/proc/self/status", "SigBlk"), set);
 }
 
 TEST(an_executed_program)

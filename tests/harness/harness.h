@@ -133,6 +133,8 @@ int paged_file(int n); /* scratch_cd(); `f`, N pages, page i filled with 'a' + i
 bool exists(const char *path); /* lstat succeeds */
 /* Unsigned number after "KEY:" in a file like /proc/self/status; fails without it. */
 unsigned long long file_field(const char *path, const char *key);
+/* The same of one in hexadecimal digits, without 0x. */
+unsigned long long file_field_hex(const char *path, const char *key);
 
 /* --- processes ---------------------------------------------------------------------- */
 /* fork that must succeed; the child is killed when its parent ends. */

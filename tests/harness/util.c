@@ -139,7 +139,7 @@ bool exists(const char *path)
 	return lstat(path, &st) == 0;
 }
 
-unsigned long long file_field(const char *path, const char *key)
+static unsigned long long field(const char *path, const char *key, int base)
 {
 	static _Thread_local char buf[65536];
 	size_t n = read_file(path, buf, sizeof(buf) - 1);
@@ -148,12 +148,22 @@ unsigned long long file_field(const char *path, const char *key)
 	buf[n] = 0;
 	for (char *p = buf; p && *p;) {
 		if (!strncmp(p, key, len) && p[len] == ':')
-			return strtoull(p + len + 1, NULL, 0);
+			return strtoull(p + len + 1, NULL, base);
 		p = strchr(p, '\n');
 		if (p)
 			p++;
 	}
 	FAIL("%s has no line \"%s:\"", path, key);
+}
+
+unsigned long long file_field(const char *path, const char *key)
+{
+	return field(path, key, 0);
+}
+
+unsigned long long file_field_hex(const char *path, const char *key)
+{
+	return field(path, key, 16);
 }
 
 /* --- processes ---------------------------------------------------------------- */
