@@ -24,13 +24,10 @@
 static void usage(FILE *to)
 {
 	fputs("usage: runsc-c debug PID\n\n"
-	      "Prints what every task of a sandbox is doing, and where each process "
-	      "makes "
-	      "its calls:\nhow many trapped, how many came by a patch of that place, and "
-	      "why it "
-	      "is not patched.\nPID is the process id of a `runsc-c do`; `pgrep -fa "
-	      "'runsc-c "
-	      "do'` lists them.\n",
+	      "Prints what every task of a sandbox is doing, and where each process\n"
+	      "makes its calls: how many trapped there, how many came by a patch of\n"
+	      "that place, and why it is not patched. PID is the process id of a\n"
+	      "`runsc-c do`; `pgrep -fa 'runsc-c do'` lists them.\n",
 	      to);
 }
 
